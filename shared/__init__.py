@@ -1,0 +1,1 @@
+"""What both apps stand on: the proxy itself. Knows no framework and no server."""

@@ -1,0 +1,1 @@
+"""Starts apps, servers and origins as real processes, for tests, benchmark and `make run`."""
