@@ -24,6 +24,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import cast
 from urllib.parse import parse_qs
 
 from shared.harness.origin.chunked import ChunkedError, ChunkedReader
@@ -113,9 +114,8 @@ class FastOrigin(asyncio.Protocol):
         self._resume: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass of it
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._end_stream is not None:
