@@ -1,0 +1,128 @@
+"""The proxy in FastAPI: 1 translate, 2 handle, 3 answer failures, 4 wire up. Its twin is
+litestar_app/proxy.py."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared import admin
+from shared.errors import ProxyError
+from shared.messages import ProxyRequest
+from shared.proxy import Proxy, open_proxy
+from shared.settings import Settings
+
+__all__ = ["create_app"]
+
+# As many as the twin's router knows by name; all other methods reach the proxy through `unrouted`.
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+
+# 1 translate
+
+
+def proxy_of(request: Request) -> Proxy:
+    proxy: Proxy = request.app.state.proxy
+    return proxy
+
+
+def translate(request: Request) -> ProxyRequest:
+    return proxy_of(request).translate(request.scope, request.receive)
+
+
+class Reply(Response):
+    """An ASGI callable as a response that FastAPI passes through untouched."""
+
+    def __init__(self, asgi: ASGIApp) -> None:
+        self.asgi = asgi
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.asgi(scope, receive, send)
+
+
+def page(content: admin.Page) -> Response:
+    return Response(content.body, content.status, content.headers)
+
+
+# 2 handle
+
+
+async def handle(request: Request) -> Response:
+    """Route `handler`: what the framework's documentation teaches."""
+    return Reply(await proxy_of(request).answer(translate(request)))
+
+
+async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+    """Route `mount`: an ASGI callable, the framework only routes to it."""
+    await scope["app"].state.proxy(scope, receive, send)
+
+
+def only_exact(request: Request) -> None:
+    if not admin.exact(request.scope, proxy_of(request).settings.app.admin_prefix):
+        raise HTTPException(404)
+
+
+async def healthy() -> Response:
+    return page(admin.healthy())
+
+
+async def ready(request: Request) -> Response:
+    return page(await admin.ready(proxy_of(request)))
+
+
+async def metrics(request: Request) -> Response:
+    return page(admin.metrics(proxy_of(request)))
+
+
+async def fanout(request: Request) -> Response:
+    return Reply(await proxy_of(request).fanout(translate(request)))
+
+
+# 3 answer failures
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProxyError)
+    return Reply(proxy_of(request).answer_failure(error))
+
+
+async def unrouted(_: Request, __: Exception) -> Response:
+    """404 and 405 are this router's limits, not the upstream's answers: absolute-form targets, methods beyond
+    METHODS."""
+    return Reply(mounted)
+
+
+# 4 wire up
+
+
+def create_app(settings: Settings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_proxy(settings) as proxy:
+            app.state.proxy = proxy
+            yield
+
+    app = FastAPI(
+        lifespan=lifespan,
+        exception_handlers={ProxyError: failed, 404: unrouted, 405: unrouted},
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    if prefix := settings.app.admin_prefix:
+        for name, endpoint in (
+            ("healthy", healthy),
+            ("ready", ready),
+            ("metrics", metrics),
+            ("fanout", fanout),
+        ):
+            app.add_api_route(
+                f"{prefix}/{name}", endpoint, methods=["GET"], dependencies=[Depends(only_exact)]
+            )
+    if settings.app.route == "handler":
+        app.add_api_route("/{path:path}", handle, methods=METHODS)
+    else:
+        app.mount("/", mounted)
+    return app

@@ -1,0 +1,6 @@
+"""The instance that servers import: `uvicorn litestar_app.app:app`."""
+
+from litestar_app.proxy import create_app
+from shared.settings import from_env
+
+app = create_app(from_env())

@@ -1,0 +1,104 @@
+"""ProxyResponse -> ASGI messages, and ProxyError -> ProxyResponse.
+
+Steps (6) and (7) of the exchange (shared.forward draws them). Why not the frameworks' own responses:
+Starlette's StreamingResponse and Litestar's Stream take header mappings, run their clean-up only on some of
+the ways out, and invent a content type (docs/decisions).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from shared.errors import BodyTooLarge, HeaderTooLarge, ProxyError
+from shared.headers import VIA_NAME, http_date
+from shared.messages import Headers, ProxyRequest, ProxyResponse
+from shared.observe import Observer
+
+__all__ = ["Answer", "Failure", "Send", "failure"]
+
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """The JSON body of every answer that is the proxy's own."""
+
+    error: str
+    status: int
+    detail: str
+    request_id: str
+
+
+def failure(error: ProxyError, request: ProxyRequest) -> ProxyResponse:
+    """What the client is told: status, Proxy-Status (RFC 9209) and a short body. No address, no trace.
+
+    A request that was refused unread is the last on its connection: what the client still sends cannot be
+    told from a new request safely.
+    """
+    request.record.outcome = error.type
+    body = msgspec.json.encode(Failure(error.type, error.status, error.detail, request.record.request_id))
+    headers: Headers = [
+        (b"Content-Type", b"application/json"),
+        (b"Content-Length", str(len(body)).encode("ascii")),
+        (b"Date", http_date(int(time.time()))),
+        (b"Proxy-Status", VIA_NAME + b"; error=" + error.type.encode("ascii")),
+    ]
+    if isinstance(error, BodyTooLarge | HeaderTooLarge):
+        headers.append((b"Connection", b"close"))
+    return ProxyResponse(error.status, headers, body, request)
+
+
+class Answer:
+    """The ASGI response that both apps return. To be awaited once; every way out ends the exchange exactly
+    once.
+
+    When the upstream fails after the head, it returns without completing the response: the server then cuts
+    the connection, so that the client sees an incomplete body and never a clean end.
+    """
+
+    def __init__(self, response: ProxyResponse, observer: Observer) -> None:
+        self.response = response
+        self._observer = observer
+
+    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+        response = self.response
+        record, client = response.request.record, response.request.client
+        record.status = response.status
+        try:
+            with client.watching():
+                await send(
+                    {"type": "http.response.start", "status": response.status, "headers": response.headers}
+                )
+                if isinstance(response.body, bytes):
+                    client.discard()
+                    await self._send_chunk(send, response.body)
+                else:
+                    async for chunk in response.body:
+                        await self._send_chunk(send, chunk)
+            # (7) From here on the server's own http.disconnect means "sent", not "left".
+            client.detach()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except ProxyError as error:
+            record.outcome = error.type
+        except asyncio.CancelledError:
+            record.outcome = "proxy_stopped"
+            raise
+        finally:
+            await self._finish()
+
+    async def _send_chunk(self, send: Send, chunk: bytes) -> None:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        self.response.request.record.bytes_sent += len(chunk)
+
+    async def _finish(self) -> None:
+        response = self.response
+        record, client = response.request.record, response.request.client
+        try:
+            if not isinstance(response.body, bytes):
+                await response.body.aclose()
+        finally:
+            client.close()
+            record.bytes_received = client.bytes_received
+            self._observer.finish(record)

@@ -1,0 +1,170 @@
+"""The client's side of one exchange, and the only caller of the server's receive().
+
+One task reads ahead, so that the client's leaving is seen whatever the exchange is waiting for:
+
+    receive() --> reader --> chunks (at most LOOK_AHEAD bytes) --> iteration, by whoever sends the upload on
+                     `-----> http.disconnect: gone; the block inside watching() is cancelled
+
+1. While more than LOOK_AHEAD bytes wait, the reader does not call receive(): the server then stops reading
+   the socket, and the client feels the upstream's pace. (A client that leaves while its bytes are stuck
+   cannot be seen by anyone: its FIN stands behind them. The write timeout ends that.)
+2. After discard() the reader takes and drops. hypercorn's last send() does not return while its queue of
+   request messages is full (measured), so an unread upload has to be drained while the answer is sent.
+3. http.disconnect is latched and receive() is never called again: a second call blocks for ever on hypercorn
+   (measured).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, TypeAlias
+
+from shared.errors import BodyTooLarge, ClientGone
+
+__all__ = ["LOOK_AHEAD", "Client", "Receive"]
+
+Receive: TypeAlias = Callable[[], Awaitable[Any]]
+
+LOOK_AHEAD = 65536  # bytes; the high-water mark that uvicorn uses for the same purpose
+
+
+class Client:
+    """Implements shared.messages.ClientSide over an ASGI receive().
+
+    Iterating yields the request body, at most one read of the server per item. `limit` is the largest body in
+    bytes, 0 for none. start() has to be called inside the running loop before anything else, close() at the
+    end.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_discarding",
+        "_ended",
+        "_held",
+        "_limit",
+        "_reader",
+        "_receive",
+        "_wake_consumer",
+        "_wake_reader",
+        "bytes_received",
+        "gone",
+        "watch",
+    )
+
+    def __init__(self, receive: Receive, *, limit: int = 0) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._chunks: deque[bytes] = deque()
+        self._held = 0
+        self._ended = False
+        self._discarding = False
+        self._reader: asyncio.Task[None] | None = None
+        self.watch: _Watch | None = None
+        self._wake_consumer: asyncio.Future[None] | None = None
+        self._wake_reader: asyncio.Future[None] | None = None
+        self.gone = False
+        self.bytes_received = 0
+
+    def start(self) -> None:
+        self._reader = asyncio.get_running_loop().create_task(self._read())
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._leave()
+                return
+            if body := message.get("body"):
+                self.bytes_received += len(body)
+                if not self._discarding:
+                    self._chunks.append(body)
+                    self._held += len(body)
+            if not message.get("more_body", False):
+                self._ended = True
+            _wake(self._wake_consumer)
+            while self._held > LOOK_AHEAD and not self._discarding:
+                self._wake_reader = asyncio.get_running_loop().create_future()
+                await self._wake_reader
+
+    def _leave(self) -> None:
+        self.gone = True
+        _wake(self._wake_consumer)
+        if self.watch is not None:
+            self.watch.fire()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._chunks:
+            if self._ended or self._discarding:
+                raise StopAsyncIteration
+            if self.gone:
+                raise ClientGone
+            self._wake_consumer = asyncio.get_running_loop().create_future()
+            await self._wake_consumer
+        if 0 < self._limit < self.bytes_received:
+            raise BodyTooLarge
+        chunk = self._chunks.popleft()
+        self._held -= len(chunk)
+        if self._held <= LOOK_AHEAD:
+            _wake(self._wake_reader)
+        return chunk
+
+    def discard(self) -> None:
+        self._discarding = True
+        self._chunks.clear()
+        self._held = 0
+        _wake(self._wake_reader)
+
+    def watching(self) -> "_Watch":
+        return _Watch(self)
+
+    def detach(self) -> None:
+        self.watch = None
+
+    def close(self) -> None:
+        self.discard()
+        self.watch = None
+        if self._reader is not None:
+            self._reader.cancel()
+
+
+class _Watch:
+    """Turns the client's leaving into a cancellation of the task inside, as asyncio.timeout() does with a
+    deadline.
+
+    The counting of cancel() against uncancel() keeps a cancellation from elsewhere (server stop) what it is.
+    """
+
+    __slots__ = ("_cancelling", "_client", "_fired", "_task")
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._fired = False
+
+    def __enter__(self) -> None:
+        if self._client.gone:
+            raise ClientGone
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._client.watch = self
+
+    def fire(self) -> None:
+        self._fired = True
+        self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.watch = None
+        if self._fired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise ClientGone from error
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,187 @@
+"""Every way an exchange can fail: whose fault, in which phase, what the client is told.
+
+    ProxyError
+      |- ClientError                      the client's doing
+      |    BadRequest                400  http_request_error
+      |    BodyTooLarge              413  http_request_error
+      |    HeaderTooLarge            431  http_request_error
+      |    ClientGone                499  (nobody is told; the log is)
+      |- LocalError                       ours
+      |    PoolExhausted             503  connection_limit_reached
+      |    InternalError             500  proxy_internal_error
+      `- UpstreamError                    the upstream's doing, by phase
+           connect  NameUnresolved   502  dns_error
+                    ConnectRefused   502  connection_refused
+                    ConnectFailed    502  destination_unavailable (9209 recommends 503; a dead upstream is 502
+                    here) ConnectTimeout   504  connection_timeout TLSFailed        502  tls_protocol_error
+                    CertificateBad   502  tls_certificate_error
+           send     WriteTimeout     504  connection_write_timeout
+           head     ResponseTimeout  504  http_response_timeout
+                    Terminated       502  connection_terminated
+                    ProtocolError    502  http_protocol_error
+                    UpgradeRefused   502  http_upgrade_failed
+           body     BodyIncomplete   502  http_response_incomplete
+                    ReadTimeout      504  connection_read_timeout
+
+`type` is the proxy error type of RFC 9209 section 2.3. A failure in the body phase comes too late for its
+status: the response is left incomplete instead, and type and phase stand in the log only.
+"""
+
+from shared.messages import ProxyRequest
+
+__all__ = [
+    "BadRequest",
+    "BodyIncomplete",
+    "BodyTooLarge",
+    "CertificateBad",
+    "ClientError",
+    "ClientGone",
+    "ConnectFailed",
+    "ConnectRefused",
+    "ConnectTimeout",
+    "HeaderTooLarge",
+    "InternalError",
+    "LocalError",
+    "NameUnresolved",
+    "PoolExhausted",
+    "ProtocolError",
+    "ProxyError",
+    "ReadTimeout",
+    "ResponseTimeout",
+    "TLSFailed",
+    "Terminated",
+    "UpgradeRefused",
+    "UpstreamError",
+    "WriteTimeout",
+]
+
+
+class ProxyError(Exception):
+    """An exchange that cannot be completed. `detail` is safe to show: it never holds an upstream address.
+
+    `request` is set when the exchange has begun, so that a framework's error handler can answer and end it.
+    """
+
+    status: int = 500
+    type: str = "proxy_internal_error"
+    detail: str = "the proxy failed"
+    request: ProxyRequest | None = None
+
+    def __init__(self, detail: str | None = None) -> None:
+        if detail is not None:
+            self.detail = detail
+        super().__init__(self.detail)
+
+
+class ClientError(ProxyError):
+    type = "http_request_error"
+
+
+class BadRequest(ClientError):
+    status = 400
+    detail = "the request cannot be forwarded"
+
+
+class BodyTooLarge(ClientError):
+    status = 413
+    detail = "the request body is larger than this proxy accepts"
+
+
+class HeaderTooLarge(ClientError):
+    status = 431
+    detail = "the request head is larger than this proxy accepts"
+
+
+class ClientGone(ClientError):
+    status = 499
+    type = "client_gone"
+    detail = "the client left"
+
+
+class LocalError(ProxyError):
+    pass
+
+
+class PoolExhausted(LocalError):
+    status = 503
+    type = "connection_limit_reached"
+    detail = "all upstream connections are busy"
+
+
+class InternalError(LocalError):
+    pass
+
+
+class UpstreamError(ProxyError):
+    status = 502
+    type = "http_protocol_error"
+    detail = "the upstream failed"
+
+
+class NameUnresolved(UpstreamError):
+    type = "dns_error"
+    detail = "the upstream's name does not resolve"
+
+
+class ConnectRefused(UpstreamError):
+    type = "connection_refused"
+    detail = "the upstream refuses connections"
+
+
+class ConnectFailed(UpstreamError):
+    type = "destination_unavailable"
+    detail = "the upstream cannot be reached"
+
+
+class ConnectTimeout(UpstreamError):
+    status = 504
+    type = "connection_timeout"
+    detail = "the upstream did not accept a connection in time"
+
+
+class TLSFailed(UpstreamError):
+    type = "tls_protocol_error"
+    detail = "no TLS session with the upstream could be agreed on"
+
+
+class CertificateBad(UpstreamError):
+    type = "tls_certificate_error"
+    detail = "the upstream's certificate was not accepted"
+
+
+class WriteTimeout(UpstreamError):
+    status = 504
+    type = "connection_write_timeout"
+    detail = "the upstream stopped taking the request"
+
+
+class ResponseTimeout(UpstreamError):
+    status = 504
+    type = "http_response_timeout"
+    detail = "the upstream did not answer in time"
+
+
+class Terminated(UpstreamError):
+    type = "connection_terminated"
+    detail = "the upstream closed the connection before it answered"
+
+
+class ProtocolError(UpstreamError):
+    type = "http_protocol_error"
+    detail = "the upstream's answer is not valid HTTP"
+
+
+class UpgradeRefused(UpstreamError):
+    type = "http_upgrade_failed"
+    detail = "the upstream switched protocols unasked"
+
+
+class BodyIncomplete(UpstreamError):
+    type = "http_response_incomplete"
+    detail = "the upstream's answer ended before it was whole"
+
+
+class ReadTimeout(UpstreamError):
+    status = 504
+    type = "connection_read_timeout"
+    detail = "the upstream fell silent in the middle of its answer"

@@ -1,0 +1,233 @@
+"""Which fields go on, in which form (RFC 9110 section 7.6, RFC 9112 section 6). Pure functions over raw
+pairs.
+
+Names are compared without regard to case and passed on as they came.
+"""
+
+import ipaddress
+import re
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from shared.errors import BadRequest, ProtocolError
+from shared.messages import Headers
+from shared.settings import Network
+
+__all__ = [
+    "VIA_NAME",
+    "Framing",
+    "check_host",
+    "end_to_end",
+    "forwarding_fields",
+    "head_size",
+    "http_date",
+    "is_trusted",
+    "request_framing",
+    "request_headers",
+    "response_headers",
+    "via",
+]
+
+Framing: TypeAlias = Literal["none", "length", "chunked"]
+
+VIA_NAME = b"tandem"
+
+# RFC 9110 section 7.6.1, and those that old senders use without listing them in Connection. Trailer goes with
+# the trailers, which this proxy does not relay; Proxy-Authenticate and -Authorization speak of this hop
+# (section 11.7).
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+FORWARDING = frozenset(
+    (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip")
+)
+# Written by the proxy itself on every request, so never copied.
+_REWRITTEN = frozenset((b"host", b"content-length", b"via"))
+
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+def connection_options(headers: Headers) -> frozenset[bytes]:
+    """The field names that Connection lists, lower case, over all of its lines."""
+    values = [value for name, value in headers if name.lower() == b"connection"]
+    if not values:
+        return frozenset()
+    options = (option.strip(b" \t").lower() for option in b",".join(values).split(b","))
+    return frozenset(option for option in options if option)
+
+
+def end_to_end(headers: Headers, *, drop: frozenset[bytes] = frozenset()) -> Headers:
+    """The fields that are meant for the recipient beyond this hop (RFC 9110 section 7.6.1), less those in
+    `drop`."""
+    gone = HOP_BY_HOP | connection_options(headers) | drop
+    return [field for field in headers if field[0].lower() not in gone]
+
+
+def head_size(method: bytes, target: bytes, headers: Headers) -> int:
+    """Bytes of the request head as it stood on the wire, single spaces assumed."""
+    return len(method) + len(target) + 14 + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def request_framing(headers: Headers, http_version: str) -> tuple[Framing, bytes | None]:
+    """How the request body is framed, and its Content-Length.
+
+    Transfer-Encoding wins over Content-Length, which then goes (RFC 9112 section 6.3): uvicorn-h11 and
+    hypercorn accept both and leave both in the scope. Raises BadRequest for a framing that two readers could
+    read in two ways.
+    """
+    codings = [value.strip(b" \t").lower() for name, value in headers if name.lower() == b"transfer-encoding"]
+    lengths = {value for name, value in headers if name.lower() == b"content-length"}
+    if codings:
+        if codings != [b"chunked"]:
+            raise BadRequest("the only transfer coding this proxy knows is chunked")
+        if http_version == "1.0":
+            raise BadRequest("HTTP/1.0 has no transfer codings")
+        return "chunked", None
+    if not lengths:
+        return "none", None
+    length = lengths.pop()
+    if lengths or not re.fullmatch(rb"[0-9]{1,18}", length):
+        raise BadRequest("Content-Length is not one decimal number")
+    return "length", length
+
+
+def check_host(headers: Headers, http_version: str) -> bytes | None:
+    """The Host field's value. Raises BadRequest unless there is exactly one and it is host[:port] (RFC 9112
+    section 3.2).
+
+    HTTP/1.0 may do without. llhttp checks none of this, h11 the count only.
+    """
+    hosts = [value for name, value in headers if name.lower() == b"host"]
+    if not hosts and http_version == "1.0":
+        return None
+    if len(hosts) != 1:
+        raise BadRequest("a request needs exactly one Host field")
+    if not _HOST.fullmatch(hosts[0]):
+        raise BadRequest("the Host field is not host[:port]")
+    return hosts[0]
+
+
+def is_trusted(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether forwarding fields from this address are believed."""
+    if not networks:
+        return False
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+def forwarding_fields(
+    headers: Headers, *, peer: str, scheme: str, host: bytes | None, trusted: bool
+) -> Headers:
+    """X-Forwarded-For, -Proto and -Host for the upstream, and Forwarded where a trusted proxy used it (RFC
+    7239).
+
+    From a trusted proxy the lists are continued and its -Proto and -Host kept; from anybody else they count
+    for nothing and are replaced whole, so that no forged half survives.
+    """
+    came: dict[bytes, list[bytes]] = {name: [] for name in FORWARDING}
+    if trusted:
+        for name, value in headers:
+            if name.lower() in FORWARDING:
+                came[name.lower()].append(value)
+    address = peer.encode("ascii", "replace")
+    fields = [
+        (b"X-Forwarded-For", b", ".join([*came[b"x-forwarded-for"], address])),
+        (b"X-Forwarded-Proto", b", ".join(came[b"x-forwarded-proto"]) or scheme.encode("ascii")),
+    ]
+    if forwarded_host := b", ".join(came[b"x-forwarded-host"]) or host:
+        fields.append((b"X-Forwarded-Host", forwarded_host))
+    if came[b"forwarded"]:
+        node = b'"[' + address + b']"' if b":" in address else address
+        fields.append((b"Forwarded", b", ".join([*came[b"forwarded"], b"for=" + node])))
+    fields.extend((b"X-Real-IP", value) for value in came[b"x-real-ip"])
+    return fields
+
+
+def via(headers: Headers, http_version: str) -> tuple[bytes, bytes]:
+    """The Via field with this hop added; received-protocol is the client's (RFC 9110 section 7.6.3)."""
+    came = [value for name, value in headers if name.lower() == b"via" and value]
+    return b"Via", b", ".join([*came, http_version.encode("ascii") + b" " + VIA_NAME])
+
+
+def request_headers(
+    headers: Headers,
+    *,
+    host: bytes,
+    framing: Framing,
+    length: bytes | None,
+    forwarding: Headers,
+    http_version: str,
+) -> Headers:
+    """The upstream request's fields: Host, what is end to end, Via, forwarding fields, one framing field.
+
+    Expect: 100-continue has been answered by the server in front by the time its body can be read; sending it
+    on would ask the upstream to answer it again.
+    """
+    for name, value in headers:
+        if _FORBIDDEN_IN_VALUE.search(value) or not _NAME.fullmatch(name):
+            raise BadRequest("a header field holds bytes that no field may hold")
+    fields: Headers = [(b"Host", host)]
+    for name, value in end_to_end(headers, drop=FORWARDING | _REWRITTEN):
+        if name.lower() != b"expect" or value.lower() != b"100-continue":
+            fields.append((name, value))
+    fields.append(via(headers, http_version))
+    fields.extend(forwarding)
+    if framing == "chunked":
+        fields.append((b"Transfer-Encoding", b"chunked"))
+    elif length is not None:
+        fields.append((b"Content-Length", length))
+    return fields
+
+
+def response_headers(headers: Headers, *, status: int, method: bytes, now_s: float) -> Headers:
+    """The client response's fields: what is end to end, at most one Content-Length, exactly one Date.
+
+    204 and 304 go without Content-Length: uvicorn-httptools counts the bytes it announces and raises at a 304
+    that (rightly) has none (RFC 9110 section 8.6 makes it optional there). Date: RFC 9110 section 6.6.1.
+    Raises ProtocolError for a field that no server could write (it would answer the client with nothing at
+    all).
+    """
+    chunked = any(name.lower() == b"transfer-encoding" for name, _ in headers)
+    bodiless = status in (204, 304)
+    fields: Headers = []
+    length: bytes | None = None
+    dated = False
+    for name, value in end_to_end(headers):
+        lower = name.lower()
+        if _FORBIDDEN_IN_VALUE.search(value) or not _NAME.fullmatch(name):
+            raise ProtocolError("the upstream's answer has a header field that cannot be passed on")
+        if lower == b"content-length":
+            # Duplicates are equal or the engine has refused them; with a transfer coding the length is void.
+            if length is not None or chunked or bodiless:
+                continue
+            length = value
+        elif lower == b"date":
+            if dated:
+                continue
+            dated = True
+        fields.append((name, value))
+    if not dated:
+        fields.append((b"Date", http_date(int(now_s))))
+    return fields
+
+
+@lru_cache(maxsize=2)
+def http_date(second: int) -> bytes:
+    """IMF-fixdate of RFC 9110 section 5.6.7."""
+    return formatdate(second, usegmt=True).encode("ascii")

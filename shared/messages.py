@@ -1,0 +1,126 @@
+"""What crosses the two borders of the core, and nothing else does.
+
+    framework  -- ProxyRequest -->   core  -- UpstreamRequest -->   engine
+    framework  <-- ProxyResponse --  core  <-- UpstreamResponse --  engine
+
+Field names and values are raw bytes in the order and case in which they were read (RFC 9110 section 5): a
+mapping would merge duplicate Set-Cookie lines, a str would guess an encoding.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "BodyStream",
+    "ClientSide",
+    "ExchangeRecord",
+    "Headers",
+    "ProxyRequest",
+    "ProxyResponse",
+    "RequestBody",
+    "UpstreamRequest",
+    "UpstreamResponse",
+]
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+
+class RequestBody(Protocol):
+    """The upload as it arrives. Iterating applies back-pressure to the client.
+
+    Raises ClientGone when the client leaves before the end, BodyTooLarge past the limit.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def discard(self) -> None:
+        """Nobody reads on: what still arrives is taken and dropped, so that the server can finish."""
+
+
+class ClientSide(RequestBody, Protocol):
+    """The client of one exchange; the only place that calls the server's receive()."""
+
+    gone: bool
+    bytes_received: int
+
+    def watching(self) -> AbstractContextManager[None]:
+        """While inside, the client's leaving cancels the block and raises ClientGone."""
+
+    def detach(self) -> None:
+        """The exchange has said its last word: leaving is no longer of interest, draining goes on."""
+
+    def close(self) -> None:
+        """End of the exchange; receive() is not called again."""
+
+
+class BodyStream(Protocol):
+    """The response body as the upstream sends it, unframed, not decoded.
+
+    Iterating raises an UpstreamError when the body does not arrive whole. aclose() may be called at any time
+    and any number of times, and gives the connection back or closes it.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class UpstreamRequest(msgspec.Struct, frozen=True):
+    """A request as the engine has to write it: nothing added, nothing normalised.
+
+    `body` is None when the message has no body; otherwise `headers` hold exactly one framing field (RFC 9112
+    section 6).
+    """
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    body: RequestBody | None = None
+
+
+class UpstreamResponse(msgspec.Struct, frozen=True):
+    """A final response head as the engine read it, its body still to come."""
+
+    status: int
+    headers: Headers
+    body: BodyStream
+
+
+class ExchangeRecord(msgspec.Struct):
+    """What happened in one exchange. Times are seconds of the monotonic clock, None while not reached."""
+
+    method: str
+    path: str
+    request_id: str
+    started: float
+    status: int = 0
+    outcome: str = "ok"
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    upstream_s: float | None = None
+    finished: float | None = None
+
+
+class ProxyRequest(msgspec.Struct, frozen=True):
+    """A client's request as a server handed it over, with the client and the record that belong to it."""
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    peer: str
+    scheme: str
+    http_version: str
+    client: ClientSide
+    record: ExchangeRecord
+
+
+class ProxyResponse(msgspec.Struct, frozen=True):
+    """What the client is to be sent. A body of bytes is whole, a stream may still fail."""
+
+    status: int
+    headers: Headers
+    body: BodyStream | bytes
+    request: ProxyRequest

@@ -1,0 +1,107 @@
+"""What one running proxy shares between its exchanges: opened by the app's lifespan, closed with it."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from shared import reqtarget
+from shared.accesslog import AccessLog
+from shared.answer import Answer, Send, failure
+from shared.client import Client, Receive
+from shared.errors import ProxyError, UpstreamError
+from shared.forward import forward
+from shared.messages import ProxyRequest
+from shared.observe import Observer
+from shared.settings import Settings
+from shared.upstream import Upstream, open_upstream
+
+__all__ = ["Proxy", "open_proxy"]
+
+READY_CACHE_S = 1.0
+
+
+class Proxy:
+    """The core as the apps see it: translate, answer, answer_failure, and __call__, which is the three in a
+    row as one ASGI callable."""
+
+    def __init__(self, settings: Settings, upstream: Upstream, observer: Observer) -> None:
+        self.settings = settings
+        self.upstream = upstream
+        self.observer = observer
+        self._probe_lock = asyncio.Lock()
+        self._probed_at = float("-inf")
+        self._ready = False
+
+    def translate(self, scope: Any, receive: Receive) -> ProxyRequest:
+        """The request that a server's scope and receive() stand for. Begins the exchange: an Answer has to
+        end it."""
+        headers = list(scope["headers"])
+        client = Client(receive, limit=self.settings.forward.max_body)
+        client.start()
+        peer = scope.get("client")
+        return ProxyRequest(
+            method=scope["method"].encode("latin-1"),
+            target=reqtarget.from_asgi(scope["raw_path"], scope["query_string"]),
+            headers=headers,
+            peer=peer[0] if peer else "unknown",
+            scheme=scope["scheme"],
+            http_version=scope["http_version"],
+            client=client,
+            record=self.observer.begin(scope["method"], scope["raw_path"].decode("latin-1"), headers),
+        )
+
+    async def answer(self, request: ProxyRequest) -> Answer:
+        """Forward, and hand on what comes back. Raises a ProxyError that knows its request; answer_failure()
+        takes it."""
+        try:
+            return Answer(await forward(request, self.upstream, self.settings.forward), self.observer)
+        except ProxyError as error:
+            error.request = request
+            raise
+        except BaseException as error:
+            request.record.outcome = (
+                "proxy_stopped" if isinstance(error, asyncio.CancelledError) else "internal_error"
+            )
+            request.client.close()
+            self.observer.finish(request.record)
+            raise
+
+    def answer_failure(self, error: ProxyError) -> Answer:
+        """The answer to a request that answer() failed."""
+        request: ProxyRequest = error.request  # type: ignore[assignment]
+        return Answer(failure(error, request), self.observer)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self.answer(self.translate(scope, receive))
+        except ProxyError as error:
+            answer = self.answer_failure(error)
+        await answer(scope, receive, send)
+
+    async def ready(self) -> bool:
+        """Whether a connection to the upstream can be had; asked of the upstream at most once per
+        READY_CACHE_S."""
+        async with self._probe_lock:
+            if time.monotonic() - self._probed_at > READY_CACHE_S:
+                try:
+                    await self.upstream.probe()
+                    self._ready = True
+                except UpstreamError:
+                    self._ready = False
+                self._probed_at = time.monotonic()
+            return self._ready
+
+
+@asynccontextmanager
+async def open_proxy(settings: Settings) -> AsyncIterator[Proxy]:
+    """Owns the upstream client and the log for as long as the server runs."""
+    observer = Observer(AccessLog(sys.stdout.fileno()) if settings.app.access_log else None)
+    upstream = open_upstream(settings)
+    try:
+        yield Proxy(settings, upstream, observer)
+    finally:
+        await upstream.aclose()
+        observer.close()

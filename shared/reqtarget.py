@@ -1,0 +1,73 @@
+"""Request target in, upstream target out, byte for byte (RFC 9112 section 3.2). Pure.
+
+A target never chooses the host: only its path and query go on, below the base path of the upstream URL. What
+the client wrote is not normalised, so that signatures over the target stay valid; what could leave the base
+path is refused.
+"""
+
+import re
+
+from shared.errors import BadRequest
+
+__all__ = ["Target", "authority_of", "from_asgi", "origin_form", "upstream_target"]
+
+Target = bytes
+
+# RFC 3986 allows fewer; these are the bytes that cannot end a request line early or be read as something
+# else.
+_VISIBLE = re.compile(rb"[\x21-\x7e\x80-\xff]+")
+_ABSOLUTE = re.compile(rb"(?i)https?://([^/?#]*)(.*)", re.DOTALL)
+# One segment that some upstream might read as "..": dots plain or encoded, perhaps with path parameters
+# ("..;x").
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_SEPARATOR = re.compile(rb"[/\\]")
+
+
+def from_asgi(raw_path: bytes, query_string: bytes) -> Target:
+    """The request target as far as ASGI can tell it. `/p?` and `/p` look alike there (ASGI cannot carry an
+    empty query)."""
+    return raw_path + b"?" + query_string if query_string else raw_path
+
+
+def authority_of(target: Target) -> bytes | None:
+    """The authority of an absolute-form target, which replaces the Host field (RFC 9112 section 3.2.2)."""
+    match = _ABSOLUTE.fullmatch(target)
+    return match[1] if match else None
+
+
+def origin_form(target: Target) -> Target:
+    """Path and query of any target that may be forwarded. Raises BadRequest for authority-form and anything
+    else."""
+    if not _VISIBLE.fullmatch(target):
+        raise BadRequest("the request target holds bytes that no target may hold")
+    if target.startswith(b"/"):
+        return target
+    if target == b"*":
+        return target
+    if match := _ABSOLUTE.fullmatch(target):
+        rest = match[2]
+        return rest if rest.startswith(b"/") else b"/" + rest
+    raise BadRequest("the request target is neither a path nor an absolute URI")
+
+
+def upstream_target(target: Target, base: bytes, *, method: bytes = b"GET") -> Target:
+    """What to ask the upstream for. `base` is empty or `/…` without a slash at its end; one slash joins the
+    two.
+
+    Raises BadRequest where the target cannot be forwarded, or could climb out of the base path.
+    """
+    path = origin_form(target)
+    if path == b"*":
+        if method != b"OPTIONS":
+            raise BadRequest("only OPTIONS may ask for *")
+        return base or path
+    if base and climbs(path):
+        raise BadRequest("the request target holds a dot-dot segment, which could leave the base path")
+    return base + path
+
+
+def climbs(path: bytes) -> bool:
+    """Whether any reader of the path could see a dot-dot segment in it: escapes read, `\\` as `/`, `;…` cut
+    off."""
+    plain = _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), path.partition(b"?")[0])
+    return any(segment.partition(b";")[0] == b".." for segment in _SEPARATOR.split(plain))

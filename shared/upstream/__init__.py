@@ -1,0 +1,34 @@
+"""The one door to the upstream world: the Upstream protocol, and open_upstream(settings) which picks the
+engine."""
+
+from typing import Protocol
+
+from shared.messages import UpstreamRequest, UpstreamResponse
+from shared.settings import Settings
+from shared.upstream import httpx
+
+__all__ = ["Upstream", "open_upstream"]
+
+
+class Upstream(Protocol):
+    """One upstream server, one pool of connections to it, shared by every exchange of the process."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send the request whole, return the final response head; the body is read through the response.
+
+        Raises an UpstreamError, PoolExhausted, or whatever iterating the request body raises. Cancelling it
+        at any await, and any error, leaves the pool as it was: the connection is closed or given back.
+        """
+
+    async def probe(self) -> None:
+        """Open a connection of its own and close it. Raises an UpstreamError when that is not possible in
+        time."""
+
+    async def aclose(self) -> None:
+        """Close the pool. Exchanges still running fail."""
+
+
+def open_upstream(settings: Settings) -> Upstream:
+    """The engine that the settings name, its pool still empty. Has to be called in the loop that will use
+    it."""
+    return httpx.HTTPXUpstream(settings)

@@ -1,0 +1,71 @@
+"""What every engine shares about opening connections: the TLS context, the probe, and what a failure
+means."""
+
+import asyncio
+import socket
+import ssl
+
+from shared.errors import (
+    CertificateBad,
+    ConnectFailed,
+    ConnectRefused,
+    ConnectTimeout,
+    NameUnresolved,
+    TLSFailed,
+    UpstreamError,
+)
+from shared.settings import TLSSettings, UpstreamURL
+
+__all__ = ["connect_failure", "probe", "tls_context"]
+
+# The first row whose exception stands anywhere in the chain of causes decides.
+_FAILURES: tuple[tuple[type[BaseException], type[UpstreamError]], ...] = (
+    (ssl.SSLCertVerificationError, CertificateBad),
+    (ssl.SSLError, TLSFailed),
+    (socket.gaierror, NameUnresolved),
+    (TimeoutError, ConnectTimeout),
+    (ConnectionRefusedError, ConnectRefused),
+)
+
+
+def tls_context(settings: TLSSettings) -> ssl.SSLContext:
+    """Verifies the upstream against the given CA, or the system's store. The files have been tried at
+    start-up."""
+    context = ssl.create_default_context(cafile=settings.ca)
+    if settings.cert is not None:
+        context.load_cert_chain(settings.cert, settings.key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def connect_failure(error: BaseException) -> UpstreamError:
+    """What a failed connection attempt means, read from the error and all that caused it."""
+    causes = list(_causes(error))
+    for kind, failure in _FAILURES:
+        if any(isinstance(cause, kind) for cause in causes):
+            return failure()
+    return ConnectFailed()
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        if isinstance(error, BaseExceptionGroup):
+            for part in error.exceptions:
+                found.extend(_causes(part))
+        error = error.__cause__ or error.__context__
+    return found
+
+
+async def probe(url: UpstreamURL, context: ssl.SSLContext | None, *, connect_s: float) -> None:
+    """Open and close one connection, TLS handshake included. Raises an UpstreamError when it takes longer or
+    fails."""
+    try:
+        async with asyncio.timeout(connect_s):
+            _, writer = await asyncio.open_connection(
+                url.host, url.port, ssl=context, server_hostname=url.host if context else None
+            )
+    except (OSError, TimeoutError) as error:
+        raise connect_failure(error) from error
+    writer.transport.abort()
