@@ -97,8 +97,11 @@ class Client:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._discarding:
+            # Ending here would make a truncated upload look whole.
+            raise RuntimeError("the request body was discarded; nobody may read on")
         while not self._chunks:
-            if self._ended or self._discarding:
+            if self._ended:
                 raise StopAsyncIteration
             if self.gone:
                 raise ClientGone

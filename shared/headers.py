@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from shared.errors import BadRequest, ProtocolError
 from shared.messages import Headers
-from shared.settings import Network
+from shared.variables import Network
 
 __all__ = [
     "VIA_NAME",

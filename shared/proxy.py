@@ -75,6 +75,9 @@ class Proxy:
         return Answer(failure(error, request), self.observer)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})  # before accept: the server answers the handshake with
+            403 return
         try:
             answer = await self.answer(self.translate(scope, receive))
         except ProxyError as error:

@@ -128,8 +128,8 @@ class Process:
                 raise self._failed(f"gave no {what} within {deadline_s:g} s")
             time.sleep(_POLL_S)
 
-    def wait(self, *, deadline_s: float) -> int | None:
-        """Wait until the child has ended; its exit status, or None when it still runs after `deadline_s`."""
+    def wait(self, *, deadline_s: float | None) -> int | None:
+        """Wait until the child has ended, for ever with None; its exit status, or None when time is up."""
         try:
             return self._popen.wait(deadline_s)
         except subprocess.TimeoutExpired:
@@ -159,6 +159,8 @@ class Process:
             pass
 
     def _failed(self, what: str) -> ProcessFailed:
+        if self._log is None:
+            return ProcessFailed(f"{self.name} {what}; its log is above")
         lines = self.log().rstrip().splitlines()
         if not lines:
             return ProcessFailed(f"{self.name} {what}; its log is empty")

@@ -9,11 +9,9 @@ import msgspec
 
 from shared.harness.process import ROOT
 from shared.harness.servers import PROFILES, Running, start_server
+from shared.settings import ENGINES, ROUTES
 
 __all__ = ["ENGINES", "ROUTES", "Subject", "apps", "start", "subjects"]
-
-ROUTES: tuple[str, ...] = ("handler", "mount")
-ENGINES: tuple[str, ...] = ("httpx2", "httpx")
 
 _DEFAULT_LOOP = "uvloop"
 _DEFAULT_ENGINE = "httpx2"

@@ -14,7 +14,8 @@ from shared.errors import (
     TLSFailed,
     UpstreamError,
 )
-from shared.settings import TLSSettings, UpstreamURL
+from shared.settings import TLSSettings
+from shared.variables import UpstreamURL
 
 __all__ = ["connect_failure", "probe", "tls_context"]
 

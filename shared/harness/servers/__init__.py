@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import shlex
 import signal
 import socket
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self, cast
 
@@ -26,6 +28,7 @@ __all__ = [
     "command",
     "drain_s",
     "port",
+    "shell_line",
     "start_server",
     "wait_until_accepting",
 ]
@@ -61,8 +64,10 @@ class Server(Protocol):
 
 
 def _found() -> dict[str, Server]:
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_")
-    return {name: cast(Server, importlib.import_module(f"{__name__}.{name}")) for name in reversed(names)}
+    names = [module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_"]
+    # Last letter first: uvicorn leads every table, as what most people run.
+    names.sort(reverse=True)
+    return {name: cast(Server, importlib.import_module(f"{__name__}.{name}")) for name in names}
 
 
 SERVERS: dict[str, Server] = _found()
@@ -186,6 +191,12 @@ def drain_s(env: Mapping[str, str]) -> float:
         return max(0.0, float(text))
     except ValueError:
         return _DEFAULT_DRAIN_S
+
+
+def shell_line(argv: Sequence[str]) -> str:
+    """A command line as one types it: `uvicorn …`, which is what `python -m uvicorn …` runs."""
+    runs_module = list(argv[:2]) == [sys.executable, "-m"]
+    return shlex.join(argv[2:] if runs_module else argv)
 
 
 def _server(profile: str) -> Server:
