@@ -76,8 +76,9 @@ class Proxy:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await send({"type": "websocket.close"})  # before accept: the server answers the handshake with
-            403 return
+            # A close before the accept: the server answers the handshake with 403.
+            await send({"type": "websocket.close"})
+            return
         try:
             answer = await self.answer(self.translate(scope, receive))
         except ProxyError as error:
