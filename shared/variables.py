@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-__all__ = ["TABLE", "Network", "Row", "UpstreamURL"]
+__all__ = ["ENGINES", "ROUTES", "TABLE", "Network", "Row", "UpstreamURL"]
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 ENGINES = ("httpx2", "httpx")

@@ -9,7 +9,7 @@ import msgspec
 
 from shared.harness.process import ROOT
 from shared.harness.servers import PROFILES, Running, start_server
-from shared.settings import ENGINES, ROUTES
+from shared.variables import ENGINES, ROUTES
 
 __all__ = ["ENGINES", "ROUTES", "Subject", "apps", "start", "subjects"]
 
