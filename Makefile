@@ -1,0 +1,50 @@
+# Every command a person needs. `make` alone lists them; each makes .venv first when it is missing or out of date.
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test test-long check run report venv clean
+MAKEFLAGS += --no-print-directory
+
+python := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+# What a person may set: make test JOBS=4 ARGS='-k HDR' · make run APP=litestar PORT=9000 · make check PYTHON=python3.12
+PYTHON ?=
+JOBS ?= auto
+ARGS ?=
+APP ?= fastapi
+SERVER ?= uvicorn
+
+help:
+	@echo "Tandem: one streaming reverse proxy in FastAPI and in Litestar"
+	@awk -F ' *## *' '/^[a-z-]+:.*## / { split($$1, name, ":"); printf "  make %-10s %s\n", name[1], $$2 }' Makefile
+
+bench: venv ## the quick benchmark: about four minutes, then a verdict and bench/results/<time>/report.html
+	@$(python) -m bench run --quick $(ARGS)
+
+test: venv ## the quick tier: unit tests, the contract on every subject, the mutants
+	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q $(ARGS)
+
+test-long: venv ## the long tier: 1 GiB bodies, minute-long gaps, soaks
+	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q -m long $(ARGS)
+
+check: venv ## format, lint, types, import rules
+	@scripts/check
+
+run: venv ## a proxy on localhost:8000: APP=fastapi|litestar SERVER=uvicorn|hypercorn UPSTREAM= PORT= ROUTE= ENGINE= WORKERS=
+	@$(python) -m shared.harness.run --app '$(APP)' --server '$(SERVER)' \
+		$(foreach name,upstream port route engine workers,$(call option,$(name))) $(ARGS)
+
+report: venv ## the newest run's report once more, from its records (RUN= names another)
+	@$(python) -m bench report $(if $(RUN),'$(RUN)') $(ARGS)
+
+clean: ## remove .venv and every cache
+	@rm -rf .venv .venv.lock .venv.log .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# `--port '9000'` when PORT is set, nothing when it is not.
+upper = $(shell echo '$(1)' | tr '[:lower:]' '[:upper:]')
+option = $(if $($(upper)),--$(1) '$($(upper))')
+
+# scripts/venv prints nothing when .venv is ready, otherwise one line that says why it could not be made. $(error) shows
+# that line and nothing after it, where a failed recipe would add make's own complaint.
+venv:
+	@$(eval fault := $$(shell scripts/venv '$(PYTHON)'))$(if $(fault),$(error $(fault))):
