@@ -1,0 +1,1 @@
+"""The upstreams that suite, benchmark and people play with."""

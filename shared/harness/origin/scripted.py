@@ -1,0 +1,301 @@
+"""The origin that the contract suite plays: byte by byte, on plain sockets, one script per exchange.
+
+    client ----> proxy ----> Origin                   the case: same process, same event loop
+                             1 accept: a line in the ledger
+                             2 read one request head, strictly
+                             3 find its token     <---- expect(token), called before the client sent a byte
+                             4 run its script,
+                               or hand it over    ----> await expected.arrival(): .some(), .send(), .reset()
+                             5 released: back to 2
+                               closed by either side: a line in the ledger
+
+Scripts are chosen by `expect`, in process, never through the proxy: a proxy that rewrites everything can
+still be tested. A request without a known token is a stray: it is written down, answered 421, and the case
+that caused it fails. The listener itself can misbehave: `refusing()` and `deaf()`, both on the same port.
+"""
+
+import asyncio
+import contextlib
+import re
+import socket
+import ssl
+import time
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from shared.harness.origin.channel import WAIT_S, Channel, within
+from shared.harness.origin.http1 import (
+    Body,
+    IncompleteError,
+    MalformedError,
+    Reader,
+    RequestHead,
+    parse_request,
+    request_framing,
+)
+from shared.harness.origin.ledger import ConnectionRecord, ExchangeRecord, Ledger
+
+__all__ = ["EXCHANGE_FIELD", "Arrival", "Expected", "Origin", "Script", "token_of"]
+
+EXCHANGE_FIELD = "Case-Token"
+_IN_TARGET = re.compile(rb"t-([0-9a-f]{16})")
+
+
+def token_of(head: RequestHead) -> str | None:
+    """The exchange token that a request carries in its field, else in its target."""
+    values = head.all(EXCHANGE_FIELD)
+    if values:
+        return values[0].decode("latin-1")
+    match = _IN_TARGET.search(head.target)
+    return match[1].decode() if match else None
+
+
+class Arrival:
+    """One request that has arrived, and the connection under it. Every wait inside is bounded by `WAIT_S`."""
+
+    def __init__(self, record: ExchangeRecord, connection: ConnectionRecord, reader: Reader, ledger: Ledger):
+        self.record, self.connection, self._ledger = record, connection, ledger
+        self.channel, self.reader = connection.channel, reader
+        self.head, self.body = record.head, record.body
+        self.over = asyncio.Event()  # released, or the connection is gone
+
+    async def content(self, deadline_s: float = WAIT_S) -> bytes:
+        """The whole request content. Raises: IncompleteError, MalformedError, LateError."""
+        return await within(deadline_s, "the rest of the request body at the origin", self.body.rest())
+
+    async def some(self, size: int | None = None) -> bytes:
+        """Exactly `size` bytes of request content, or whatever comes next.
+
+        Raises: IncompleteError, MalformedError, LateError.
+        """
+        piece = self.body.exactly(size) if size is not None else self.body.some()
+        return await within(WAIT_S, "more of the request body at the origin", piece)
+
+    async def send(self, *pieces: str | bytes) -> None:
+        """Send these bytes; str is Latin-1. Raises: ConnectionError, LateError."""
+        data = b"".join(piece.encode("latin-1") if isinstance(piece, str) else piece for piece in pieces)
+        await within(WAIT_S, "the proxy to take the response", self.channel.send(data))
+
+    async def head_of(self, status: str, *fields: str | bytes) -> None:
+        """Send a response head: `200 OK` and field lines without their line ends."""
+        lines: list[str | bytes] = [f"HTTP/1.1 {status}", *fields, "", ""]
+        await self.send(b"\r\n".join(x.encode("latin-1") if isinstance(x, str) else x for x in lines))
+
+    async def answer(self, status: str = "200 OK", *fields: str | bytes, body: bytes | None = b"") -> None:
+        """Read what is left of the request, send a whole response with Content-Length, release.
+
+        body=None: no Content-Length and no body, for responses that have none (HEAD, 204, 304).
+        """
+        if not self.body.complete:
+            await within(WAIT_S * 6, "the rest of the request body at the origin", self.body.swallow())
+        length = () if body is None else (f"Content-Length: {len(body)}",)
+        await self.head_of(status, *length, *fields)
+        if body:
+            await within(WAIT_S * 6, "the proxy to take the body", self.channel.send(body))
+        self.release()
+
+    async def chunk(self, data: bytes) -> None:
+        """Send one chunk; b"" is the last chunk and the empty trailer."""
+        await self.send(f"{len(data):x}\r\n", data, "\r\n")
+
+    async def peer_closed(self, deadline_s: float = WAIT_S) -> str:
+        """Wait until the proxy closes: "FIN" or "RST". What still comes is dropped. Raises: LateError.
+
+        Only before `release()`: afterwards the origin itself reads, and `Ledger.until` is the way to wait.
+        """
+        try:
+            return await self.channel.peer_closed(deadline_s)
+        finally:
+            self._settle()
+
+    def release(self) -> None:
+        """The response is whole: the connection may carry the next request."""
+        self.record.released = True
+        self._over()
+
+    def close(self) -> None:
+        self.channel.close()
+        self._settle()
+
+    def reset(self) -> None:
+        self.channel.reset()
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self.channel.open:
+            self.record.ended = self.record.ended or self.connection.ended
+            self._over()
+
+    def _over(self) -> None:
+        self.over.set()
+        self._ledger.touch()
+
+
+Script = Callable[[Arrival], Awaitable[None]]
+
+
+class Expected:
+    """The requests of one token: how many came, and those nobody has taken yet."""
+
+    def __init__(self, token: str, script: Script | None):
+        self.token, self.script = token, script
+        self.count = 0
+        self.arrivals: asyncio.Queue[Arrival] = asyncio.Queue()
+
+    async def arrival(self, deadline_s: float = WAIT_S) -> Arrival:
+        """The next request with this token. Raises: LateError."""
+        return await within(deadline_s, "the request to arrive at the origin", self.arrivals.get())
+
+
+class Origin:
+    """A scripted upstream on host:port (0: any free one); with a context it speaks TLS and notes the SNI.
+
+    `listen()` inside a running loop first, `await close()` last.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None):
+        self.ledger = Ledger()
+        self.strays: list[ExchangeRecord] = []
+        self.host, self._tls = host, tls
+        self._expected: dict[str, Expected] = {}
+        self._serving: set[asyncio.Task[None]] = set()
+        self._server_names: weakref.WeakKeyDictionary[object, str | None] = weakref.WeakKeyDictionary()
+        # Holds the port while the listener is away: a bound socket that does not listen refuses connections.
+        self._holder = _bound(host, port)
+        self.port: int = self._holder.getsockname()[1]
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        if tls is not None:
+            tls.sni_callback = lambda sock, name, _: self._server_names.__setitem__(sock, name)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
+
+    def expect(self, token: str, script: Script | None = None) -> Expected:
+        """Requests that carry `token` run `script`, or are handed over through `Expected.arrival()`."""
+        self._expected[token] = expected = Expected(token, script)
+        return expected
+
+    def forget(self, token: str) -> None:
+        self._expected.pop(token, None)
+
+    @contextlib.asynccontextmanager
+    async def refusing(self) -> AsyncIterator[None]:
+        """Inside, connections are refused and none is left open from before."""
+        await self._away()
+        try:
+            yield
+        finally:
+            self.listen()
+
+    @contextlib.asynccontextmanager
+    async def deaf(self) -> AsyncIterator[None]:
+        """Inside, connecting hangs: the backlog is full and nobody accepts (Linux drops the SYN)."""
+        await self._away()
+        listener = _bound(self.host, self.port)
+        listener.listen(0)  # room for one
+        filler = socket.create_connection((self.host, self.port), timeout=WAIT_S)
+        try:
+            yield
+        finally:
+            listener.close()
+            filler.close()
+            self.listen()
+
+    async def close_idle(self) -> None:
+        """Close every connection that carries no exchange."""
+        for connection in list(self.ledger.connections):
+            if connection.open and not any(exchange.carried for exchange in connection.exchanges):
+                connection.channel.close()
+
+    async def close(self) -> None:
+        """Close everything; the port is free afterwards."""
+        await self._away()
+        self._holder.close()
+
+    def listen(self) -> None:
+        """Start accepting. Needs a running event loop."""
+        self._listener = _bound(self.host, self.port)
+        self._listener.listen(1024)
+        self._accepting = asyncio.create_task(self._accept(self._listener))
+
+    async def _away(self) -> None:
+        tasks = [*self._serving, *([self._accepting] if self._accepting else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.close()
+        for connection in self.ledger.connections:
+            connection.channel.close()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            sock, _ = await loop.sock_accept(listener)
+            connection = self.ledger.accept(Channel(sock, self._tls))
+            task = loop.create_task(self._serve(connection))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, connection: ConnectionRecord) -> None:
+        reader = Reader(connection.channel)
+        try:
+            if self._tls is not None:
+                await connection.channel.handshake()
+                connection.server_name = self._server_names.get(connection.channel.tls)
+            while await self._exchange(connection, reader):
+                pass
+        except IncompleteError as error:
+            if error.got:
+                connection.fault = str(error)
+        except MalformedError as error:
+            connection.fault = str(error)
+        except (OSError, ssl.SSLError) as error:
+            connection.channel.note(f"{type(error).__name__}: {error}")
+        finally:
+            connection.channel.close()
+            for record in connection.exchanges:
+                if not record.released:
+                    record.ended = record.ended or connection.ended
+            self.ledger.touch()
+
+    async def _exchange(self, connection: ConnectionRecord, reader: Reader) -> bool:
+        head = parse_request(await reader.head())
+        record = ExchangeRecord(
+            connection=connection.number,
+            place=len(connection.exchanges),
+            token=token_of(head),
+            head=head,
+            body=Body(reader, request_framing(head)),
+            arrived_at_s=time.monotonic(),
+        )
+        connection.exchanges.append(record)
+        self.ledger.touch()
+        arrival = Arrival(record, connection, reader, self.ledger)
+        expected = self._expected.get(record.token or "")
+        if expected is None:
+            self.strays.append(record)
+            await arrival.send(
+                "HTTP/1.1 421 Misdirected Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            return False
+        expected.count += 1
+        if expected.script is not None:
+            await expected.script(arrival)
+        else:
+            expected.arrivals.put_nowait(arrival)
+            await arrival.over.wait()
+        # Only a whole exchange leaves the connection fit for another (RFC 9112 §9.3).
+        return connection.open and record.released and record.body.complete
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((host, port))
+    return sock

@@ -1,0 +1,35 @@
+"""pytest's hooks for the contract suite; what they do is in tests/contract/items.py."""
+
+import pathlib
+from typing import Any
+
+import pytest
+
+from tests.contract.case import Case
+from tests.contract.items import STAGE, Count, items_of, sorted_for_stage
+
+_CONTRACT = pathlib.Path(__file__).parent / "contract"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Count(), "contract-count")
+    # Items of one group have to meet in one worker; what `-n 2` alone means would scatter them.
+    if config.getoption("dist", "no") == "load":
+        config.option.dist = "loadgroup"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if STAGE in config.stash:
+        config.stash[STAGE].close()
+
+
+def pytest_pycollect_makeitem(collector: Any, obj: object) -> list[pytest.Item] | None:
+    """Each case of a family's file becomes its items; a case that was merely imported does not."""
+    if isinstance(obj, Case) and collector.path.parent == _CONTRACT and obj.file == str(collector.path):
+        return list(items_of(collector, obj))
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = sorted_for_stage(items)

@@ -1,0 +1,49 @@
+"""Expectations that more than one case has; each failure says what was seen."""
+
+import hashlib
+import random
+
+from shared.harness.origin.http1 import Head
+from tests.contract.wire import Response
+
+__all__ = ["absent", "digest", "gateway_failure", "noise", "ok", "same"]
+
+
+def ok(response: Response, content: bytes | None = b"ok", status: int = 200) -> None:
+    """That status, complete, with that content (None: any)."""
+    assert response.status == status, f"status {response.status}, not {status}: {response.content[:300]!r}"
+    assert response.complete, f"the response was cut ({response.body.cut}) after {response.body.size} bytes"
+    if content is not None:
+        assert response.content == content, f"content {response.content[:200]!r}, not {content[:200]!r}"
+
+
+def absent(head: Head, *names: str) -> None:
+    """None of these fields is there."""
+    for name in names:
+        assert not head.all(name), f"{name} is there: {head.all(name)}"
+
+
+def same(head: Head, name: str, *values: bytes | str) -> None:
+    """Exactly these lines of that name, in this order."""
+    wanted = [value.encode("latin-1") if isinstance(value, str) else value for value in values]
+    assert head.all(name) == wanted, f"{name} is {head.all(name)}, not {wanted}"
+
+
+def gateway_failure(response: Response, *statuses: int) -> None:
+    """One of these statuses, complete, and telling nothing that is none of the client's business."""
+    assert response.status in statuses, (
+        f"status {response.status}, not {' or '.join(map(str, statuses))}: {response.content[:300]!r}"
+    )
+    assert response.complete, f"the {response.status} was cut ({response.body.cut})"
+    everything = response.head.raw + response.content
+    for secret in (b"127.0.0.1", b"upstream.invalid", b"Traceback", b"httpx", b"httpcore", b".py"):
+        assert secret not in everything, f"{secret!r} is told to the client: {everything[:400]!r}"
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    """Random bytes, the same for the same seed: a misplaced or doubled piece cannot pass unnoticed."""
+    return random.Random(seed).randbytes(size)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

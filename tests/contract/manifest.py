@@ -1,0 +1,105 @@
+"""What a proxy declares about itself, and the variants of our own proxies that cases ask for.
+
+A case sees a manifest and never a framework: that is what lets the same case judge any proxy.
+"""
+
+import dataclasses
+from typing import Literal
+
+__all__ = ["VARIANTS", "Manifest", "Variant", "manifest_of"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manifest:
+    """Declared policies of one proxy. Times in seconds, sizes in bytes; None: not declared.
+
+    base: path prefix of the upstream URL. failures: how failures made by the proxy look ("tandem": JSON
+    body and Proxy-Status). metrics: path of a Prometheus page with the in-flight gauge.
+    """
+
+    host: Literal["rewrite", "preserve"]
+    forwarded_for: Literal["replace", "append", "none"]
+    forwarded_host: bool
+    via: str | None
+    base: str = ""
+    reachable: bool = True
+    pool: int | None = None
+    pool_timeout_s: float | None = None
+    connect_timeout_s: float | None = None
+    response_timeout_s: float | None = None
+    read_timeout_s: float | None = None
+    keepalive_expiry_s: float | None = None
+    max_body: int | None = None
+    max_header: int | None = None
+    failures: Literal["tandem"] | None = None
+    metrics: str | None = None
+    traits: frozenset[str] = frozenset()
+
+    def offers(self, need: str) -> bool:
+        """Whether a case that needs it can be asked: a field that is declared, or a trait."""
+        if need in self.traits:
+            return True
+        return need in Manifest.__dataclass_fields__ and getattr(self, need) not in (None, "")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Variant:
+    """Settings beside the defaults. Each variant costs one process per subject, so there are few.
+
+    upstream: how the origin's address becomes the upstream URL.
+    """
+
+    settings: dict[str, str]
+    upstream: str = "{origin}"
+    base: str = ""
+    reachable: bool = True
+
+
+# Seconds until a deadline strikes under `tight`: long enough for a machine that is busy, short enough to
+# wait for.
+TIGHT_S = 1.0
+TIGHT_POOL = 10
+TIGHT_BODY = 1 << 20
+
+VARIANTS: dict[str, Variant] = {
+    "plain": Variant({}),
+    "tight": Variant(
+        {
+            "TANDEM_MAX_CONNECTIONS": str(TIGHT_POOL),
+            "TANDEM_CONNECT_TIMEOUT": str(TIGHT_S),
+            "TANDEM_POOL_TIMEOUT": str(TIGHT_S),
+            "TANDEM_WRITE_TIMEOUT": str(TIGHT_S),
+            "TANDEM_RESPONSE_TIMEOUT": str(TIGHT_S),
+            "TANDEM_READ_TIMEOUT": str(TIGHT_S),
+            "TANDEM_MAX_BODY": str(TIGHT_BODY),
+        }
+    ),
+    "based": Variant({}, upstream="{origin}/base", base="/base"),
+    # RFC 6761 §6.4: names under `invalid` never resolve.
+    "nowhere": Variant({}, upstream="http://upstream.invalid", reachable=False),
+}
+
+
+def manifest_of(variant: str) -> Manifest:
+    """What our own apps declare: the settings table's defaults, changed by the variant."""
+    chosen = VARIANTS[variant]
+    tight = variant == "tight"
+    return Manifest(
+        host="rewrite",
+        forwarded_for="replace",
+        forwarded_host=True,
+        via="1.1 tandem",
+        base=chosen.base,
+        reachable=chosen.reachable,
+        pool=TIGHT_POOL if tight else 100,
+        pool_timeout_s=TIGHT_S if tight else 5.0,
+        connect_timeout_s=TIGHT_S if tight else 5.0,
+        response_timeout_s=TIGHT_S if tight else 60.0,
+        read_timeout_s=TIGHT_S if tight else 60.0,
+        keepalive_expiry_s=4.0,
+        max_body=TIGHT_BODY if tight else None,
+        max_header=65536,
+        failures="tandem",
+        metrics="/-/metrics",
+        traits=frozenset({"keepalive", "canary"}),
+    )

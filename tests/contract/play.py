@@ -1,0 +1,114 @@
+"""Run one case against one proxy, and tell the conversation when it fails."""
+
+import asyncio
+import dataclasses
+import traceback
+from typing import Literal
+
+from shared.harness.origin.channel import Event
+from shared.harness.origin.scripted import Origin
+from tests.contract.agree import Transcript, transcript_of
+from tests.contract.case import Case
+from tests.contract.talk import Proxy, Talk
+
+__all__ = ["Outcome", "play"]
+
+_SHOWN_BYTES = 700  # of each run of bytes in a report
+_SHOWN_LINES = 80
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """verdict; `report`: for people, empty unless failed; `transcript`: what both apps must have in common."""
+
+    case: Case
+    proxy: str
+    verdict: Literal["passed", "failed", "unsupported"]
+    report: str = ""
+    missing: frozenset[str] = frozenset()
+    transcript: Transcript | None = None
+
+
+async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | None = None) -> Outcome:
+    """Never raises for a case that fails: whatever went wrong is the outcome."""
+    missing = frozenset(need for need in case.needs if not proxy.manifest.offers(need))
+    if missing:
+        return Outcome(case, proxy.id, "unsupported", missing=missing)
+    talk = Talk(proxy, origin, elsewhere)
+    failure: BaseException | None = None
+    try:
+        async with asyncio.timeout(case.deadline_s):
+            await case.conversation(talk)
+        await talk.settle()
+    except Exception as error:  # noqa: BLE001 - a fault of the case itself is told like any other failure
+        failure = error
+    report = "" if failure is None else _report(case, talk, failure)
+    transcript = transcript_of(talk)
+    await talk.close()
+    verdict: Literal["passed", "failed"] = "passed" if failure is None else "failed"
+    return Outcome(case, proxy.id, verdict, report, transcript=transcript)
+
+
+def _report(case: Case, talk: Talk, failure: BaseException) -> str:
+    kind = "" if isinstance(failure, AssertionError) else f"{type(failure).__name__}: "
+    lines = [
+        f"{case.id} on {talk.proxy.id}: {case.sentence}",
+        f"  requirement: {case.requirement}" + (f"; {case.anchor}" if case.anchor else ""),
+        f"  failed: {kind}{failure}",
+        *_where(case, failure),
+        "",
+        "the conversation:",
+        *_told(talk),
+        "",
+        "the origin's ledger:",
+        *(f"  {line}" for line in talk.origin.ledger.tell(talk.began_s)),
+    ]
+    if talk.notes:
+        lines += ["", f"notes: {talk.notes}"]
+    return "\n".join(lines)
+
+
+def _where(case: Case, failure: BaseException) -> list[str]:
+    """The line of the case that failed; the whole traceback when none of its lines is in it."""
+    frames = [f for f in traceback.extract_tb(failure.__traceback__) if f.filename == case.file]
+    if frames:
+        return [f"  at {frame.filename}:{frame.lineno}: {frame.line}" for frame in frames]
+    if isinstance(failure, AssertionError):
+        return [f"  at {case.file}:{case.line}: after the conversation (leak check)"]
+    return ["".join(traceback.format_exception(failure))]
+
+
+def _told(talk: Talk) -> list[str]:
+    """All bytes of the case in the order of their clock, both sides, one line for each run in one direction."""
+    events: list[tuple[Event, str, str]] = []
+    for number, client in enumerate(talk.clients):
+        events += [(event, f"client {number}", "out") for event in client.channel.events]
+    for connection in talk.origin.ledger.connections:
+        events += [
+            (event, f"origin connection {connection.number}", "in")
+            for event in connection.events()
+            if event.at_s >= talk.began_s
+        ]
+    events.sort(key=lambda item: item[0].at_s)
+    lines: list[str] = []
+    last: tuple[str, str] | None = None
+    for event, name, _ in events:
+        arrow = {"out": "-> proxy", "in": "<- proxy", "note": ""}[event.kind]
+        at = f"{event.at_s - talk.began_s:7.3f} s"
+        if event.kind == "note":
+            lines.append(f"  {at} {name}: {event.data.decode()}")
+        elif (name, event.kind) == last and len(lines[-1]) < _SHOWN_BYTES:
+            lines[-1] += _shown(event)
+        else:
+            lines.append(f"  {at} {name} {arrow} {_shown(event)}")
+        last = (name, event.kind)
+    if len(lines) > _SHOWN_LINES:
+        half = _SHOWN_LINES // 2
+        lines = [*lines[:half], f"  ... {len(lines) - 2 * half} lines ...", *lines[-half:]]
+    return lines or ["  nothing was sent"]
+
+
+def _shown(event: Event) -> str:
+    text = repr(event.data[:_SHOWN_BYTES])[2:-1].replace("\\r\\n", "\\r\\n ")
+    rest = event.size - min(len(event.data), _SHOWN_BYTES)
+    return text + (f" ... and {rest} bytes more" if rest else "")

@@ -1,0 +1,110 @@
+"""Where our apps stand while cases are played on them: one process and one origin per subject and variant.
+
+Processes start when the first case needs them and stop after the last one that does. Each case is played
+once per subject; the outcome is remembered, so that "both apps agree" costs no second run.
+"""
+
+import asyncio
+import collections
+import dataclasses
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from shared.harness.origin.scripted import Origin
+from shared.harness.servers import Running
+from shared.harness.subject import Subject, start
+from tests.contract.case import Case
+from tests.contract.manifest import VARIANTS, manifest_of
+from tests.contract.play import Outcome, play
+from tests.contract.talk import Proxy
+
+__all__ = ["Stage"]
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(slots=True)
+class _Standing:
+    proxy: Proxy
+    origin: Origin
+    running: Running
+
+
+class Stage:
+    """One per test process. `close()` stops everything that still runs."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._standing: dict[tuple[Subject, str], _Standing] = {}
+        self._outcomes: dict[tuple[str, Subject], Outcome] = {}
+        self._elsewhere: Origin | None = None
+        self._booked: collections.Counter[tuple[Subject, str]] = collections.Counter()
+
+    def book(self, subject: Subject, case: Case) -> None:
+        """Another item will ask for this subject: keep it until `leave` has been called as often."""
+        self._booked[subject, case.settings] += 1
+
+    def leave(self, subject: Subject, case: Case) -> None:
+        key = (subject, case.settings)
+        self._booked[key] -= 1
+        if self._booked[key] <= 0:
+            self._stop(key)
+
+    def outcome(self, case: Case, subject: Subject) -> Outcome:
+        """Play the case, or remember how it went. Raises: ProcessFailed when the subject does not start."""
+        known = self._outcomes.get((case.id, subject))
+        if known is None:
+            standing = self._stand(subject, case.settings)
+            known = self.run(play(case, standing.proxy, standing.origin, self._elsewhere))
+            if not standing.running.process.running():
+                tail = standing.running.process.log()[-2000:]
+                report = f"{known.report}\n\nthe proxy's process has died; its log ends:\n{tail}"
+                known = dataclasses.replace(known, verdict="failed", report=report)
+                self._stop((subject, case.settings))
+            elif known.verdict == "failed":
+                tail = standing.running.process.log()[-2000:]
+                known = dataclasses.replace(known, report=f"{known.report}\n\nthe proxy's log ends:\n{tail}")
+            self._outcomes[case.id, subject] = known
+        return known
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run in the stage's own event loop, which all its origins live in."""
+        return self._runner.run(work)
+
+    def close(self) -> None:
+        for key in list(self._standing):
+            self._stop(key)
+        if self._elsewhere is not None:
+            self.run(self._elsewhere.close())
+        self._runner.close()
+
+    def _stand(self, subject: Subject, variant: str) -> _Standing:
+        key = (subject, variant)
+        if key not in self._standing:
+            chosen = VARIANTS[variant]
+            origin = self.run(_open())
+            if self._elsewhere is None:
+                self._elsewhere = self.run(_open())
+            url = chosen.upstream.format(origin=origin.url)
+            try:
+                running = start(subject, url, settings=chosen.settings)
+            except BaseException:
+                self.run(origin.close())
+                raise
+            manifest = manifest_of(variant)
+            pid = running.process.pid
+            proxy = Proxy(subject.id, running.host, running.port, manifest, pid)
+            self._standing[key] = _Standing(proxy, origin, running)
+        return self._standing[key]
+
+    def _stop(self, key: tuple[Subject, str]) -> None:
+        standing = self._standing.pop(key, None)
+        if standing is not None:
+            self.run(standing.origin.close())  # first: an idle pool then has nothing to wait for
+            standing.running.stop()
+
+
+async def _open() -> Origin:
+    origin = Origin()
+    origin.listen()
+    return origin

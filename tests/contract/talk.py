@@ -1,0 +1,276 @@
+"""What a case holds in its hands: both ends of the proxy, and words that read like the wire.
+
+    x = await talk.exchange()                  a token, known to the origin; a connection to the proxy
+    await x.ask("GET", "TE: gzip")             client -> proxy    exact bytes
+    up = await x.arrival()                     proxy -> origin    read strictly, handed over
+    await up.answer("200 OK", body=b"ok")      origin -> proxy
+    response = await x.response()              proxy -> client    read strictly
+
+`x.trip(...)` is those four lines for the cases where only the bytes matter. `talk.settle()`, run after every
+case, is the leak check (rule 15): nothing of the case is left in the proxy.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Iterable
+
+from shared.harness.origin.channel import WAIT_S, LateError, within
+from shared.harness.origin.http1 import RequestHead
+from shared.harness.origin.ledger import ExchangeRecord
+from shared.harness.origin.scripted import EXCHANGE_FIELD, Arrival, Origin, Script
+from tests.contract.manifest import Manifest
+from tests.contract.wire import Client, Response, wire_bytes
+
+__all__ = ["FRONT", "LEAVE_S", "Exchange", "Proxy", "Talk", "together"]
+
+FRONT = "front.test"
+"""The Host that clients speak of; nothing resolves it."""
+
+LEAVE_S = 2.0
+"""Seconds in which a proxy has to notice that one side has gone (contract: within 2 s)."""
+
+_GAUGE = re.compile(rb"^tandem_exchanges_in_flight(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
+_GAUGE_PAUSE_S = 0.01
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Proxy:
+    """The proxy under test, as a case knows it. pid: its process, where we started it ourselves."""
+
+    id: str
+    host: str
+    port: int
+    manifest: Manifest
+    pid: int | None = None
+
+
+async def together(*parts: Awaitable[object]) -> None:
+    """Run both sides of a conversation at once; the first failure cancels the rest and is raised alone."""
+
+    async def run(part: Awaitable[object]) -> None:
+        await part
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(run(part))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+class Exchange:
+    """One request and its response, told apart from all others by a random token in its path and in a field."""
+
+    def __init__(self, talk: "Talk", client: Client, script: Script | None):
+        self.talk, self.client = talk, client
+        self.token = secrets.token_hex(8)
+        self.path = f"/t-{self.token}"
+        self.stamp = f"{EXCHANGE_FIELD}: {self.token}"
+        self.method = "GET"
+        self.asked = 0
+        self.expected = talk.origin.expect(self.token, script)
+        self.responses: list[Response] = []
+        self.arrivals: list[Arrival] = []
+
+    async def ask(
+        self,
+        method: str = "GET",
+        *fields: str | bytes,
+        target: str | bytes | None = None,
+        body: bytes | None = None,
+        version: str = "HTTP/1.1",
+        host: str | None = FRONT,
+        deadline_s: float = WAIT_S,
+    ) -> None:
+        """Send a request: what the case says, and Content-Length when there is a `body`."""
+        self.method = method
+        self.asked += 1
+        lines: list[str | bytes] = [
+            wire_bytes(method, " ", self.path if target is None else target, " ", version)
+        ]
+        if host is not None:
+            lines.append(f"Host: {host}")
+        lines += [self.stamp, *fields]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        head = b"\r\n".join(wire_bytes(line) for line in [*lines, "", ""])
+        await self.client.send(head + (body or b""), deadline_s=deadline_s)
+
+    async def arrival(self, deadline_s: float = WAIT_S) -> Arrival:
+        """The request, as it has arrived at the origin. Raises: LateError."""
+        arrival = await self.expected.arrival(deadline_s)
+        self.arrivals.append(arrival)
+        return arrival
+
+    async def head(self, deadline_s: float = WAIT_S) -> Response:
+        """The response's head. Raises: IncompleteError, MalformedError, LateError."""
+        response = await self.client.response_head(self.method, deadline_s)
+        self.responses.append(response)
+        return response
+
+    async def response(self, deadline_s: float = WAIT_S) -> Response:
+        """The response, read to its end or its cut.
+
+        Raises: IncompleteError before the head, MalformedError, LateError.
+        """
+        return await (await self.head(deadline_s)).to_the_end(deadline_s)
+
+    async def trip(
+        self,
+        method: str = "GET",
+        *fields: str | bytes,
+        target: str | bytes | None = None,
+        body: bytes | None = None,
+        status: str = "200 OK",
+        reply: Iterable[str | bytes] = (),
+        content: bytes | None = b"ok",
+    ) -> tuple[RequestHead, Response]:
+        """Ask, answer `status` with fields `reply` and body `content`: head upstream and response."""
+        await self.ask(method, *fields, target=target, body=body)
+        up = await self.arrival()
+        await up.answer(status, *reply, body=content)
+        return up.head, await self.response()
+
+    async def reaches(self, deadline_s: float = WAIT_S) -> Arrival | Response:
+        """Whichever comes first: the request at the origin, or the proxy's own response (read whole)."""
+        arriving = asyncio.ensure_future(self.expected.arrivals.get())
+        refusing = asyncio.ensure_future(self.client.reader.head_ready())
+        try:
+            done = asyncio.wait({arriving, refusing}, return_when=asyncio.FIRST_COMPLETED)
+            await within(deadline_s, "the request at the origin, or a response", done)
+        finally:
+            refusing.cancel()
+            arriving.cancel()  # no effect once it is done
+            await asyncio.gather(refusing, arriving, return_exceptions=True)
+        if not arriving.cancelled():
+            self.arrivals.append(arriving.result())
+            return arriving.result()
+        return await self.response(deadline_s)
+
+    def seen(self) -> list[ExchangeRecord]:
+        """Every request with this token that the origin has seen."""
+        return list(self.talk.origin.ledger.exchanges(self.token))
+
+
+class Talk:
+    """One run of one case against one proxy."""
+
+    def __init__(self, proxy: Proxy, origin: Origin, elsewhere: Origin | None = None):
+        self.proxy, self.origin, self.elsewhere = proxy, origin, elsewhere
+        self.manifest = proxy.manifest
+        self.began_s = time.monotonic()
+        self.clients: list[Client] = []
+        self.exchanges: list[Exchange] = []
+        self.notes: dict[str, object] = {}
+        self._strays_before = len(origin.strays)
+        self._elsewhere_before = elsewhere.ledger.accepted if elsewhere else 0
+        self.accepted_before = origin.ledger.accepted
+
+    async def connect(self, *, receive_buffer: int = 0, send_buffer: int = 0) -> Client:
+        """A new connection to the proxy; closed after the case."""
+        client = await Client.connect(
+            self.proxy.host, self.proxy.port, receive_buffer=receive_buffer, send_buffer=send_buffer
+        )
+        self.clients.append(client)
+        return client
+
+    async def exchange(self, client: Client | None = None, script: Script | None = None) -> Exchange:
+        """A new exchange, on a new connection unless one is given.
+
+        Without a script the case plays the origin.
+        """
+        exchange = Exchange(self, client or await self.connect(), script)
+        self.exchanges.append(exchange)
+        return exchange
+
+    def note(self, name: str, value: object) -> None:
+        """A fact that both apps must agree on, beside the bytes."""
+        self.notes[name] = value
+
+    @property
+    def accepted(self) -> int:
+        """Connections that the origin has accepted since the case began."""
+        return self.origin.ledger.accepted - self.accepted_before
+
+    async def settle(self) -> None:
+        """Rule 15: clients leave, then no connection to the origin is carried and the gauge is at zero.
+
+        Raises: AssertionError, LateError.
+        """
+        for exchange in self.exchanges:
+            while not exchange.expected.arrivals.empty():
+                exchange.arrivals.append(exchange.expected.arrivals.get_nowait())
+        for client in self.clients:
+            client.close()
+        for arrival in [arrival for exchange in self.exchanges for arrival in exchange.arrivals]:
+            if arrival.record.carried and arrival.channel.open:
+                try:
+                    await arrival.peer_closed(LEAVE_S)
+                except LateError:
+                    raise AssertionError(
+                        f"connection {arrival.connection.number} to the origin still carries its exchange "
+                        f"{LEAVE_S:g} s after every client has left"
+                    ) from None
+        for exchange in self.exchanges:  # oracle (ii): no more requests than the client was entitled to
+            count, entitled = exchange.expected.count, max(1, exchange.asked)
+            assert count <= entitled, f"{count} requests arrived for {entitled} of the client's"
+        ledger = self.origin.ledger
+        await ledger.until(
+            lambda: not ledger.carried(), "every origin connection to be free or closed", LEAVE_S
+        )
+        strays = self.origin.strays[self._strays_before :]
+        assert not strays, f"requests that no client sent: {[stray.head.raw[:200] for stray in strays]}"
+        faults = [c.fault for c in ledger.connections if c.fault and c.accepted_at_s >= self.began_s]
+        assert not faults, f"bytes at the origin that are no HTTP/1.1 request: {faults}"
+        if self.elsewhere is not None:
+            strangers = self.elsewhere.ledger.accepted - self._elsewhere_before
+            assert strangers == 0, f"{strangers} connections to a host that the proxy was not configured for"
+        if self.manifest.metrics:
+            await self._gauge_at_zero(self.manifest.metrics)
+
+    async def _gauge_at_zero(self, path: str) -> None:
+        value: float | None = None
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                # A poll, because nobody outside that process can be told when its gauge changes.
+                while (value := await self._gauge(path)) != 0:  # noqa: ASYNC110
+                    await asyncio.sleep(_GAUGE_PAUSE_S)
+        except TimeoutError:
+            raise AssertionError(f"tandem_exchanges_in_flight is still {value} with no client left") from None
+
+    async def _gauge(self, path: str) -> float:
+        client = await Client.connect(self.proxy.host, self.proxy.port)
+        try:
+            await client.send(f"GET {path} HTTP/1.1\r\nHost: {FRONT}\r\nConnection: close\r\n\r\n")
+            response = await client.response()
+        finally:
+            client.close()
+        values = _GAUGE.findall(response.content)
+        assert response.status == 200, f"{path} answered {response.status}: {response.content[:200]!r}"
+        assert values, f"{path} has no tandem_exchanges_in_flight: {response.content[:400]!r}"
+        return sum(float(value) for value in values)
+
+    async def close(self) -> None:
+        """Leave nothing, whatever happened: every client and every carried connection is closed."""
+        for client in self.clients:
+            client.close()
+        for exchange in self.exchanges:
+            for arrival in [*exchange.arrivals, *_drain(exchange.expected.arrivals)]:
+                if arrival.record.carried:
+                    arrival.close()
+            self.origin.forget(exchange.token)
+        with contextlib.suppress(LateError):
+            ledger = self.origin.ledger
+            await ledger.until(lambda: not ledger.carried(), "scripts to end", LEAVE_S)
+        self.origin.ledger.forget_closed()
+
+
+def _drain(queue: "asyncio.Queue[Arrival]") -> list[Arrival]:
+    taken = []
+    while not queue.empty():
+        taken.append(queue.get_nowait())
+    return taken
