@@ -1,0 +1,28 @@
+"""The load engine: raw protocols, precomputed bytes, no HTTP library; every response is checked.
+
+    timer       wakes to the microsecond      response    reads and checks HTTP/1.1 responses
+    expect      what is sent, and what has to come back
+    gate        S0, before anything is timed  closed      capacity: next request when the answer is in
+    open        latency: a fixed schedule     streams     SSE: events against their origin's stamps
+
+Every function here takes the address of whatever answers: a subject, or the origin itself for the direct leg.
+"""
+
+from __future__ import annotations
+
+from bench.load.closed import run_closed
+from bench.load.expect import Address, Expected, request_bytes
+from bench.load.gate import run_gate
+from bench.load.open import run_open, schedule_ns
+from bench.load.streams import run_streams
+
+__all__ = [
+    "Address",
+    "Expected",
+    "request_bytes",
+    "run_closed",
+    "run_gate",
+    "run_open",
+    "run_streams",
+    "schedule_ns",
+]

@@ -1,0 +1,189 @@
+"""SSE streams: opened on a schedule, then watched in steady state, each event against its origin's stamp.
+
+    connect, warm each connection with one request -> open stream i at i * open_every_s (TTFE)
+    -> settle_s -> window: per event one-way delay and gaps, per read the number of deliveries -> abort all
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from bench.load.expect import Address, Connection, Expected, Failures, connect_all, request_bytes
+from bench.load.response import Mismatch, Response, ResponseReader
+from bench.load.timer import Timer
+from bench.record import StreamsResult, encode_histogram
+from bench.scenarios import Streams
+from bench.usage import Meter, span
+from shared.harness.origin.fast import EVENT_SIZE, JSON_BODY, read_event
+
+__all__ = ["run_streams"]
+
+_STALL = 10  # gaps longer than this many times the pacing
+
+
+class _Watch:
+    """What all streams of one window share. Samples are kept while ``recording``."""
+
+    def __init__(self, every_ns: int) -> None:
+        self.every_ns = every_ns
+        self.recording = False
+        self.events = 0
+        self.deliveries = 0
+        self.stalls = 0
+        self.ttfe_ns: list[int] = []
+        self.ttfe_lag_ns: list[int] = []
+        self.delay_ns: list[int] = []
+        self.gap_ns: list[int] = []
+        self.origin_gap_ns: list[int] = []
+        self.failures = Failures()
+
+
+class _Stream(Connection):
+    """First one plain request (the connection is warm then), later the stream."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self.watch = watch
+        self.warmed = asyncio.get_running_loop().create_future()
+        self.intended_ns = 0
+        self._sent_ns = 0
+        self._tail = b""  # of an event cut in two by a read
+        self._number = 0
+        self._arrived_ns = 0
+        self._last: tuple[int, int] | None = None  # arrival, stamp
+        self._events_in_read = 0
+
+    def open(self, request: bytes, intended_ns: int) -> None:
+        self.reader = ResponseReader(on_body=self._body)
+        self.intended_ns = intended_ns
+        self._sent_ns = time.monotonic_ns()
+        self.send(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._arrived_ns = time.monotonic_ns()
+        self._events_in_read = 0
+        super().data_received(data)
+        if self._events_in_read and self.watch.recording:
+            self.watch.deliveries += 1
+
+    def on_response(self, response: Response) -> None:
+        if self.intended_ns:
+            raise Mismatch("truncated", "the stream ended by itself")
+        Expected(200, JSON_BODY).check(response)
+        self.warmed.set_result(None)
+
+    def on_failure(self, failure: Mismatch) -> None:
+        self.watch.failures.add(failure)
+        if not self.warmed.done():
+            self.warmed.set_result(None)
+
+    def _body(self, piece: bytes) -> None:
+        data = self._tail + piece if self._tail else piece
+        at = 0
+        while len(data) - at >= EVENT_SIZE:
+            try:
+                number, stamp_ns = read_event(data[at : at + EVENT_SIZE])
+            except ValueError as error:
+                raise Mismatch("content", str(error)) from None
+            if number != self._number:
+                raise Mismatch("content", f"event {number} where {self._number} was due")
+            self._number += 1
+            at += EVENT_SIZE
+            self._event(stamp_ns)
+        self._tail = data[at:]
+
+    def _event(self, stamp_ns: int) -> None:
+        watch = self.watch
+        arrived_ns = self._arrived_ns
+        self._events_in_read += 1
+        if self._number == 1:
+            watch.ttfe_ns.append(arrived_ns - self.intended_ns)
+            watch.ttfe_lag_ns.append(self._sent_ns - self.intended_ns)
+        last, self._last = self._last, (arrived_ns, stamp_ns)
+        if not watch.recording:
+            return
+        watch.events += 1
+        watch.delay_ns.append(arrived_ns - stamp_ns)
+        if last is not None and self._number > 2:  # the first event leaves off the grid
+            gap_ns, origin_gap_ns = arrived_ns - last[0], stamp_ns - last[1]
+            watch.gap_ns.append(abs(gap_ns - origin_gap_ns))
+            watch.origin_gap_ns.append(abs(origin_gap_ns - watch.every_ns))
+            if gap_ns > _STALL * watch.every_ns:
+                watch.stalls += 1
+
+
+async def run_streams(address: Address, scenario: Streams, *, meter: Meter) -> StreamsResult:
+    """Open all streams, watch them for one window, close them. The first failure ends it early."""
+    watch = _Watch(scenario.every_us * 1000)
+    streams: list[_Stream] = []
+    before = after = meter.read()
+    try:
+        streams = await connect_all(address, lambda _: _Stream(watch), scenario.streams)
+        for stream in streams:
+            stream.send(request_bytes(address, "/json"))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(stream.warmed for stream in streams))
+        await _open_all(address, scenario, streams, watch)
+        await _pass(scenario.settle_s, watch.failures)
+        before = meter.read()
+        watch.recording = True
+        await _pass(scenario.window_s, watch.failures)
+        watch.recording = False
+        after = meter.read()
+    except Mismatch as failure:
+        watch.failures.add(failure)
+    except TimeoutError:
+        watch.failures.add(Mismatch("timeout", "a connection or stream did not answer"))
+    finally:
+        for stream in streams:
+            stream.close()
+    used = span(before, after if after is not before else meter.read())
+    return StreamsResult(
+        opened=len(watch.ttfe_ns),
+        events=watch.events,
+        expected=used.seconds * scenario.events_per_s,
+        deliveries=watch.deliveries,
+        stalls=watch.stalls,
+        span=used,
+        ttfe=encode_histogram(watch.ttfe_ns),
+        ttfe_lag=encode_histogram(watch.ttfe_lag_ns),
+        delay=encode_histogram(watch.delay_ns),
+        gap=encode_histogram(watch.gap_ns),
+        origin_gap=encode_histogram(watch.origin_gap_ns),
+        integrity=watch.failures.integrity(),
+    )
+
+
+async def _open_all(address: Address, scenario: Streams, streams: list[_Stream], watch: _Watch) -> None:
+    """Open one stream after the other on a fixed schedule and wait for each one's first event."""
+    spread_us = scenario.every_us // scenario.streams  # phases fill the pacing evenly
+    waiting = list(enumerate(streams))
+    waiting.reverse()
+    base_ns = time.monotonic_ns() + 5_000_000
+    step_ns = int(scenario.open_every_s * 1e9)
+
+    def due() -> None:
+        while waiting and base_ns + waiting[-1][0] * step_ns <= time.monotonic_ns():
+            index, stream = waiting.pop()
+            target = f"/sse?every_us={scenario.every_us}&phase_us={index * spread_us}"
+            stream.open(request_bytes(address, target), base_ns + index * step_ns)
+        if waiting:
+            timer.arm(base_ns + waiting[-1][0] * step_ns)
+
+    timer = Timer(due)
+    try:
+        timer.arm(base_ns)
+        async with asyncio.timeout(10 + scenario.streams * scenario.open_every_s):
+            while len(watch.ttfe_ns) < len(streams) and not watch.failures.counts:
+                await asyncio.sleep(0.005)
+    finally:
+        timer.close()
+
+
+async def _pass(seconds: float, failures: Failures) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await failures.happened.wait()
+    except TimeoutError:
+        pass

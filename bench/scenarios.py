@@ -1,0 +1,92 @@
+"""The load shapes, as data: what is sent, how fast, for how long. S0 is the gate that each cell passes first."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["QUICK", "Closed", "Gate", "Open", "Scenario", "Streams"]
+
+
+class Gate(msgspec.Struct, frozen=True, tag="gate"):
+    """Right bytes, right status, incremental delivery; nothing is timed."""
+
+    id: str
+    title: str
+    deadline_s: float = 5.0
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan."""
+        return 0.15
+
+
+class Closed(msgspec.Struct, frozen=True, tag="closed"):
+    """Closed loop: each connection sends its next request when the answer is in. For capacity only."""
+
+    id: str
+    title: str
+    path: str
+    connections: int
+    window_s: float
+    warm_slice_s: float = 0.1
+    warm_tolerance: float = 0.15
+    warm_least: int = 3
+    warm_most: int = 8
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan."""
+        return self.window_s + 1.3 * self.warm_least * self.warm_slice_s + 0.05
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """Open loop: a schedule fixed beforehand; latency counts from the intended start. For latency."""
+
+    id: str
+    title: str
+    path: str
+    rate: float
+    window_s: float
+    arrivals: str = "poisson"
+    connections: int = 16
+    drain_s: float = 2.0
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan."""
+        return self.window_s + 0.05
+
+
+class Streams(msgspec.Struct, frozen=True, tag="streams"):
+    """Open loop: SSE streams that stay open, the origin paces their events on one time grid."""
+
+    id: str
+    title: str
+    streams: int
+    every_us: int
+    window_s: float
+    open_every_s: float = 0.005
+    settle_s: float = 0.1
+
+    @property
+    def events_per_s(self) -> float:
+        """What the origin sends in all."""
+        return self.streams * 1e6 / self.every_us
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan."""
+        return self.streams * self.open_every_s + self.settle_s + self.window_s + 0.1
+
+
+Scenario = Gate | Closed | Open | Streams
+
+QUICK: tuple[Scenario, ...] = (
+    Gate(id="S0", title="gate: right bytes, right status, events one by one"),
+    Closed(id="S3", title="1 KiB JSON, 32 connections, closed loop", path="/json", connections=32, window_s=0.6),
+    # Half of the 300/s that the slowest recipe can be relied on to carry on one old core (facts.md: 460-520
+    # on a recent one): the rate must lie below every cell's knee, or latency would only show a queue growing.
+    Open(id="S2", title="1 KiB JSON at 150 requests/s, Poisson", path="/json", rate=150.0, window_s=0.8),
+    Streams(id="S5", title="50 SSE streams, 50 events/s each", streams=50, every_us=20_000, window_s=0.7),
+)
+"""In the order in which each cell runs them: the closed loop, with its own warm-up rule, warms the process."""
