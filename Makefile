@@ -5,7 +5,6 @@
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 # What a person may set: make test JOBS=4 ARGS='-k HDR' · make run APP=litestar PORT=9000 · make check PYTHON=python3.12
 PYTHON ?=

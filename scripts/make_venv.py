@@ -65,7 +65,6 @@ def install(wanted: list[str]) -> None:
     # A short patience: whoever has no network should hear it within seconds. Their own settings win.
     patience = {"PIP_RETRIES": "2", "PIP_DEFAULT_TIMEOUT": "15", "UV_HTTP_RETRIES": "2"}
     environ = {**patience, **os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once here, not at every start of every process
     if uv:
         make = [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(VENV)]
         fill = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
