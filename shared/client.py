@@ -9,7 +9,9 @@ One task reads ahead, so that the client's leaving is seen whatever the exchange
    the socket, and the client feels the upstream's pace. (A client that leaves while its bytes are stuck
    cannot be seen by anyone: its FIN stands behind them. The write timeout ends that.)
 2. After discard() the reader takes and drops. hypercorn's last send() does not return while its queue of
-   request messages is full (measured), so an unread upload has to be drained while the answer is sent.
+   request messages is full (measured), so an unread upload has to be drained while the answer is sent. So it
+   is after close(), until the upload's end: hypercorn's own end of the exchange is one more message in that
+   queue, and a connection whose queue stays full is never closed (measured).
 3. http.disconnect is latched and receive() is never called again: a second call blocks for ever on hypercorn
    (measured).
 """
@@ -34,11 +36,12 @@ class Client:
 
     Iterating yields the request body, at most one read of the server per item. `limit` is the largest body in
     bytes, 0 for none. start() has to be called inside the running loop before anything else, close() at the
-    end.
+    end; after it the reader stops by itself, with the upload's end or the client's.
     """
 
     __slots__ = (
         "_chunks",
+        "_closed",
         "_discarding",
         "_ended",
         "_held",
@@ -59,6 +62,7 @@ class Client:
         self._held = 0
         self._ended = False
         self._discarding = False
+        self._closed = False
         self._reader: asyncio.Task[None] | None = None
         self.watch: _Watch | None = None
         self._wake_consumer: asyncio.Future[None] | None = None
@@ -82,6 +86,8 @@ class Client:
                     self._held += len(body)
             if not message.get("more_body", False):
                 self._ended = True
+                if self._closed:
+                    return
             _wake(self._wake_consumer)
             while self._held > LOOK_AHEAD and not self._discarding:
                 self._wake_reader = asyncio.get_running_loop().create_future()
@@ -130,7 +136,8 @@ class Client:
     def close(self) -> None:
         self.discard()
         self.watch = None
-        if self._reader is not None:
+        self._closed = True
+        if self._ended and self._reader is not None:
             self._reader.cancel()
 
 

@@ -53,7 +53,7 @@ class ClientSide(RequestBody, Protocol):
         """The exchange has said its last word: leaving is no longer of interest, draining goes on."""
 
     def close(self) -> None:
-        """End of the exchange; receive() is not called again."""
+        """End of the exchange: the rest of the upload is taken and dropped, then receive() is left alone."""
 
 
 class BodyStream(Protocol):
