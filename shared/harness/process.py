@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-class ProcessFailed(RuntimeError):  # noqa: N818 - says what happened; "ProcessFailedError" says it twice
+class ProcessFailed(RuntimeError):
     """A child could not start, died, or missed a deadline: one line, then the tail of its log."""
 
 
@@ -46,6 +46,7 @@ class Process:
         self.pid = popen.pid
         self._popen = popen
         self._log = log
+        self._stopped = False
         if log is not None:
             weakref.finalize(self, os.close, log)  # not in stop(): a log is read after the end, too
         # Linux ends the child with its parent (_prepare_child); this covers an ordinary exit everywhere else.
@@ -142,6 +143,8 @@ class Process:
         clean end, as uvicorn does, and -9 from one that had to be killed. The log stays readable.
         Stopping twice does no harm.
         """
+        if self._stopped:  # the group's number may be somebody else's by now
+            return self._popen.returncode
         try:
             if self.running():
                 self._popen.terminate()  # the leader alone: a server with workers tells them itself, once
@@ -149,6 +152,7 @@ class Process:
         finally:  # also when Ctrl-C cuts the wait short
             self._kill_group()
             self._popen.wait()
+            self._stopped = True
             atexit.unregister(self._kill_group)
         return self._popen.returncode
 

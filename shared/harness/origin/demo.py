@@ -272,7 +272,7 @@ def main() -> None:
         profile="uvicorn-httptools",
         host=options.host,
         port=options.port,
-        drain_s=0,  # nobody waits for a demo
+        drain_s=1,  # nobody waits for a demo
     )
     os.chdir(ROOT)
     os.execv(argv[0], [*argv, *flags])  # noqa: S606 - no shell is what we want

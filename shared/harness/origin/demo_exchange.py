@@ -35,15 +35,15 @@ _log = logging.getLogger("tandem.demo")
 _BLOCK = 64 * 1024
 
 
-class BadQuery(ValueError):  # noqa: N818 - becomes a 400, not a failure of ours
+class BadQuery(ValueError):
     """What was asked for makes no sense; the message is one line for whoever asked."""
 
 
-class _ClientLeft(Exception):  # noqa: N818 - an event, not an error
+class _ClientLeft(Exception):
     pass
 
 
-class _NoBodyWanted(Exception):  # noqa: N818 - HEAD
+class _NoBodyWanted(Exception):
     pass
 
 
