@@ -12,6 +12,7 @@ from shared.accesslog import AccessLog
 from shared.answer import Answer, Send, failure
 from shared.client import Client, Receive
 from shared.errors import ProxyError, UpstreamError
+from shared.fanout import Fanout
 from shared.forward import forward
 from shared.messages import ProxyRequest
 from shared.observe import Observer
@@ -24,13 +25,14 @@ READY_CACHE_S = 1.0
 
 
 class Proxy:
-    """The core as the apps see it: translate, answer, answer_failure, and __call__, which is the three in a
-    row as one ASGI callable."""
+    """The core as the apps see it: translate, answer or fanout, answer_failure, and __call__, which is
+    translate, answer and answer_failure in a row as one ASGI callable."""
 
     def __init__(self, settings: Settings, upstream: Upstream, observer: Observer) -> None:
         self.settings = settings
         self.upstream = upstream
         self.observer = observer
+        self._fanout = Fanout(upstream, settings.forward, max_connections=settings.pool.max_connections)
         self._probe_lock = asyncio.Lock()
         self._probed_at = float("-inf")
         self._ready = False
@@ -62,15 +64,31 @@ class Proxy:
             error.request = request
             raise
         except BaseException as error:
-            request.record.outcome = (
-                "proxy_stopped" if isinstance(error, asyncio.CancelledError) else "internal_error"
-            )
-            request.client.close()
-            self.observer.finish(request.record)
+            self._abandon(request, error)
             raise
 
+    async def fanout(self, request: ProxyRequest) -> Answer:
+        """Answer with the first characters of several upstream responses (shared.fanout). Raises as answer()
+        does."""
+        try:
+            return Answer(self._fanout.respond(request), self.observer)
+        except ProxyError as error:
+            error.request = request
+            raise
+        except BaseException as error:
+            self._abandon(request, error)
+            raise
+
+    def _abandon(self, request: ProxyRequest, error: BaseException) -> None:
+        """End an exchange that no Answer will end."""
+        request.record.outcome = (
+            "proxy_stopped" if isinstance(error, asyncio.CancelledError) else "internal_error"
+        )
+        request.client.close()
+        self.observer.finish(request.record)
+
     def answer_failure(self, error: ProxyError) -> Answer:
-        """The answer to a request that answer() failed."""
+        """The answer to a request that answer() or fanout() failed."""
         request: ProxyRequest = error.request  # type: ignore[assignment]
         return Answer(failure(error, request), self.observer)
 

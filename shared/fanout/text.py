@@ -1,0 +1,99 @@
+"""The first characters of a body that comes in pieces. Pure.
+
+A character is a Unicode code point. A piece may end inside one, be shorter than asked for or empty; what
+comes out is what decoding the whole body and cutting it would give.
+"""
+
+import codecs
+import re
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+
+from shared.errors import UpstreamError
+from shared.messages import Headers
+
+__all__ = ["BUDGET", "BodyTooLong", "CodedBody", "FirstCharacters", "codec_of", "refuse_coded"]
+
+BUDGET = 128 * 1024
+"""Bytes after which the characters have to be there. 10,000 take 40 KB in any UTF, twice that where each
+brings its own escape sequence (ISO 2022); an endless run of escape sequences would never give one."""
+
+# Only encodings of text, and none that keeps its input until some later byte decides (UTF-7 in a base64 run).
+# Asking this set, not codecs.lookup(): that remembers each unknown name for ever, and upstreams choose names.
+_CODECS = (frozenset(aliases.values()) | {"cp874", "koi8_u"}) - {
+    "base64_codec",
+    "bz2_codec",
+    "hex_codec",
+    "mbcs",
+    "quopri_codec",
+    "rot_13",
+    "utf_7",
+    "uu_codec",
+    "zlib_codec",
+}
+_CHARSET = re.compile(rb';[ \t]*charset=(?:"([^"\\]*)"|([^\s;"]+))', re.IGNORECASE)
+
+
+# These two stand here and not in shared.errors: they end a record, never an exchange.
+class CodedBody(UpstreamError):
+    type = "http_response_content_coding"
+
+
+class BodyTooLong(UpstreamError):
+    type = "http_response_body_size"
+    detail = f"the characters asked for are not in the first {BUDGET} bytes of the upstream's answer"
+
+
+def codec_of(headers: Headers) -> str:
+    """Python's codec for the charset that Content-Type names; utf_8 when it names none or an unknown one."""
+    for name, value in headers:
+        if name.lower() == b"content-type" and (match := _CHARSET.search(value)):
+            charset = normalize_encoding((match[1] or match[2] or b"").decode("latin-1").lower())
+            codec = aliases.get(charset, charset)
+            return codec if codec in _CODECS else "utf_8"
+    return "utf_8"
+
+
+def refuse_coded(headers: Headers) -> None:
+    """Raises CodedBody when the body has a content coding (RFC 9110 section 8.4).
+
+    Sending no Accept-Encoding allows an upstream to choose one (section 12.5.3). It is not decoded: this
+    proxy decodes nothing, could decode some codings and not others, and a coded kilobyte may stand for
+    gigabytes.
+    """
+    for name, value in headers:
+        coding = value.decode("latin-1").strip().lower()
+        if name.lower() == b"content-encoding" and coding not in ("", "identity"):
+            raise CodedBody(
+                f"the upstream's answer is coded as {coding[:40]}, which a fan-out does not decode:"
+                " send Accept-Encoding: identity and list header=Accept-Encoding"
+            )
+
+
+class FirstCharacters:
+    """Takes pieces of a body until `complete`; then `text` holds its first `wanted` characters."""
+
+    def __init__(self, wanted: int, codec: str = "utf_8") -> None:
+        self._wanted = wanted
+        self._decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+        self.text = ""
+        self.bytes_taken = 0
+
+    @property
+    def complete(self) -> bool:
+        return len(self.text) == self._wanted
+
+    def feed(self, piece: bytes) -> bool:
+        """Whether that was enough. Raises BodyTooLong when it will never be."""
+        self.bytes_taken += len(piece)
+        self._append(self._decoder.decode(piece))
+        if self.bytes_taken > BUDGET and not self.complete:
+            raise BodyTooLong
+        return self.complete
+
+    def finish(self) -> None:
+        """The body has ended: a sequence cut off at its end becomes U+FFFD."""
+        self._append(self._decoder.decode(b"", final=True))
+
+    def _append(self, decoded: str) -> None:
+        self.text += decoded[: self._wanted - len(self.text)]
