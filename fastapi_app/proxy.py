@@ -59,7 +59,7 @@ async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
     await scope["app"].state.proxy(scope, receive, send)
 
 
-def only_exact(request: Request) -> None:
+async def only_exact(request: Request) -> None:
     if not admin.exact(request.scope, proxy_of(request).settings.app.admin_prefix):
         raise HTTPException(404)
 

@@ -62,7 +62,7 @@ async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
     await scope["litestar_app"].state.proxy(scope, receive, send)
 
 
-def only_exact(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def only_exact(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     if not admin.exact(request.scope, proxy_of(request).settings.app.admin_prefix):
         raise NotFoundException
 
