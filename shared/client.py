@@ -164,8 +164,10 @@ class _Watch:
         self._client.watch = self
 
     def fire(self) -> None:
-        self._fired = True
-        self._task.cancel()
+        # A block that is being cancelled already is cleaning up; a second cancellation would tear that.
+        if self._task.cancelling() == self._cancelling:
+            self._fired = True
+            self._task.cancel()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
