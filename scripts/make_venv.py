@@ -63,14 +63,15 @@ def install(wanted: list[str]) -> None:
     python = str(VENV / "bin" / "python")
     uv = shutil.which("uv")
     # A short patience: whoever has no network should hear it within seconds. Their own settings win.
-    patience = {"PIP_RETRIES": "2", "PIP_DEFAULT_TIMEOUT": "15", "UV_HTTP_RETRIES": "2"}
+    patience = {"PIP_DEFAULT_TIMEOUT": "15", "UV_HTTP_RETRIES": "2"}
     environ = {**patience, **os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     if uv:
         make = [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(VENV)]
         fill = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
     else:
         make = [sys.executable, "-m", "venv", str(VENV)]
-        fill = [python, "-m", "pip", "install", "--quiet"]
+        # pip says that an index did not answer only in its warning before a retry, and never with --quiet.
+        fill = [python, "-m", "pip", "install", "--retries", "2"]
     version = ".".join(map(str, sys.version_info[:3]))
     print(f"making .venv with Python {version} and {'uv' if uv else 'pip'}", file=sys.stderr, flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
