@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-__all__ = ["dies_at_startup", "says_scope"]
+__all__ = ["fails_to_start", "says_scope"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -14,14 +15,16 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 async def says_scope(scope: Message, receive: Receive, send: Send) -> None:
-    """Answer with what the server told: peer, path and headers, as JSON."""
+    """Answer with what the server told: peer, scheme, path and headers, and the loop it runs on, as JSON."""
     if scope["type"] == "lifespan":
         while (await receive())["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         return await send({"type": "lifespan.shutdown.complete"})
     told = {
         "client": scope["client"][0],
+        "scheme": scope["scheme"],
         "path": scope["path"],
+        "loop": type(asyncio.get_running_loop()).__module__.partition(".")[0],
         "headers": [[name.decode(), value.decode()] for name, value in scope["headers"]],
     }
     body = json.dumps(told).encode()
@@ -34,7 +37,7 @@ async def says_scope(scope: Message, receive: Receive, send: Send) -> None:
     return await send({"type": "http.response.body", "body": body})
 
 
-async def dies_at_startup(scope: Message, receive: Receive, send: Send) -> None:
+async def fails_to_start(scope: Message, receive: Receive, send: Send) -> None:
     """Fail the lifespan with a sentence that the log should carry."""
     if scope["type"] == "lifespan":
         await receive()
