@@ -29,6 +29,7 @@ __all__ = ["LOOK_AHEAD", "Client", "Receive"]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 LOOK_AHEAD = 65536  # bytes; the high-water mark that uvicorn uses for the same purpose
+REFIRE_S = 0.01
 
 
 class Client:
@@ -164,10 +165,15 @@ class _Watch:
         self._client.watch = self
 
     def fire(self) -> None:
-        # A block that is being cancelled already is cleaning up; a second cancellation would tear that.
+        # A block that is being cancelled already is cleaning up, which a second one would tear. It may
+        # survive the first, though (anyio cancels its own wait at the end of each connect), so ask again.
+        if self._client.watch is not self:
+            return
         if self._task.cancelling() == self._cancelling:
             self._fired = True
             self._task.cancel()
+        else:
+            asyncio.get_running_loop().call_later(REFIRE_S, self.fire)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
