@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -40,23 +40,37 @@ class UpstreamURL(msgspec.Struct, frozen=True):
 # Parsers: text -> value, ValueError when it does not fit. Each stands beside what it accepts.
 
 
+# RFC 1123 section 2.1, and the underscore that service names in clusters have.
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+
+
 def _url(text: str) -> UpstreamURL:
-    if re.search(r"[\x00-\x20\x7f-\uffff]", text):
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise ValueError
     parts = urlsplit(text)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.username
-        or parts.query
-        or parts.fragment
-    ):
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc or "?" in text or "#" in text:
         raise ValueError
     scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
     port = parts.port if parts.port is not None else (443 if scheme == "https" else 80)
-    if port == 0 or text.endswith(("?", "#")):
+    if port == 0:
         raise ValueError
-    return UpstreamURL(scheme, parts.hostname, port, parts.path.rstrip("/").encode("ascii"))
+    return UpstreamURL(scheme, _host(parts), port, parts.path.rstrip("/").encode("ascii"))
+
+
+def _host(parts: SplitResult) -> str:
+    """The name or address, lower case, without brackets. What resolvers or engines choke on at the first
+    request (an empty label, 999.1.1.1) is refused here, where a person still sees it."""
+    host = parts.hostname or ""
+    if "[" in parts.netloc:
+        if not re.fullmatch(r"\[[0-9A-Fa-f:.]+\](:[0-9]*)?", parts.netloc):
+            raise ValueError
+        return str(ipaddress.IPv6Address(host))
+    if len(host) > 253 or not _NAME.fullmatch(host):
+        raise ValueError
+    if host.rstrip(".").rpartition(".")[2].isdigit():
+        ipaddress.IPv4Address(host)
+    return host
 
 
 def _number(least: float, *, zero: bool = False) -> Callable[[str], float]:
