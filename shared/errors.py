@@ -12,8 +12,9 @@
       `- UpstreamError                    the upstream's doing, by phase
            connect  NameUnresolved   502  dns_error
                     ConnectRefused   502  connection_refused
-                    ConnectFailed    502  destination_unavailable (9209 recommends 503; a dead upstream is 502
-                    here) ConnectTimeout   504  connection_timeout TLSFailed        502  tls_protocol_error
+                    ConnectFailed    502  destination_unavailable
+                    ConnectTimeout   504  connection_timeout
+                    TLSFailed        502  tls_protocol_error
                     CertificateBad   502  tls_certificate_error
            send     WriteTimeout     504  connection_write_timeout
            head     ResponseTimeout  504  http_response_timeout
@@ -23,8 +24,10 @@
            body     BodyIncomplete   502  http_response_incomplete
                     ReadTimeout      504  connection_read_timeout
 
-`type` is the proxy error type of RFC 9209 section 2.3. A failure in the body phase comes too late for its
-status: the response is left incomplete instead, and type and phase stand in the log only.
+`type` is the proxy error type of RFC 9209 section 2.3, and statuses are those it recommends, but for
+ConnectFailed (503 there): a dead upstream is 502 here whichever way it is dead, and 503 means that this proxy
+is full. A failure in the body phase comes too late for its status: the response is left incomplete instead,
+and type and phase stand in the log only.
 """
 
 from shared.messages import ProxyRequest
