@@ -1,4 +1,4 @@
-"""The load shapes, as data: what is sent, how fast, for how long. S0 is the gate that each cell passes first."""
+"""The load shapes, as data: what is sent, how fast, for how long. S0 is the gate that a cell passes first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     path: str
     connections: int
     window_s: float
-    warm_slice_s: float = 0.1
+    warm_slice_s: float = 0.08
     warm_tolerance: float = 0.15
     warm_least: int = 3
     warm_most: int = 8
@@ -65,8 +65,8 @@ class Streams(msgspec.Struct, frozen=True, tag="streams"):
     streams: int
     every_us: int
     window_s: float
-    open_every_s: float = 0.005
-    settle_s: float = 0.1
+    open_every_s: float = 0.004
+    settle_s: float = 0.06
 
     @property
     def events_per_s(self) -> float:
@@ -83,10 +83,12 @@ Scenario = Gate | Closed | Open | Streams
 
 QUICK: tuple[Scenario, ...] = (
     Gate(id="S0", title="gate: right bytes, right status, events one by one"),
-    Closed(id="S3", title="1 KiB JSON, 32 connections, closed loop", path="/json", connections=32, window_s=0.6),
+    Closed(
+        id="S3", title="1 KiB JSON, 32 connections, closed loop", path="/json", connections=32, window_s=0.6
+    ),
     # Half of the 300/s that the slowest recipe can be relied on to carry on one old core (facts.md: 460-520
     # on a recent one): the rate must lie below every cell's knee, or latency would only show a queue growing.
-    Open(id="S2", title="1 KiB JSON at 150 requests/s, Poisson", path="/json", rate=150.0, window_s=0.8),
-    Streams(id="S5", title="50 SSE streams, 50 events/s each", streams=50, every_us=20_000, window_s=0.7),
+    Open(id="S2", title="1 KiB JSON at 150 requests/s, Poisson", path="/json", rate=150.0, window_s=0.7),
+    Streams(id="S5", title="50 SSE streams, 50 events/s each", streams=50, every_us=20_000, window_s=0.6),
 )
-"""In the order in which each cell runs them: the closed loop, with its own warm-up rule, warms the process."""
+"""In the order in which a cell runs them: the closed loop has a warm-up rule, and so warms the process."""

@@ -41,7 +41,9 @@ class _Asking(Connection):
             self.answer.set_exception(failure)
 
 
-async def run_gate(address: Address, origin: Address, scenario: Gate, *, proxies: bool, name: str) -> GateResult:
+async def run_gate(
+    address: Address, origin: Address, scenario: Gate, *, proxies: bool, name: str
+) -> GateResult:
     """Run the checks in order until one fails. ``name`` is unique to this try (it names a stepped stream).
 
     ``proxies`` is false for a cell that only answers by itself: it is asked for the JSON alone.

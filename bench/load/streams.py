@@ -1,7 +1,7 @@
 """SSE streams: opened on a schedule, then watched in steady state, each event against its origin's stamp.
 
-    connect, warm each connection with one request -> open stream i at i * open_every_s (TTFE)
-    -> settle_s -> window: per event one-way delay and gaps, per read the number of deliveries -> abort all
+connect, warm each connection with one request -> open stream i at i * open_every_s (TTFE)
+-> settle_s -> window: per event one-way delay and gaps, per read the number of deliveries -> abort all
 """
 
 from __future__ import annotations

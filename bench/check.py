@@ -1,0 +1,202 @@
+"""Whether figures may be shown at all: integrity, saturation, headroom, and the health of the whole run. Pure.
+
+What fails here turns a figure into a typed absence; what is merely doubtful is flagged. Absolute times never
+judge anything: each rule compares a run with itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+from typing import Literal
+
+import msgspec
+
+from bench.cells import DIRECT
+from bench.record import (
+    Absence,
+    CellRecord,
+    ClosedResult,
+    GateResult,
+    OpenResult,
+    Result,
+    Run,
+    StreamsResult,
+    merge_histograms,
+)
+
+__all__ = ["HEADROOM_FLAG", "HEADROOM_LEAST", "Health", "Level", "cell_absence", "headroom", "health", "verdict_of"]
+
+HEADROOM_FLAG = 2.0
+HEADROOM_LEAST = 1.2
+_CARRIED = 0.97  # of the offered load, below which a cell is saturated
+_QUEUE_MS = 10.0  # p90 of send lag in an open loop: requests wait for a connection, so answers do not keep up
+_LAG_FLAG_MS = 1.0
+_STEAL_FLAG = 0.02
+_RIG_BUSY_FLAG = 0.7
+
+Level = Literal["good", "doubtful", "bad"]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """One thing that has to be right for the figures to mean anything."""
+
+    name: str
+    level: Level
+    value: str
+    meaning: str
+
+
+def cell_absence(run: Run, cell: str, scenario: str) -> Absence | None:
+    """Return why a cell has no figures for a scenario, or None when it has.
+
+    One integrity failure in any block fails the cell: a proxy that is wrong sometimes has no speed.
+    """
+    records = [record for record in run.cells if record.cell == cell]
+    if not records:
+        return Absence("not-run", _dropped_why(run, cell))
+    for record in records:
+        gate = record.results.get("S0")
+        if isinstance(gate, GateResult) and gate.failed:
+            return Absence("failed", f"gate, block {record.block + 1}: {gate.failed}: {gate.detail}")
+        if record.failure:
+            return Absence("failed", f"block {record.block + 1}: {record.failure}")
+    results = [record.results[scenario] for record in records if scenario in record.results]
+    if not results:
+        return Absence("unsupported", "this cell does not take part in the scenario")
+    for result in results:
+        if (absence := _result_absence(result)) is not None:
+            return absence
+    room = headroom(run, cell) if scenario == "S3" and cell != DIRECT else None
+    if room is not None and room < HEADROOM_LEAST:
+        return Absence("rig-bound", f"the rig alone is only {room:.2f} times as fast")
+    return None
+
+
+def _result_absence(result: Result) -> Absence | None:
+    if isinstance(result, Absence):
+        return result
+    if isinstance(result, GateResult):
+        return None
+    failures = dict(result.integrity.failures)
+    timeouts = failures.pop("timeout", 0)
+    if failures:
+        return Absence("failed", f"integrity: {result.integrity.first}")
+    if timeouts:
+        return Absence("saturated", result.integrity.first)
+    if isinstance(result, StreamsResult) and result.events < _CARRIED * result.expected:
+        return Absence("saturated", f"{result.events} of {result.expected:.0f} events came through")
+    if isinstance(result, OpenResult) and _quantile_ms([result.lag], 90) > _QUEUE_MS:
+        return Absence("saturated", "requests waited for a free connection: the rate is past the cell's knee")
+    if isinstance(result, ClosedResult) and not result.completed:
+        return Absence("failed", "nothing completed")
+    return None
+
+
+def headroom(run: Run, cell: str) -> float | None:
+    """Return the direct leg's closed-loop rate over the cell's (medians); None when either is missing."""
+    direct, through = _rates(run, DIRECT), _rates(run, cell)
+    return median(direct) / median(through) if direct and through and median(through) > 0 else None
+
+
+def health(run: Run) -> list[Health]:
+    """Return what the first screen says about the run itself, worst things included."""
+    return [
+        _pinning_health(run),
+        _headroom_health(run),
+        _lag_health(run),
+        _rig_health(run),
+        _steal_health(run),
+        _failure_health(run),
+    ]
+
+
+def verdict_of(found: Iterable[Health]) -> Level:
+    """Return the worst level among them."""
+    levels = {one.level for one in found}
+    return "bad" if "bad" in levels else "doubtful" if "doubtful" in levels else "good"
+
+
+def _pinning_health(run: Run) -> Health:
+    pinned = bool(run.header.subject_cpus)
+    return Health("Pinning", "good" if pinned else "doubtful", "pinned" if pinned else "not pinned", run.header.pinning)
+
+
+def _headroom_health(run: Run) -> Health:
+    rooms = {
+        cell.label: room
+        for cell in run.header.cells
+        if cell.group != "direct" and (room := headroom(run, cell.id)) is not None
+    }
+    if not rooms:
+        return Health("Headroom", "bad", "unknown", "no cell has both a direct and a proxied rate")
+    worst = min(rooms, key=lambda name: rooms[name])
+    room = rooms[worst]
+    level: Level = "good" if room >= HEADROOM_FLAG else "doubtful" if room >= HEADROOM_LEAST else "bad"
+    return Health("Headroom", level, f"{room:.0f}x" if room >= 10 else f"{room:.1f}x", f"the rig alone is at least that much faster than any cell ({worst})")
+
+
+def _lag_health(run: Run) -> Health:
+    lags = [r.lag for record in run.cells for r in record.results.values() if isinstance(r, OpenResult)]
+    if not lags:
+        return Health("Send lag", "doubtful", "unknown", "no open-loop window was run")
+    p99 = _quantile_ms(lags, 99)
+    return Health("Send lag", "good" if p99 <= _LAG_FLAG_MS else "doubtful", f"p99 {p99:.2f} ms", "how late requests left, against their schedule")
+
+
+def _rig_health(run: Run) -> Health:
+    busy = [
+        result.span.rig_busy
+        for record in run.cells
+        if record.cell != DIRECT
+        for result in record.results.values()
+        if isinstance(result, ClosedResult | OpenResult | StreamsResult)
+    ]
+    most = max(busy, default=0.0)
+    return Health("Rig's core", "good" if most < _RIG_BUSY_FLAG else "doubtful", f"{most:.0%} busy at most", "load engine and origin together, in any cell's window")
+
+
+def _steal_health(run: Run) -> Health:
+    spans = [
+        result.span
+        for record in run.cells
+        for result in record.results.values()
+        if isinstance(result, ClosedResult | OpenResult | StreamsResult)
+    ]
+    seconds = sum(span.seconds for span in spans)
+    share = sum(span.steal_s for span in spans) / seconds if seconds else 0.0
+    waited = [span.wait_s for span in spans if span.wait_s is not None]
+    wait = f"; subjects waited {sum(waited) / seconds:.1%} of the time for their core" if waited and seconds else ""
+    return Health("Steal", "good" if share <= _STEAL_FLAG else "doubtful", f"{share:.1%}", f"CPU time the hypervisor took away{wait}")
+
+
+def _failure_health(run: Run) -> Health:
+    failed = sorted({record.cell for record in run.cells if _has_failed(record)})
+    if failed:
+        return Health("Failures", "bad", f"{len(failed)} cells", ", ".join(failed))
+    return Health("Failures", "good", "none", "every response had the right status, length and bytes")
+
+
+def _has_failed(record: CellRecord) -> bool:
+    if record.failure:
+        return True
+    return any(
+        isinstance(result, ClosedResult | OpenResult | StreamsResult) and result.integrity.failures
+        for result in record.results.values()
+    )
+
+
+def _dropped_why(run: Run, cell: str) -> str:
+    return next((dropped.why for dropped in run.dropped if dropped.cell == cell), "the run ended before its turn")
+
+
+def _rates(run: Run, cell: str) -> list[float]:
+    return [
+        result.completed / result.span.seconds
+        for result in run.by_block(cell, "S3").values()
+        if isinstance(result, ClosedResult) and result.span.seconds > 0
+    ]
+
+
+def _quantile_ms(encoded: list[str], percent: float) -> float:
+    return float(merge_histograms(encoded).get_value_at_percentile(percent)) / 1e6

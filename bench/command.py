@@ -1,0 +1,192 @@
+"""The three commands: each says in one line what it cannot do, and ends with a status that tells."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from bench.cells import EXTRA, QUICK_CELLS, choose, direct
+from bench.check import health, verdict_of
+from bench.environment import choose_pinning, fingerprint, packages
+from bench.plan import LEAST_BLOCKS, cell_seconds, fit
+from bench.progress import Bar
+from bench.record import SCHEMA, CellSpec, Run, RunRecord
+from bench.report import write_html, write_terminal
+from bench.run import SETTINGS, START_STOP_S, run_plan
+from bench.scenarios import QUICK, Gate, Scenario
+from shared.harness.process import ROOT
+
+__all__ = ["main"]
+
+_RESULTS = ROOT / "bench" / "results"
+_QUICK_BUDGET_S = 270.0
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+class _Refused(Exception):
+    """A wish that cannot be met; the message is the one line to print."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status (0 done, 1 bad result, 2 refused, 130 interrupted)."""
+    options = _parser().parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        if options.command == "run":
+            return _run(options, console)
+        if options.command == "check":
+            return _check(options, console)
+        return _report(options, console)
+    except (_Refused, ValueError) as refusal:
+        print(f"bench: {refusal}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Which framework, server and client; how sure.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="measure, then report (about four minutes)")
+    run.add_argument("--quick", action="store_true", help="the plan of about four minutes; so far the only one")
+    run.add_argument("--scenario", action="append", default=[], metavar="S", help="only this one (repeat for more)")
+    run.add_argument("--subject", action="append", default=[], metavar="PART", help="only cells whose id holds PART")
+    run.add_argument("--blocks", type=int, default=LEAST_BLOCKS, help=f"at least 3, default {LEAST_BLOCKS}")
+    run.add_argument("--seed", type=int, help="of all orders and schedules; default: a new one, printed")
+    run.add_argument("--budget", type=float, default=_QUICK_BUDGET_S, metavar="S", help="seconds; 0: no limit")
+    run.add_argument("--list", action="store_true", help="show cells and scenarios, run nothing")
+    for name, text in (("check", "say whether a run's figures can be trusted"), ("report", "make its report again")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("run", nargs="?", help="a folder of bench/results (default: the newest)")
+    return parser
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
+    if options.list:
+        return _list(console)
+    if options.blocks < 3:
+        raise _Refused("--blocks must be at least 3: fewer give no interval")
+    cells = [direct(), *choose(options.subject)]
+    scenarios = _scenarios(options.scenario)
+    budget_s = options.budget or None
+    seconds = [cell_seconds(cell, scenarios, start_stop_s=START_STOP_S) for cell in cells]
+    header = _header(options, cells, scenarios)
+    planned_s = sum(seconds) * options.blocks
+    if budget_s is not None:
+        _, left_out = fit(cells, seconds, blocks=options.blocks, budget_s=budget_s * 1.3)
+        if left_out:
+            names = ", ".join(cell.id for cell in left_out)
+            raise _Refused(
+                f"{options.blocks} blocks of {len(cells)} cells take about {planned_s:.0f} s, more than the "
+                f"{budget_s:.0f} s allowed: give --budget {planned_s * 1.1:.0f}, or leave out {names}"
+            )
+    folder = _new_folder()
+    console.print(
+        f"[bold]Tandem benchmark[/] · {len(cells) - 1} cells, {options.blocks} blocks, a fresh process each · "
+        f"seed {header.seed} · about {planned_s / 60:.0f} min · Ctrl-C reports what is done"
+    )
+    console.print(f"[dim]{header.pinning}[/]")
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    with Bar(console, total_s=planned_s, steps=len(cells) * options.blocks) as bar:
+        outcome = run_plan(header, folder, bar=bar, budget_s=budget_s)
+    _write(folder, console)
+    if outcome == "interrupted":
+        return _INTERRUPTED
+    if outcome != "finished":
+        raise _Refused(outcome)
+    return 0
+
+
+def _as_interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple[Scenario, ...]) -> RunRecord:
+    seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
+    pinning = choose_pinning()
+    words = ["python -m bench run --quick", f"--seed {seed}"]
+    words += [f"--blocks {options.blocks}"] if options.blocks != LEAST_BLOCKS else []
+    words += [f"--scenario {name}" for name in options.scenario]
+    words += [f"--subject {part}" for part in options.subject]
+    return RunRecord(
+        schema=SCHEMA,
+        started_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        command=" ".join(words),
+        seed=seed,
+        blocks=options.blocks,
+        cells=cells,
+        scenarios=list(scenarios),
+        subject_cpus=sorted(pinning.subject),
+        rig_cpus=sorted(pinning.rig),
+        pinning=pinning.words,
+        environment=fingerprint(),
+        packages=packages(),
+        settings=SETTINGS,
+    )
+
+
+def _scenarios(wanted: list[str]) -> tuple[Scenario, ...]:
+    known = [scenario.id for scenario in QUICK if not isinstance(scenario, Gate)]
+    for name in wanted:
+        if name not in known:
+            raise _Refused(f"there is no scenario {name!r} yet; there are {', '.join(known)} (S0 always runs)")
+    return tuple(s for s in QUICK if not wanted or isinstance(s, Gate) or s.id in wanted)
+
+
+def _list(console: Console) -> int:
+    console.print("[bold]Scenarios[/]")
+    for scenario in QUICK:
+        console.print(f"  {scenario.id}  {scenario.title}")
+    console.print("[bold]Cells of the quick plan[/], the first to be kept first")
+    for cell in QUICK_CELLS:
+        console.print(f"  {cell.id:36} {cell.label}")
+    console.print("[bold]More cells[/], by --subject")
+    for cell in EXTRA:
+        console.print(f"  {cell.id:36} {cell.label}")
+    return 0
+
+
+def _check(options: argparse.Namespace, console: Console) -> int:
+    found = health(Run.read(_folder(options.run) / "records.jsonl"))
+    for one in found:
+        console.print(f"{one.level:9} {one.name:11} {one.value:20} {one.meaning}")
+    return 1 if verdict_of(found) == "bad" else 0
+
+
+def _report(options: argparse.Namespace, console: Console) -> int:
+    _write(_folder(options.run), console)
+    return 0
+
+
+def _write(folder: Path, console: Console) -> None:
+    run = Run.read(folder / "records.jsonl")
+    write_terminal(run, console)
+    page = folder / "report.html"
+    page.write_text(write_html(run), encoding="utf-8")
+    console.print(f"\nThe whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True)
+
+
+def _new_folder() -> Path:
+    folder = _RESULTS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _folder(name: str | None) -> Path:
+    if name is not None:
+        for folder in (Path(name), _RESULTS / name):
+            if (folder / "records.jsonl").is_file():
+                return folder
+        raise _Refused(f"{name} is no run: no records.jsonl in it; bench/results holds the runs")
+    runs = sorted(path.parent for path in _RESULTS.glob("*/records.jsonl"))
+    if not runs:
+        raise _Refused("there is no run yet: make bench makes one")
+    return runs[-1]

@@ -1,0 +1,117 @@
+"""The machine and the software of a run, as far as they can change a figure; no path, name or address of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from shared.harness.process import ROOT
+
+__all__ = ["Pinning", "choose_pinning", "fingerprint", "packages"]
+
+_PACKAGES = (
+    "fastapi", "starlette", "litestar", "uvicorn", "hypercorn", "httptools", "h11", "uvloop", "httpx", "httpcore",
+    "httpx2", "httpcore2", "anyio", "msgspec", "prometheus-client", "pydantic", "numpy", "hdrhistogram",
+)  # fmt: skip
+
+
+class Pinning(msgspec.Struct, frozen=True):
+    """Who runs where: empty sets mean not pinned. ``words`` is what the first screen says."""
+
+    subject: frozenset[int]
+    rig: frozenset[int]
+    words: str
+
+    @property
+    def pinned(self) -> bool:
+        """Whether subject and rig have a core each."""
+        return bool(self.subject)
+
+
+def choose_pinning() -> Pinning:
+    """Return the pinning that this machine allows: the subject alone on its last core, the rig on its first."""
+    if not hasattr(os, "sched_getaffinity"):
+        return Pinning(frozenset(), frozenset(), "not pinned: this system cannot; figures are noisier")
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        return Pinning(
+            frozenset(),
+            frozenset(),
+            "one core only: subject, load engine and origin share it, so every figure includes the rig",
+        )
+    try:
+        os.sched_setaffinity(0, {cpus[0]})
+        os.sched_setaffinity(0, cpus)
+    except OSError:
+        return Pinning(frozenset(), frozenset(), "not pinned: the system refused; figures are noisier")
+    words = "subject alone on one core, load engine and origin on another"
+    return Pinning(frozenset({cpus[-1]}), frozenset({cpus[0]}), words)
+
+
+def fingerprint() -> dict[str, str]:
+    """Return what to compare before comparing two runs; values are for people."""
+    git = _git()
+    return {
+        "cpu": _cpu_model(),
+        "cores": str(os.cpu_count() or 0),
+        "virtual machine": "yes" if " hypervisor" in _read("/proc/cpuinfo") else "no or unknown",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "not shown",
+        "clock source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+        or "not shown",
+        "load average at start": _read("/proc/loadavg").split(" ")[0] or "not shown",
+        "python": f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}",
+        "gil": "off" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "on",
+        "commit": git[0],
+        "tree": git[1],
+        "cpu time": "CPU clock of each process of the subject's tree",
+    }
+
+
+def packages() -> dict[str, str]:
+    """Return the versions of the packages that carry a request."""
+    found: dict[str, str] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu_model() -> str:
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git() -> tuple[str, str]:
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "not a git checkout", "unknown"
+    return commit, "changed since the commit" if changed else "as committed"
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""

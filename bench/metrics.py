@@ -1,0 +1,102 @@
+"""The metrics: one value from one result of one cell in one block, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from bench.record import (
+    Absence,
+    ClosedResult,
+    OpenResult,
+    Result,
+    StreamsResult,
+    merge_histograms,
+)
+from bench.stats import least_samples
+
+__all__ = ["METRICS", "Metric", "metric", "quantile_us"]
+
+Value = float | Absence
+
+
+class Metric(NamedTuple):
+    """What is read off a result. ``more`` and ``less`` are what a larger or smaller value is called."""
+
+    id: str
+    scenario: str
+    title: str
+    unit: str
+    better: Literal["more", "less"]
+    more: str
+    less: str
+    of: Callable[[Result], Value]
+    of_direct: bool = False  # whether the direct leg has such a value: it has no process in between
+
+
+def quantile_us(encoded: list[str], quantile: float) -> Value:
+    """Return a quantile of merged histograms in µs; an absence when it has too few samples."""
+    merged = merge_histograms(encoded)
+    count, least = merged.get_total_count(), least_samples(quantile)
+    if count < least:
+        return Absence("too-few-samples", f"{count} samples, p{quantile * 100:g} needs {least}")
+    return float(merged.get_value_at_percentile(quantile * 100)) / 1e3
+
+
+def _rps(result: Result) -> Value:
+    assert isinstance(result, ClosedResult)
+    return result.completed / result.span.seconds
+
+
+def _cpu_per_request(result: Result) -> Value:
+    assert isinstance(result, ClosedResult | OpenResult)
+    return _per(result.span.cpu_s, result.completed)
+
+
+def _cpu_per_event(result: Result) -> Value:
+    assert isinstance(result, StreamsResult)
+    return _per(result.span.cpu_s, result.events)
+
+
+def _per(cpu_s: float, count: int) -> Value:
+    if cpu_s <= 0:
+        return Absence("unsupported", "the system does not show another process's CPU time")
+    return cpu_s / count * 1e6 if count else Absence("failed", "nothing completed")
+
+
+def _response(quantile: float) -> Callable[[Result], Value]:
+    def of(result: Result) -> Value:
+        assert isinstance(result, OpenResult)
+        return quantile_us([result.response], quantile)
+
+    return of
+
+
+def _streams(field: str, quantile: float) -> Callable[[Result], Value]:
+    def of(result: Result) -> Value:
+        assert isinstance(result, StreamsResult)
+        return quantile_us([getattr(result, field)], quantile)
+
+    return of
+
+
+_SPEED = ("faster", "slower")
+_COST = ("dearer", "cheaper")
+_DELAY = ("slower", "faster")
+
+METRICS: tuple[Metric, ...] = (
+    Metric("rps", "S3", "Requests per second, 32 connections", "/s", "more", *_SPEED, _rps, True),
+    Metric("cpu-request", "S3", "CPU per request, near saturation", "µs", "less", *_COST, _cpu_per_request),
+    Metric("cpu-request-paced", "S2", "CPU per request, at 150/s", "µs", "less", *_COST, _cpu_per_request),
+    Metric("cpu-event", "S5", "CPU per SSE event, at 2,500/s", "µs", "less", *_COST, _cpu_per_event),
+    Metric("response-p50", "S2", "Response time p50, at 150/s", "µs", "less", *_DELAY, _response(0.5), True),
+    Metric("response-p90", "S2", "Response time p90, at 150/s", "µs", "less", *_DELAY, _response(0.9), True),
+    Metric("ttfe-p50", "S5", "Time to first event p50", "µs", "less", *_DELAY, _streams("ttfe", 0.5), True),
+    Metric("delay-p50", "S5", "Event delay p50", "µs", "less", *_DELAY, _streams("delay", 0.5), True),
+    Metric("delay-p99", "S5", "Event delay p99", "µs", "less", *_DELAY, _streams("delay", 0.99), True),
+)
+
+
+def metric(name: str) -> Metric:
+    """Return the metric of that id. Raises KeyError for an unknown one."""
+    return {known.id: known for known in METRICS}[name]

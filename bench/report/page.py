@@ -1,0 +1,2 @@
+"""tmp"""
+def page(v): return ""

@@ -1,0 +1,169 @@
+"""The sentences of a report: a figure is said once, in plain words, with its interval and its verdict. Pure."""
+
+from __future__ import annotations
+
+from bench.contrasts import Contrast, Outcome
+from bench.metrics import Metric, metric
+from bench.record import Absence
+from bench.report.view import View
+from bench.stats import MARGIN, Interval
+
+__all__ = [
+    "absence_word",
+    "duration",
+    "headline",
+    "interval",
+    "number",
+    "picks",
+    "ratio",
+    "resolution",
+    "sentence",
+    "verdict_word",
+]
+
+_ABSENCES = {
+    "below-resolution": "below resolution",
+    "rig-bound": "rig-bound",
+    "saturated": "saturated",
+    "unsupported": "n/a",
+    "failed": "FAILED",
+    "too-few-samples": "too few samples",
+    "not-run": "not run",
+}
+
+_SENTENCES = {
+    "rps": "serves {ratio} the requests per second of",
+    "cpu-request": "needs {ratio} the CPU per request of",
+    "cpu-event": "needs {ratio} the CPU per SSE event of",
+    "response-p50": "answers in {ratio} the time (p50) of",
+    "ttfe-p50": "brings the first event in {ratio} the time (p50) of",
+    "delay-p50": "passes an event on in {ratio} the time (p50) of",
+}
+
+
+def number(value: float) -> str:
+    """Return three significant digits with thousands apart: 1,680 · 59.8 · 0.714."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    rounded = round(value, -int(len(str(int(size))) - 3)) if size >= 1000 else value
+    return f"{rounded:,.{digits}f}"
+
+
+def ratio(value: float) -> str:
+    """Return a ratio with as many digits as can matter: 0.71× · 1.08× · 2.9×."""
+    return f"{value:.1f}×" if value >= 1.95 else f"{value:.2f}×"
+
+
+def interval(low: float, high: float) -> str:
+    """Return the ends of a ratio's interval, in the digits of `ratio`."""
+    digits = 1 if low >= 1.95 else 2
+    return f"{low:.{digits}f}–{high:.{digits}f}"
+
+
+def value_interval(found: Interval) -> str:
+    """Return a figure with its interval: 1,680 (1,650–1,710)."""
+    return f"{number(found.value)} ({number(found.low)}–{number(found.high)})"
+
+
+def absence_word(absence: Absence) -> str:
+    """Return what stands where a figure is missing; never a zero."""
+    return _ABSENCES[absence.reason]
+
+
+def duration(seconds: float) -> str:
+    """Return minutes and seconds."""
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+def verdict_word(outcome: Outcome) -> str:
+    """Return the verdict of ``first`` against ``second``: faster, slower, cheaper, dearer, same, or unknown."""
+    of = metric(outcome.metric)
+    if outcome.verdict is None:
+        return absence_word(outcome.absence) if outcome.absence else "cannot tell"
+    if outcome.verdict == "equivalent":
+        return f"equivalent within ±{MARGIN:.0%}"
+    if outcome.verdict == "cannot-tell":
+        return "cannot tell"
+    return _direction(of, outcome.verdict == "more")
+
+
+def _direction(of: Metric, is_more: bool) -> str:
+    return of.more if is_more else of.less
+
+
+def sentence(outcome: Outcome) -> str:
+    """Return one contrast in one metric as a sentence with interval and verdict."""
+    contrast = outcome.contrast
+    if outcome.estimate is None:
+        why = outcome.absence.detail if outcome.absence else ""
+        return f"{contrast.first} against {contrast.second}: {verdict_word(outcome)} ({why})"
+    estimate = outcome.estimate
+    verb = _SENTENCES[outcome.metric].format(ratio=ratio(estimate.ratio))
+    return (
+        f"{contrast.first} {verb} {contrast.second} "
+        f"({interval(estimate.low, estimate.high)}): {verdict_word(outcome)}"
+    )
+
+
+def resolution(found: View) -> str:
+    """Return the first line of any report: what this run can tell apart, from the same cell run twice."""
+    names = (("rps", "requests/s"), ("cpu-request", "CPU per request"), ("cpu-event", "CPU per SSE event"))
+    parts = [
+        f"±{size * 100:.1f} % in {name}"
+        for of, name in names
+        if (size := found.resolution(of)) is not None
+    ]
+    if not parts:
+        return "What this run can resolve is not known: it has no A/A pair with three blocks."
+    text = f"This run can resolve {', '.join(parts)} (the same cell timed twice, 95 %)."
+    off = [
+        name
+        for of, name in names
+        for contrast in found.asked("a/a")
+        if (estimate := found.outcome(contrast, of).estimate) and not estimate.low <= 1 <= estimate.high
+    ]
+    if off:
+        text += f" Its two arms differ in {', '.join(off)}: take differences of that size for noise."
+    return text
+
+
+def picks(found: View) -> list[tuple[str, str, list[str]]]:
+    """Return (question, pick in a few words, sentences behind it) for each question that was asked."""
+    rows: list[tuple[str, str, list[str]]] = []
+    for question, title in (("framework", "Framework"), ("server", "Server"), ("route", "Route")):
+        asked = found.asked(question, main=True) or found.asked(question)
+        if asked:
+            contrast = asked[0]
+            rows.append((title, _pick(found, contrast), _sentences(found, contrast)))
+    for contrast in found.asked("recipe"):
+        rows.append((f"{contrast.first} or its recipe", _pick(found, contrast), _sentences(found, contrast)))
+    return rows
+
+
+def _sentences(found: View, contrast: Contrast) -> list[str]:
+    return [sentence(found.outcome(contrast, of)) for of in ("rps", "cpu-event", "response-p50")]
+
+
+def _pick(found: View, contrast: Contrast) -> str:
+    """Judge by capacity first, by CPU per event where capacity decides nothing."""
+    for of in ("rps", "cpu-event"):
+        outcome = found.outcome(contrast, of)
+        if outcome.verdict in ("more", "less"):
+            better = (outcome.verdict == "more") == (metric(of).better == "more")
+            winner = contrast.first if better else contrast.second
+            return winner + ("" if of == "rps" else ", for streams")
+    outcome = found.outcome(contrast, "rps")
+    if outcome.verdict == "equivalent":
+        return "either: no difference to choose by"
+    return "this run cannot tell" if outcome.estimate is not None else "no figure"
+
+
+def headline(found: View) -> str:
+    """Return the one sentence on top: what to pick, or that this run does not know."""
+    if not found.healthy:
+        return "Something is wrong with this run: read its health before its figures."
+    parts = [f"{title.lower()}: {pick}" for title, pick, _ in picks(found) if title in ("Framework", "Server", "Route")]
+    return f"{'; '.join(parts)}." if parts else "No question could be answered from these cells."

@@ -1,0 +1,257 @@
+"""plan -> records: one fresh process per cell and block, the gate first, then each scenario, then memory.
+
+    1 start the origin        2 for each block, in its random order: start the cell's process
+    3 gate (S0)               4 closed, open, streams, each between two readings of the clocks
+    5 memory, stop            6 append the record; then the next
+
+A cell that fails is a record with its reason and the run goes on. Ctrl-C ends the run where it stands: what is
+recorded stays, every child is stopped. Here nothing is judged and nothing is averaged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.cells import subject_of
+from bench.load import Address, Expected, request_bytes, run_closed, run_gate, run_open, run_streams
+from bench.plan import fit, order, schedule_seed
+from bench.progress import Bar
+from bench.record import (
+    Absence,
+    CellRecord,
+    CellSpec,
+    Dropped,
+    End,
+    GateResult,
+    RecordFile,
+    Result,
+    RunRecord,
+)
+from bench.scenarios import Closed, Gate, Open, Scenario, Streams
+from bench.usage import Meter, memory
+from shared.harness import subject as subjects
+from shared.harness.origin.fast import JSON_BODY
+from shared.harness.process import ROOT, Process, ProcessFailed
+from shared.harness.servers import Running, start_server
+
+__all__ = ["SETTINGS", "START_STOP_S", "run_plan"]
+
+SETTINGS = {"TANDEM_ACCESS_LOG": "off", "TANDEM_DRAIN_TIMEOUT": "1"}
+"""Held constant in every cell. The access log is off because no baseline writes one."""
+
+START_STOP_S = 0.6
+"""What starting and stopping one process takes until the first block has shown it."""
+
+
+class _Rig:
+    """The origin, the event loop of the load engine, and who is pinned where."""
+
+    def __init__(self, header: RunRecord, origin: Process, runner: asyncio.Runner) -> None:
+        self.header = header
+        self.origin = origin
+        self.runner = runner
+        self.subject_cpus = frozenset(header.subject_cpus) or None
+        self.rig_cpus = frozenset(header.rig_cpus) or None
+        port = origin.wait_for(_origin_port, what="listening address")
+        self.address = Address("127.0.0.1", port)
+        self.url = f"http://127.0.0.1:{port}"
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """This process on the rig's core, with no garbage collection while a window is timed."""
+        all_cpus = os.sched_getaffinity(0) if self.rig_cpus else None
+        gc.collect()
+        gc.disable()
+        try:
+            if self.rig_cpus:
+                os.sched_setaffinity(0, self.rig_cpus)
+            yield
+        finally:
+            gc.enable()
+            if all_cpus:
+                os.sched_setaffinity(0, all_cpus)
+
+
+def run_plan(header: RunRecord, folder: Path, *, bar: Bar, budget_s: float | None) -> str:
+    """Run everything ``header`` plans and append the records to ``folder``/records.jsonl.
+
+    Returns the outcome that the end record holds: "finished", "interrupted", or why the rig gave up.
+    With a budget, cells are left out after the first block when the rest would not fit.
+    """
+    began = time.monotonic()
+    rig_cpus = frozenset(header.rig_cpus) or None
+    outcome = "finished"
+    with RecordFile(folder / "records.jsonl") as records:
+        records.append(header)
+        try:
+            with (
+                Process.start(
+                    [sys.executable, "-m", "shared.harness.origin.fast"], name="fast origin", cpus=rig_cpus
+                ) as origin,
+                asyncio.Runner(loop_factory=_loop_factory()) as runner,
+            ):
+                _blocks(_Rig(header, origin, runner), records, bar, budget_s)
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+        except ProcessFailed as failure:
+            outcome = _one_line(failure)
+        records.append(End(outcome=outcome, seconds=time.monotonic() - began))
+    return outcome
+
+
+def _blocks(rig: _Rig, records: RecordFile, bar: Bar, budget_s: float | None) -> None:
+    header = rig.header
+    cells = list(header.cells)
+    began = time.monotonic()
+    for block in range(header.blocks):
+        took: dict[str, float] = {}
+        by_id = {cell.id: cell for cell in cells}
+        for position, name in enumerate(order(list(by_id), seed=header.seed, block=block)):
+            start = time.monotonic()
+            cell = by_id[name]
+
+            def tell(what: str, cell: CellSpec = cell, block: int = block) -> None:
+                bar.show(block, header.blocks, f"{cell.label} · {what}")
+
+            records.append(_cell(rig, cell, block, position, tell))
+            bar.advance()
+            took[name] = time.monotonic() - start
+            if not rig.origin.running():
+                raise ProcessFailed("the fast origin died; its records end here")
+        if block == 0 and budget_s is not None:
+            left_s = budget_s - (time.monotonic() - began)
+            seconds = [took[cell.id] for cell in cells]
+            cells, left_out = fit(cells, seconds, blocks=header.blocks - 1, budget_s=left_s)
+            for cell in left_out:
+                why = "the first block showed that all cells would not fit into the time"
+                records.append(Dropped(cell=cell.id, from_block=1, why=why))
+            bar.shorten(len(by_id) + len(cells) * (header.blocks - 1))
+
+
+def _cell(rig: _Rig, cell: CellSpec, block: int, position: int, tell: Callable[[str], None]) -> CellRecord:
+    record = CellRecord(block=block, position=position, cell=cell.id, results={})
+    if cell.group == "direct":
+        return _measure(rig, cell, record, rig.address, None, tell)
+    tell("starting")
+    began = time.monotonic()
+    try:
+        with _start(rig, cell) as running:
+            record = msgspec.structs.replace(
+                record, started_s=time.monotonic() - began, idle=memory(running.process.pid)
+            )
+            return _measure(rig, cell, record, Address(running.host, running.port), running.process, tell)
+    except ProcessFailed as failure:
+        return msgspec.structs.replace(record, failure=_one_line(failure))
+
+
+def _start(rig: _Rig, cell: CellSpec) -> Running:
+    if cell.group == "product":
+        return subjects.start(subject_of(cell), rig.url, settings=SETTINGS, cpus=rig.subject_cpus)
+    env = {"TANDEM_UPSTREAM_URL": rig.url, **SETTINGS}
+    return start_server(
+        cell.app, profile=cell.profile, loop=cell.loop, env=env, cpus=rig.subject_cpus, name=cell.id
+    )
+
+
+def _measure(
+    rig: _Rig,
+    cell: CellSpec,
+    record: CellRecord,
+    address: Address,
+    process: Process | None,
+    tell: Callable[[str], None],
+) -> CellRecord:
+    results: dict[str, Result] = {}
+    failure = ""
+    meter = Meter(process.pid if process else None, rig=(os.getpid(), rig.origin.pid))
+    for scenario in rig.header.scenarios:
+        if not isinstance(scenario, Gate) and scenario.id not in cell.scenarios:
+            continue
+        if failure:
+            results[scenario.id] = Absence("failed", failure)
+            continue
+        tell(scenario.id)
+        with rig.quiet():
+            result = _scenario(rig, cell, scenario, address, meter, record.block)
+        results[scenario.id] = result
+        if process is not None and not process.running():
+            failure = f"{cell.id} died during {scenario.id}: {_last_line(process.log())}"
+            results[scenario.id] = Absence("failed", failure)
+        elif isinstance(result, GateResult) and result.failed:
+            failure = f"gate: {result.failed}: {result.detail}"
+    streams_left = rig.runner.run(_open_streams(rig.address)) if "S5" in results else None
+    return msgspec.structs.replace(
+        record,
+        results=results,
+        after=memory(process.pid) if process is not None and process.running() else None,
+        streams_left=streams_left,
+        failure=failure,
+    )
+
+
+def _scenario(
+    rig: _Rig, cell: CellSpec, scenario: Scenario, address: Address, meter: Meter, block: int
+) -> Result:
+    run = rig.runner.run
+    json = Expected(200, JSON_BODY)
+    if isinstance(scenario, Gate):
+        proxies = "S5" in cell.scenarios
+        return run(run_gate(address, rig.address, scenario, proxies=proxies, name=f"{cell.id}-{block}"))
+    if isinstance(scenario, Closed):
+        request = request_bytes(address, scenario.path)
+        return run(run_closed(address, scenario, request=request, expected=json, meter=meter))
+    if isinstance(scenario, Open):
+        request = request_bytes(address, scenario.path)
+        seed = schedule_seed(rig.header.seed, block)
+        return run(run_open(address, scenario, request=request, expected=json, meter=meter, seed=seed))
+    assert isinstance(scenario, Streams)
+    return run(run_streams(address, scenario, meter=meter))
+
+
+async def _open_streams(origin: Address, deadline_s: float = 2.0) -> int:
+    """Ask the origin until its last stream is closed; how many were still open at the deadline."""
+    deadline = time.monotonic() + deadline_s
+    while True:
+        reader, writer = await asyncio.open_connection(*origin)
+        writer.write(request_bytes(origin, "/stats"))
+        await reader.readuntil(b"\r\n\r\n")
+        counts = msgspec.json.decode(await reader.readuntil(b"}"), type=dict[str, int])
+        writer.close()
+        if not counts["open_streams"] or time.monotonic() > deadline:
+            return counts["open_streams"]
+        await asyncio.sleep(0.01)
+
+
+def _origin_port(log: str) -> int | None:
+    found = re.search(r"^fast origin on http://[^:]+:(\d+)$", log, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _one_line(failure: ProcessFailed) -> str:
+    lines = str(failure).splitlines()
+    # a traceback's last line says what is wrong; where the project lies is nobody's business
+    text = lines[0] if len(lines) == 1 else f"{lines[0].removesuffix('; its log ends:')}: {lines[-1].strip()}"
+    return text.replace(str(ROOT), ".")
+
+
+def _last_line(log: str) -> str:
+    lines = log.strip().splitlines()
+    return lines[-1].replace(str(ROOT), ".") if lines else "its log is empty"
