@@ -136,6 +136,10 @@ class Process:
         except subprocess.TimeoutExpired:
             return None
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the child alone; nothing when it has ended."""
+        self._popen.send_signal(number)
+
     def stop(self, *, deadline_s: float = 5.0) -> int | None:
         """SIGTERM, wait up to `deadline_s`, then SIGKILL to the whole group. Returns the exit status.
 

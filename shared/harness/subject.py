@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from shared.harness.process import ROOT
 from shared.harness.servers import PROFILES, Running, start_server
-from shared.variables import ENGINES, ROUTES
+from shared.variables import ENGINES, ROUTES, TABLE
 
 __all__ = ["ENGINES", "ROUTES", "Subject", "apps", "start", "subjects"]
 
@@ -70,9 +71,11 @@ def start(
     """Start the subject in front of `upstream_url` and return once it listens.
 
     `settings` are further TANDEM_ variables and win over what the subject implies. Raises ProcessFailed, with
-    the tail of its log, when it does not come up.
+    the tail of its log, when it does not come up. Whatever TANDEM_ variables the caller's own shell holds are
+    put back to their defaults: a result must not depend on them.
     """
     env = {
+        **{row.name: row.default for row in TABLE if row.name in os.environ and row.default is not None},
         "TANDEM_UPSTREAM_URL": upstream_url,
         "TANDEM_ROUTE": subject.route,
         "TANDEM_ENGINE": subject.engine,

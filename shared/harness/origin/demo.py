@@ -242,7 +242,7 @@ def create_app() -> Callable[..., Awaitable[None]]:
 
 def url(log: str) -> str | None:
     """The origin's address, read from its log; None as long as it does not listen."""
-    found = re.search(r"Demo origin on (https?://\S+)", log)
+    found = re.search(r"Demo origin on (https?://\S+)\n", log)
     return found[1] if found else None
 
 

@@ -59,6 +59,20 @@ def test_a_subject_proxies_to_the_upstream_it_is_given(app: str) -> None:
     assert ["host", "loft.example"] in told["headers"], "further settings are handed on"
 
 
+def test_the_callers_own_settings_do_not_reach_a_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_HOST", "preserve")
+    monkeypatch.setenv("TANDEM_MAX_KEEPALIVE", "nonsense, and read by nobody")
+    with (
+        start_server("tests.unit.harness.apps:says_scope", profile="uvicorn-httptools") as upstream,
+        start(Subject("fastapi", "handler", "uvicorn-httptools"), upstream.url) as proxy,
+    ):
+        client = http.client.HTTPConnection(proxy.host, proxy.port, timeout=10)
+        client.request("GET", "/", headers={"Host": "loft.example"})
+        told = json.loads(client.getresponse().read())
+        client.close()
+    assert ["host", upstream.url.removeprefix("http://")] in told["headers"]
+
+
 def test_a_wrong_setting_shows_the_apps_own_line() -> None:
     subject = Subject("fastapi", "handler", "uvicorn-httptools")
     with pytest.raises(ProcessFailed) as failed:
