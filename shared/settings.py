@@ -123,7 +123,8 @@ def _tls(ca: Path | None, cert: Path | None, key: Path | None) -> TLSSettings:
         )
     if cert is not None:
         try:
-            ssl.create_default_context().load_cert_chain(cert, key)
+            # Without a password OpenSSL would ask the terminal for that of an encrypted key, and wait.
+            ssl.create_default_context().load_cert_chain(cert, key, password="")
         except OSError as error:
             raise SettingError(
                 f"TANDEM_UPSTREAM_CERT={str(cert)!r} and its key do not fit: {error}"
