@@ -1,7 +1,8 @@
-"""Makes .venv from pyproject.toml's lists and constraints.txt, with uv when it is on the PATH, otherwise venv and pip.
+"""Makes .venv from pyproject.toml's lists and constraints.txt: with uv when it is on the PATH, else venv and pip.
 
-Run by `scripts/venv` with the interpreter that .venv shall use. Needs the standard library only. Prints nothing on
-stdout when .venv is ready; otherwise one line that says why it is not, and the installer's own words are in .venv.log.
+Run by `scripts/venv` with the interpreter that .venv shall use; needs the standard library only. Prints nothing
+on stdout when .venv is ready; otherwise one line that says why it is not, with the installer's own words left in
+.venv.log.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def install(wanted: list[str]) -> None:
 def reason(step: list[str], said: str) -> str:
     """One line for a step that failed, from what the installer said."""
     if "ensurepip" in said:
-        return ".venv could not be made: this Python has no ensurepip; install its venv package (python3-venv) or uv"
+        return (
+            ".venv could not be made: this Python has no ensurepip; install its python3-venv package, or uv"
+        )
     if UNREACHABLE.search(said):
         return (
             ".venv could not be made: the package index cannot be reached; "
@@ -95,7 +98,9 @@ def reason(step: list[str], said: str) -> str:
         )
     errors = [line.strip() for line in said.splitlines() if line.strip()]
     marked = [line for line in errors if line.lower().startswith("error")] or errors or ["it said nothing"]
-    return f".venv could not be made: {Path(step[0]).name}: {marked[-1][:200]} (all that was said: {LOG.name})"
+    return (
+        f".venv could not be made: {Path(step[0]).name}: {marked[-1][:200]} (all that was said: {LOG.name})"
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -24,13 +24,9 @@ def _name(requirement: str) -> str:
 
 
 def _commands(text: str) -> list[str]:
-    return [
-        line.partition("#")[0].strip()
-        for language, block in code_blocks(text)
-        if language == "sh"
-        for line in block.splitlines()
-        if line.partition("#")[0].strip()
-    ]
+    lines = [line for language, block in code_blocks(text) if language == "sh" for line in block.splitlines()]
+    commands = [command.strip() for line in lines for command in line.partition("#")[0].split("&&")]
+    return [command for command in commands if command]
 
 
 # The commands
