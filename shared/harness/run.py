@@ -221,10 +221,8 @@ def run(plan: Plan) -> int:
         try:
             status = server.wait(deadline_s=None)
         except KeyboardInterrupt:
-            print(
-                f"\nStopping; work in flight gets up to {plan.settings.app.drain_s:g} s; Ctrl-C cuts it.",
-                flush=True,
-            )
+            patience = f"work in flight gets up to {plan.settings.app.drain_s:g} s"
+            print(f"\nStopping; {patience}, a second Ctrl-C cuts it.", flush=True)
             server.stop(deadline_s=stop_deadline_s)
             return 0
         raise RunError(f"the server ended by itself with status {status}; its log is above")
