@@ -1,8 +1,8 @@
-"""Makes .venv from pyproject.toml's lists and constraints.txt: with uv when it is on the PATH, else venv and pip.
+"""Makes .venv from pyproject.toml's lists and constraints.txt.
 
-Run by `scripts/venv` with the interpreter that .venv shall use; needs the standard library only. Prints nothing
-on stdout when .venv is ready; otherwise one line that says why it is not, with the installer's own words left in
-.venv.log.
+With uv when it is on the PATH, otherwise with venv and pip. Run by `scripts/venv` with the interpreter that
+.venv shall use; needs the standard library only. Prints nothing on stdout when .venv is ready; otherwise one line
+that says why it is not, and the installer's own words are left in .venv.log.
 """
 
 from __future__ import annotations
