@@ -1,8 +1,8 @@
-"""Makes .venv from pyproject.toml's lists and constraints.txt.
+"""Makes .venv from pyproject.toml's lists and constraints.txt, with uv or with venv and pip.
 
-With uv when it is on the PATH, otherwise with venv and pip. Run by `scripts/venv` with the interpreter that
-.venv shall use; needs the standard library only. Prints nothing on stdout when .venv is ready; otherwise one line
-that says why it is not, and the installer's own words are left in .venv.log.
+`scripts/venv` runs it with the interpreter that .venv shall use; it needs the standard library only. It
+prints nothing on stdout when .venv is ready, otherwise one line that says why it is not, and leaves the
+installer's own words in .venv.log.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 def _asked_for() -> list[str]:
     groups = PYPROJECT["dependency-groups"].values()
-    return PYPROJECT["project"]["dependencies"] + [line for group in groups for line in group]
+    lists: list[list[str]] = [PYPROJECT["project"]["dependencies"], *groups]
+    return [requirement for wanted in lists for requirement in wanted]
 
 
 def _name(requirement: str) -> str:
