@@ -79,7 +79,5 @@ def _client_response(request: ProxyRequest, answer: UpstreamResponse) -> ProxyRe
     """Step (5)."""
     if not 200 <= answer.status <= 599:
         raise ProtocolError("the upstream's answer has a status that means nothing")
-    kept = fields.response_headers(
-        answer.headers, status=answer.status, method=request.method, now_s=time.time()
-    )
+    kept = fields.response_headers(answer.headers, status=answer.status, now_s=time.time())
     return ProxyResponse(answer.status, kept, answer.body, request)

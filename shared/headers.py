@@ -69,10 +69,9 @@ def connection_options(headers: Headers) -> frozenset[bytes]:
     return frozenset(option for option in options if option)
 
 
-def end_to_end(headers: Headers, *, drop: frozenset[bytes] = frozenset()) -> Headers:
-    """The fields that are meant for the recipient beyond this hop (RFC 9110 section 7.6.1), less those in
-    `drop`."""
-    gone = HOP_BY_HOP | connection_options(headers) | drop
+def end_to_end(headers: Headers) -> Headers:
+    """The fields that are meant for the recipient beyond this hop (RFC 9110 section 7.6.1)."""
+    gone = HOP_BY_HOP | connection_options(headers)
     return [field for field in headers if field[0].lower() not in gone]
 
 
@@ -128,6 +127,8 @@ def is_trusted(peer: str, networks: tuple[Network, ...]) -> bool:
         address = ipaddress.ip_address(peer)
     except ValueError:
         return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # how a socket bound to :: shows an IPv4 peer
     return any(address in network for network in networks)
 
 
@@ -137,14 +138,16 @@ def forwarding_fields(
     """X-Forwarded-For, -Proto and -Host for the upstream, and Forwarded where a trusted proxy used it (RFC
     7239).
 
-    From a trusted proxy the lists are continued and its -Proto and -Host kept; from anybody else they count
-    for nothing and are replaced whole, so that no forged half survives.
+    From a trusted proxy the lists are continued, its -Proto, -Host and whatever else it says kept; from
+    anybody else they count for nothing and are replaced whole, so that no forged half survives.
     """
     came: dict[bytes, list[bytes]] = {name: [] for name in FORWARDING}
-    if trusted:
-        for name, value in headers:
-            if name.lower() in FORWARDING:
-                came[name.lower()].append(value)
+    others: Headers = []
+    for name, value in end_to_end(headers) if trusted else ():
+        if name.lower() in FORWARDING:
+            came[name.lower()].append(value)
+        elif _says_who_asked(name.lower()):
+            others.append((name, value))
     address = peer.encode("ascii", "replace")
     fields = [
         (b"X-Forwarded-For", b", ".join([*came[b"x-forwarded-for"], address])),
@@ -155,8 +158,14 @@ def forwarding_fields(
     if came[b"forwarded"]:
         node = b'"[' + address + b']"' if b":" in address else address
         fields.append((b"Forwarded", b", ".join([*came[b"forwarded"], b"for=" + node])))
+    fields.extend(others)
     fields.extend((b"X-Real-IP", value) for value in came[b"x-real-ip"])
     return fields
+
+
+def _says_who_asked(name: bytes) -> bool:
+    # -Port, -Prefix, -Ssl, -User …: no list is complete, and upstreams believe whichever they know.
+    return name in FORWARDING or name.startswith(b"x-forwarded-")
 
 
 def via(headers: Headers, http_version: str) -> tuple[bytes, bytes]:
@@ -176,6 +185,9 @@ def request_headers(
 ) -> Headers:
     """The upstream request's fields: Host, what is end to end, Via, forwarding fields, one framing field.
 
+    What Connection lists goes first, then Via and forwarding fields are made: a client can neither have its
+    own believed nor ours removed that way.
+
     Expect: 100-continue has been answered by the server in front by the time its body can be read; sending it
     on would ask the upstream to answer it again.
     """
@@ -183,10 +195,14 @@ def request_headers(
         if _FORBIDDEN_IN_VALUE.search(value) or not _NAME.fullmatch(name):
             raise BadRequest("a header field holds bytes that no field may hold")
     fields: Headers = [(b"Host", host)]
-    for name, value in end_to_end(headers, drop=FORWARDING | _REWRITTEN):
-        if name.lower() != b"expect" or value.lower() != b"100-continue":
+    kept = end_to_end(headers)
+    for name, value in kept:
+        lower = name.lower()
+        if lower in _REWRITTEN or _says_who_asked(lower):
+            continue
+        if lower != b"expect" or value.lower() != b"100-continue":
             fields.append((name, value))
-    fields.append(via(headers, http_version))
+    fields.append(via(kept, http_version))
     fields.extend(forwarding)
     if framing == "chunked":
         fields.append((b"Transfer-Encoding", b"chunked"))
@@ -195,7 +211,7 @@ def request_headers(
     return fields
 
 
-def response_headers(headers: Headers, *, status: int, method: bytes, now_s: float) -> Headers:
+def response_headers(headers: Headers, *, status: int, now_s: float) -> Headers:
     """The client response's fields: what is end to end, at most one Content-Length, exactly one Date.
 
     204 and 304 go without Content-Length: uvicorn-httptools counts the bytes it announces and raises at a 304
