@@ -124,5 +124,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
-        print("interrupted; .venv is not ready yet")
+        print("interrupted; .venv is not ready yet", file=sys.stderr)  # make is gone, and stdout with it
         sys.exit(130)
