@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from shared.errors import BadRequest, ProtocolError
 from shared.messages import Headers
+from shared.reqtarget import AUTHORITY
 from shared.variables import Network
 
 __all__ = [
@@ -57,7 +58,7 @@ _REWRITTEN = frozenset((b"host", b"content-length", b"via"))
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_HOST = re.compile(AUTHORITY)
 
 
 def connection_options(headers: Headers) -> frozenset[bytes]:

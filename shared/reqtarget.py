@@ -9,18 +9,21 @@ import re
 
 from shared.errors import BadRequest
 
-__all__ = ["Target", "authority_of", "from_asgi", "origin_form", "upstream_target"]
+__all__ = ["AUTHORITY", "Target", "authority_of", "from_asgi", "origin_form", "upstream_target"]
 
 Target = bytes
 
 # RFC 3986 allows fewer; these are the bytes that cannot end a request line early or be read as something
 # else.
 _VISIBLE = re.compile(rb"[\x21-\x7e\x80-\xff]+")
-_ABSOLUTE = re.compile(rb"(?i)https?://([^/?#]*)(.*)", re.DOTALL)
-# One segment that some upstream might read as "..": dots plain or encoded, perhaps with path parameters
-# ("..;x").
+# RFC 3986 section 3.2 without userinfo, which has no place in a request (RFC 9110 section 4.2.4).
+AUTHORITY = rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?"
+_ABSOLUTE = re.compile(rb"(?i)https?://(?=[^:/?])(" + AUTHORITY + rb")((?:[/?].*)?)")
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _SEPARATOR = re.compile(rb"[/\\]")
+# Escapes within escapes are read this often; what then still changes has no honest use, and reading
+# %252525… to its end would take a pass per level.
+_LEVELS = 4
 
 
 def from_asgi(raw_path: bytes, query_string: bytes) -> Target:
@@ -36,8 +39,8 @@ def authority_of(target: Target) -> bytes | None:
 
 
 def origin_form(target: Target) -> Target:
-    """Path and query of any target that may be forwarded. Raises BadRequest for authority-form and anything
-    else."""
+    """Path and query of any target that may be forwarded, or `*`. Raises BadRequest for authority-form and
+    anything else."""
     if not _VISIBLE.fullmatch(target):
         raise BadRequest("the request target holds bytes that no target may hold")
     if target.startswith(b"/"):
@@ -67,7 +70,16 @@ def upstream_target(target: Target, base: bytes, *, method: bytes = b"GET") -> T
 
 
 def climbs(path: bytes) -> bool:
-    """Whether any reader of the path could see a dot-dot segment in it: escapes read, `\\` as `/`, `;…` cut
-    off."""
-    plain = _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), path.partition(b"?")[0])
+    """Whether any reader of the path could see a dot-dot segment in it.
+
+    Escapes are read as often as somebody might, `\\` as `/`, and `;…` (path parameters) is cut off.
+    """
+    plain = path.partition(b"?")[0]
+    for _ in range(_LEVELS):
+        read = _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), plain)
+        if read == plain:
+            break
+        plain = read
+    else:
+        return True
     return any(segment.partition(b";")[0] == b".." for segment in _SEPARATOR.split(plain))
