@@ -1,1 +1,1 @@
-"""The benchmark: plan -> run -> records -> check -> stats -> report; the file between the stages is the interface."""
+"""The benchmark: plan -> run -> records -> check -> stats -> report; the record file is the interface."""

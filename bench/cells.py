@@ -1,4 +1,4 @@
-"""The cells that can be timed: subjects, baselines, the A/A twin, and the direct leg. Data, in order of weight."""
+"""The cells that can be timed: subjects, baselines, the A/A twin, the direct leg. Data."""
 
 from __future__ import annotations
 

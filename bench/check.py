@@ -1,4 +1,4 @@
-"""Whether figures may be shown at all: integrity, saturation, headroom, and the health of the whole run. Pure.
+"""Whether figures may be shown: integrity, saturation, headroom, and the health of the whole run. Pure.
 
 What fails here turns a figure into a typed absence; what is merely doubtful is flagged. Absolute times never
 judge anything: each rule compares a run with itself.
@@ -24,8 +24,18 @@ from bench.record import (
     StreamsResult,
     merge_histograms,
 )
+from bench.usage import Span
 
-__all__ = ["HEADROOM_FLAG", "HEADROOM_LEAST", "Health", "Level", "cell_absence", "headroom", "health", "verdict_of"]
+__all__ = [
+    "HEADROOM_FLAG",
+    "HEADROOM_LEAST",
+    "Health",
+    "Level",
+    "cell_absence",
+    "headroom",
+    "health",
+    "verdict_of",
+]
 
 HEADROOM_FLAG = 2.0
 HEADROOM_LEAST = 1.2
@@ -33,6 +43,7 @@ _CARRIED = 0.97  # of the offered load, below which a cell is saturated
 _QUEUE_MS = 10.0  # p90 of send lag in an open loop: requests wait for a connection, so answers do not keep up
 _LAG_FLAG_MS = 1.0
 _STEAL_FLAG = 0.02
+_WAIT_FLAG = 0.02
 _RIG_BUSY_FLAG = 0.7
 
 Level = Literal["good", "doubtful", "bad"]
@@ -106,6 +117,7 @@ def health(run: Run) -> list[Health]:
         _headroom_health(run),
         _lag_health(run),
         _rig_health(run),
+        _core_health(run),
         _steal_health(run),
         _failure_health(run),
     ]
@@ -119,7 +131,9 @@ def verdict_of(found: Iterable[Health]) -> Level:
 
 def _pinning_health(run: Run) -> Health:
     pinned = bool(run.header.subject_cpus)
-    return Health("Pinning", "good" if pinned else "doubtful", "pinned" if pinned else "not pinned", run.header.pinning)
+    return Health(
+        "Pinning", "good" if pinned else "doubtful", "pinned" if pinned else "not pinned", run.header.pinning
+    )
 
 
 def _headroom_health(run: Run) -> Health:
@@ -133,7 +147,12 @@ def _headroom_health(run: Run) -> Health:
     worst = min(rooms, key=lambda name: rooms[name])
     room = rooms[worst]
     level: Level = "good" if room >= HEADROOM_FLAG else "doubtful" if room >= HEADROOM_LEAST else "bad"
-    return Health("Headroom", level, f"{room:.0f}x" if room >= 10 else f"{room:.1f}x", f"the rig alone is at least that much faster than any cell ({worst})")
+    return Health(
+        "Headroom",
+        level,
+        f"{room:.0f}x" if room >= 10 else f"{room:.1f}x",
+        f"the rig alone is at least that much faster than any cell ({worst})",
+    )
 
 
 def _lag_health(run: Run) -> Health:
@@ -141,7 +160,12 @@ def _lag_health(run: Run) -> Health:
     if not lags:
         return Health("Send lag", "doubtful", "unknown", "no open-loop window was run")
     p99 = _quantile_ms(lags, 99)
-    return Health("Send lag", "good" if p99 <= _LAG_FLAG_MS else "doubtful", f"p99 {p99:.2f} ms", "how late requests left, against their schedule")
+    return Health(
+        "Send lag",
+        "good" if p99 <= _LAG_FLAG_MS else "doubtful",
+        f"p99 {p99:.2f} ms",
+        "how late requests left, against their schedule",
+    )
 
 
 def _rig_health(run: Run) -> Health:
@@ -153,21 +177,40 @@ def _rig_health(run: Run) -> Health:
         if isinstance(result, ClosedResult | OpenResult | StreamsResult)
     ]
     most = max(busy, default=0.0)
-    return Health("Rig's core", "good" if most < _RIG_BUSY_FLAG else "doubtful", f"{most:.0%} busy at most", "load engine and origin together, in any cell's window")
+    return Health(
+        "Rig's core",
+        "good" if most < _RIG_BUSY_FLAG else "doubtful",
+        f"{most:.0%} busy at most",
+        "load engine and origin together, in any cell's window",
+    )
 
 
-def _steal_health(run: Run) -> Health:
-    spans = [
+def _spans(run: Run) -> list[Span]:
+    return [
         result.span
         for record in run.cells
         for result in record.results.values()
         if isinstance(result, ClosedResult | OpenResult | StreamsResult)
     ]
+
+
+def _core_health(run: Run) -> Health:
+    meaning = "time that subjects were ready to run and something else had their core"
+    spans = [span for span in _spans(run) if span.wait_s is not None and span.cpu_s > 0]
+    if not spans:
+        return Health("Waits for the core", "doubtful", "unknown", meaning)
+    waited = sum(span.wait_s or 0.0 for span in spans)
+    share = waited / (waited + sum(span.cpu_s for span in spans))
+    level: Level = "good" if share <= _WAIT_FLAG else "doubtful"
+    return Health("Waits for the core", level, f"{share:.1%}", meaning)
+
+
+def _steal_health(run: Run) -> Health:
+    spans = _spans(run)
     seconds = sum(span.seconds for span in spans)
     share = sum(span.steal_s for span in spans) / seconds if seconds else 0.0
-    waited = [span.wait_s for span in spans if span.wait_s is not None]
-    wait = f"; subjects waited {sum(waited) / seconds:.1%} of the time for their core" if waited and seconds else ""
-    return Health("Steal", "good" if share <= _STEAL_FLAG else "doubtful", f"{share:.1%}", f"CPU time the hypervisor took away{wait}")
+    level: Level = "good" if share <= _STEAL_FLAG else "doubtful"
+    return Health("Steal", level, f"{share:.1%}", "CPU time that the hypervisor took away")
 
 
 def _failure_health(run: Run) -> Health:
@@ -187,7 +230,9 @@ def _has_failed(record: CellRecord) -> bool:
 
 
 def _dropped_why(run: Run, cell: str) -> str:
-    return next((dropped.why for dropped in run.dropped if dropped.cell == cell), "the run ended before its turn")
+    return next(
+        (dropped.why for dropped in run.dropped if dropped.cell == cell), "the run ended before its turn"
+    )
 
 
 def _rates(run: Run, cell: str) -> list[float]:

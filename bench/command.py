@@ -53,17 +53,30 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Which framework, server and client; how sure.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Which framework, server and client; how sure."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure, then report (about four minutes)")
-    run.add_argument("--quick", action="store_true", help="the plan of about four minutes; so far the only one")
-    run.add_argument("--scenario", action="append", default=[], metavar="S", help="only this one (repeat for more)")
-    run.add_argument("--subject", action="append", default=[], metavar="PART", help="only cells whose id holds PART")
+    run.add_argument(
+        "--quick", action="store_true", help="the plan of about four minutes; so far the only one"
+    )
+    run.add_argument(
+        "--scenario", action="append", default=[], metavar="S", help="only this one (repeat for more)"
+    )
+    run.add_argument(
+        "--subject", action="append", default=[], metavar="PART", help="only cells whose id holds PART"
+    )
     run.add_argument("--blocks", type=int, default=LEAST_BLOCKS, help=f"at least 3, default {LEAST_BLOCKS}")
     run.add_argument("--seed", type=int, help="of all orders and schedules; default: a new one, printed")
-    run.add_argument("--budget", type=float, default=_QUICK_BUDGET_S, metavar="S", help="seconds; 0: no limit")
+    run.add_argument(
+        "--budget", type=float, default=_QUICK_BUDGET_S, metavar="S", help="seconds; 0: no limit"
+    )
     run.add_argument("--list", action="store_true", help="show cells and scenarios, run nothing")
-    for name, text in (("check", "say whether a run's figures can be trusted"), ("report", "make its report again")):
+    for name, text in (
+        ("check", "say whether a run's figures can be trusted"),
+        ("report", "make its report again"),
+    ):
         command = commands.add_parser(name, help=text)
         command.add_argument("run", nargs="?", help="a folder of bench/results (default: the newest)")
     return parser
@@ -90,7 +103,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
             )
     folder = _new_folder()
     console.print(
-        f"[bold]Tandem benchmark[/] · {len(cells) - 1} cells, {options.blocks} blocks, a fresh process each · "
+        f"[bold]Tandem benchmark[/] · {len(cells) - 1} cells, {options.blocks} blocks, fresh processes · "
         f"seed {header.seed} · about {planned_s / 60:.0f} min · Ctrl-C reports what is done"
     )
     console.print(f"[dim]{header.pinning}[/]")
@@ -137,7 +150,9 @@ def _scenarios(wanted: list[str]) -> tuple[Scenario, ...]:
     known = [scenario.id for scenario in QUICK if not isinstance(scenario, Gate)]
     for name in wanted:
         if name not in known:
-            raise _Refused(f"there is no scenario {name!r} yet; there are {', '.join(known)} (S0 always runs)")
+            raise _Refused(
+                f"there is no scenario {name!r} yet; there are {', '.join(known)} (S0 always runs)"
+            )
     return tuple(s for s in QUICK if not wanted or isinstance(s, Gate) or s.id in wanted)
 
 
@@ -171,7 +186,9 @@ def _write(folder: Path, console: Console) -> None:
     write_terminal(run, console)
     page = folder / "report.html"
     page.write_text(write_html(run), encoding="utf-8")
-    console.print(f"\nThe whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True)
+    console.print(
+        f"\nThe whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True
+    )
 
 
 def _new_folder() -> Path:

@@ -59,20 +59,33 @@ def contrasts(cells: list[CellSpec]) -> list[Contrast]:
     products = [cell for cell in cells if cell.group == "product" and not cell.twin_of]
     by_id = {cell.id: cell for cell in cells}
     found = [
-        Contrast("a/a", cell.label, by_id[cell.twin_of].label, "the same cell twice", ((cell.id, cell.twin_of),))
+        Contrast(
+            "a/a", cell.label, by_id[cell.twin_of].label, "the same cell twice", ((cell.id, cell.twin_of),)
+        )
         for cell in cells
         if cell.twin_of in by_id
     ]
     found += _factor(
-        "framework", products, lambda c: c.framework, ("litestar", "fastapi"), lambda c: (c.route, c.profile), framework_name
+        "framework",
+        products,
+        lambda c: c.framework,
+        ("litestar", "fastapi"),
+        lambda c: (c.route, c.profile),
+        framework_name,
     )
     found += _factor(
-        "server", products, lambda c: c.profile, ("uvicorn-httptools", "hypercorn-h1"), lambda c: (c.framework, c.route), _server_name
+        "server",
+        products,
+        lambda c: c.profile,
+        ("uvicorn-httptools", "hypercorn-h1"),
+        lambda c: (c.framework, c.route),
+        _server_name,
     )
     found += _factor(
         "route", products, lambda c: c.route, ("mount", "handler"), lambda c: (c.framework, c.profile), str
     )
-    for question, name in (("recipe", "the recipe"), ("bare", "bare ASGI")):
+    baselines: tuple[tuple[Question, str], ...] = (("recipe", "the recipe"), ("bare", "bare ASGI"))
+    for question, name in baselines:
         for cell in products:
             base = next(
                 (
@@ -87,7 +100,13 @@ def contrasts(cells: list[CellSpec]) -> list[Contrast]:
             )
             if base is not None and cell.route == "handler":
                 found.append(
-                    Contrast(question, framework_name(cell.framework), name, _where(cell, "framework"), ((cell.id, base.id),))  # type: ignore[arg-type]
+                    Contrast(
+                        question,
+                        f"the {framework_name(cell.framework)} app",
+                        name,
+                        _where(cell, "framework"),
+                        ((cell.id, base.id),),
+                    )
                 )
     return found
 
@@ -105,7 +124,11 @@ def _factor(
     shared = [key for key in first if key in second]
     singles = [
         Contrast(
-            question, name(levels[0]), name(levels[1]), _where(first[key], question), ((first[key].id, second[key].id),)
+            question,
+            name(levels[0]),
+            name(levels[1]),
+            _where(first[key], question),
+            ((first[key].id, second[key].id),),
         )
         for key in shared
     ]
@@ -149,11 +172,11 @@ def judge(asked: list[Contrast], all_figures: Mapping[tuple[str, str], Figure]) 
             equivalences = holm([estimate.p_equivalence for _, estimate in members])
             for (index, estimate), p, q in zip(members, differences, equivalences, strict=True):
                 verdicts[index] = verdict(estimate.ratio, p, q)
-        for index, (contrast, estimate) in enumerate(zip(asked, estimates, strict=True)):
-            if isinstance(estimate, Estimate):
-                outcomes.append(Outcome(contrast, name, estimate, verdicts[index], None))
+        for index, (contrast, found) in enumerate(zip(asked, estimates, strict=True)):
+            if isinstance(found, Absence):
+                outcomes.append(Outcome(contrast, name, None, None, found))
             else:
-                outcomes.append(Outcome(contrast, name, None, None, estimate))
+                outcomes.append(Outcome(contrast, name, found, verdicts[index], None))
     return outcomes
 
 
@@ -174,5 +197,7 @@ def _estimate(
                 return msgspec.structs.replace(side.absence, detail=f"{side.cell}: {side.absence.detail}")
         for block in one.blocks.keys() & other.blocks.keys():
             per_block.setdefault(block, []).append(math.log(one.blocks[block] / other.blocks[block]))
-    whole = [sum(logs) / len(logs) for _, logs in sorted(per_block.items()) if len(logs) == len(contrast.pairs)]
+    whole = [
+        sum(logs) / len(logs) for _, logs in sorted(per_block.items()) if len(logs) == len(contrast.pairs)
+    ]
     return compare(whole) or Absence("too-few-samples", f"{len(whole)} of 3 blocks")

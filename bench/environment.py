@@ -1,4 +1,4 @@
-"""The machine and the software of a run, as far as they can change a figure; no path, name or address of it."""
+"""The machine and the software of a run, as far as they can change a figure; no path and no name of it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from shared.harness.process import ROOT
 __all__ = ["Pinning", "choose_pinning", "fingerprint", "packages"]
 
 _PACKAGES = (
-    "fastapi", "starlette", "litestar", "uvicorn", "hypercorn", "httptools", "h11", "uvloop", "httpx", "httpcore",
-    "httpx2", "httpcore2", "anyio", "msgspec", "prometheus-client", "pydantic", "numpy", "hdrhistogram",
+    "fastapi", "starlette", "litestar", "uvicorn", "hypercorn", "httptools", "h11", "uvloop", "anyio",
+    "httpx", "httpcore", "httpx2", "httpcore2", "msgspec", "prometheus-client", "pydantic",
+    "numpy", "hdrhistogram",
 )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ class Pinning(msgspec.Struct, frozen=True):
 
 
 def choose_pinning() -> Pinning:
-    """Return the pinning that this machine allows: the subject alone on its last core, the rig on its first."""
+    """Return the pinning that this machine allows: the subject on its last core, the rig on its first."""
     if not hasattr(os, "sched_getaffinity"):
         return Pinning(frozenset(), frozenset(), "not pinned: this system cannot; figures are noisier")
     cpus = sorted(os.sched_getaffinity(0))
@@ -66,7 +67,9 @@ def fingerprint() -> dict[str, str]:
         "clock source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
         or "not shown",
         "load average at start": _read("/proc/loadavg").split(" ")[0] or "not shown",
-        "python": f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}",
+        "python": " ".join(
+            (platform.python_implementation(), platform.python_version(), platform.python_compiler())
+        ),
         "gil": "off" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "on",
         "commit": git[0],
         "tree": git[1],

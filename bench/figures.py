@@ -105,13 +105,14 @@ def _merged_p99(run: Run, cell: str) -> Added:
     for value in (through, direct):
         if isinstance(value, Absence):
             return Added(cell, "response", 0.99, None, value)
-    assert isinstance(through, float) and isinstance(direct, float)
+    assert isinstance(through, float)
+    assert isinstance(direct, float)
     added = through - direct
     return Added(cell, "response", 0.99, Interval(added, added, added, 1), None)
 
 
 def coalescing(run: Run, cell: str) -> float | None:
-    """Return events per delivery over all blocks: above one, the cell gathers events before it hands them on."""
+    """Return events per delivery over all blocks: above one, the cell gathers events."""
     results = [r for r in run.by_block(cell, "S5").values() if isinstance(r, StreamsResult)]
     deliveries = sum(result.deliveries for result in results)
     return sum(result.events for result in results) / deliveries if deliveries else None

@@ -1,4 +1,4 @@
-"""What is run, and in which order: randomised complete blocks, and what is left out when time is short. Pure."""
+"""What is run, in which order, and what is left out when time is short. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def order(cells: Sequence[str], *, seed: int, block: int) -> list[str]:
 
 
 def schedule_seed(seed: int, block: int) -> int:
-    """Return the seed of a block's arrival times: the same for all its cells, so that they meet the same load."""
+    """Return the seed of a block's arrival times: all its cells meet the same load."""
     return int(np.random.default_rng([seed, block, 1]).integers(2**31))
 
 

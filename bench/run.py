@@ -4,8 +4,8 @@
     3 gate (S0)               4 closed, open, streams, each between two readings of the clocks
     5 memory, stop            6 append the record; then the next
 
-A cell that fails is a record with its reason and the run goes on. Ctrl-C ends the run where it stands: what is
-recorded stays, every child is stopped. Here nothing is judged and nothing is averaged.
+A cell that fails is a record with its reason and the run goes on. Ctrl-C ends the run where it stands: what
+is recorded stays, every child is stopped. Here nothing is judged and nothing is averaged.
 """
 
 from __future__ import annotations

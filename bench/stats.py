@@ -76,7 +76,7 @@ def t_cdf(t: float, df: int) -> float:
         inside = sine * total
     else:
         inside = 2 / math.pi * (theta + (sine * total if df > 1 else 0.0))
-    return 0.5 + math.copysign(inside / 2, t)
+    return 0.5 + math.copysign(min(inside, 1.0) / 2, t)  # rounding may lift the sum above one
 
 
 def t_quantile(p: float, df: int) -> float:

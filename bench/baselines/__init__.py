@@ -1,1 +1,1 @@
-"""What the product is compared with; one short file each, started like an app, read from TANDEM_UPSTREAM_URL."""
+"""What the product is compared with: one short file each, started like an app."""

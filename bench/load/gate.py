@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from bench.load.expect import Address, Connection, Expected, connect_all, request_bytes
 from bench.load.response import Mismatch, Response, ResponseReader
@@ -116,13 +117,15 @@ async def _event(arrived: asyncio.Queue[bytes], ended: asyncio.Future[Response],
     data = b""
     while len(data) < EVENT_SIZE:
         piece = asyncio.ensure_future(arrived.get())
-        await asyncio.wait({piece, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if not piece.done():
-            piece.cancel()
-            if ended.exception() is None:
+        either: set[asyncio.Future[Any]] = {piece, ended}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not piece.done():
+                ended.result()
                 raise Mismatch("truncated", "the stream ended by itself")
-            ended.result()
-        data += piece.result()
+            data += piece.result()
+        finally:
+            piece.cancel()
     try:
         got, _ = read_event(data)
     except ValueError as error:

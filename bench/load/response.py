@@ -1,4 +1,4 @@
-"""Reads HTTP/1.1 responses strictly and fast: the load engine's half of RFC 9112, for GET and POST answers."""
+"""Reads HTTP/1.1 responses strictly and fast: the load engine's half of RFC 9112."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_HEAD = 64 * 1024
 _CACHED_HEADS = 512
 
 
-class Mismatch(Exception):  # noqa: N818 - what the integrity check found, named for the reader of a record
+class Mismatch(Exception):
     """A response is not what it has to be; ``kind`` is the word it is counted under."""
 
     def __init__(self, kind: str, detail: str) -> None:

@@ -1,7 +1,7 @@
 """records -> report: the verdict in a terminal, and one self-contained page. Made from records alone.
 
-    view      everything judged, once      words     the sentences      terminal  rich
-    page      the page and its sections    charts    SVG, drawn here    markup    escaping
+view      everything judged, once      words     the sentences      terminal  rich
+page      the page and its sections    charts    SVG, drawn here    markup    escaping
 """
 
 from __future__ import annotations

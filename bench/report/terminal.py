@@ -11,6 +11,7 @@ from bench.contrasts import Contrast
 from bench.record import Absence
 from bench.report.view import View
 from bench.report.words import (
+    DASH,
     absence_word,
     duration,
     interval,
@@ -18,7 +19,6 @@ from bench.report.words import (
     picks,
     ratio,
     resolution,
-    sentence,
     verdict_word,
 )
 
@@ -38,8 +38,8 @@ def show(found: View, console: Console) -> None:
     outcome = run.end.outcome if run.end else "still running, or cut off"
     seconds = duration(run.end.seconds) if run.end else "unknown time"
     console.print(
-        f"\n[bold]Verdict[/] · {len(found.cells)} cells, {run.header.blocks} blocks, seed {run.header.seed} · "
-        f"{outcome} after {seconds}"
+        f"\n[bold]Verdict[/] · {len(found.cells)} cells, {run.header.blocks} blocks, "
+        f"seed {run.header.seed} · {outcome} after {seconds}"
     )
     console.print(Text(resolution(found)))
     console.print(_health(found))
@@ -56,7 +56,9 @@ def show(found: View, console: Console) -> None:
         for of in ("rps", "response-p50", "cpu-event"):
             absence = found.figures[cell.id, of].absence
             if absence is not None and absence.reason != "unsupported":
-                console.print(Text(f"{cell.label}: {absence_word(absence)}: {absence.detail}", style="yellow"))
+                console.print(
+                    Text(f"{cell.label}: {absence_word(absence)}: {absence.detail}", style="yellow")
+                )
                 break
 
 
@@ -72,12 +74,15 @@ def _health(found: View) -> Text:
 def _blocks_done(found: View, console: Console) -> None:
     done = {record.block for record in found.run.cells}
     complete = sum(
-        len({r.cell for r in found.run.cells if r.block == block}) == len(found.run.header.cells) for block in done
+        len({r.cell for r in found.run.cells if r.block == block}) == len(found.run.header.cells)
+        for block in done
     )
     if complete < found.run.header.blocks:
         console.print(Text(f"{complete} of {found.run.header.blocks} blocks are complete.", style="yellow"))
     for dropped in found.run.dropped:
-        console.print(Text(f"Left out after block {dropped.from_block}: {dropped.cell}: {dropped.why}.", style="yellow"))
+        console.print(
+            Text(f"Left out after block {dropped.from_block}: {dropped.cell}: {dropped.why}.", style="yellow")
+        )
 
 
 def _cells(found: View) -> Table:
@@ -95,7 +100,7 @@ def _cells(found: View) -> Table:
             figure = found.figures[cell.id, of]
             row.append(_value(figure.middle.value if figure.middle else None, figure.absence))
         if cell.id == DIRECT:
-            row += [Text("–", style="dim")] * 4
+            row += [Text(DASH, style="dim")] * 4
         else:
             added = {(one.name, one.quantile): one for one in found.added[cell.id]}
             for key in (("response", 0.5), ("response", 0.99), ("event", 0.5), ("event", 0.99)):
@@ -107,7 +112,7 @@ def _cells(found: View) -> Table:
 
 def _value(value: float | None, absence: Absence | None) -> Text:
     if absence is not None or value is None:
-        word = absence_word(absence) if absence is not None else "–"
+        word = absence_word(absence) if absence is not None else DASH
         return Text(word, style="red" if word == "FAILED" else "dim")
     return Text(number(value))
 
@@ -122,7 +127,9 @@ def _pairs(found: View) -> Table:
         for of in ("rps", "cpu-event"):
             outcome = found.outcome(contrast, of)
             estimate = outcome.estimate
-            row.append(f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)})" if estimate else "–")
+            row.append(
+                f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)})" if estimate else DASH
+            )
             row.append(verdict_word(outcome))
         table.add_row(*row)
     return table

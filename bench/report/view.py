@@ -64,6 +64,8 @@ def view(run: Run) -> View:
         run=run,
         figures=all_figures,
         outcomes=judge(contrasts(header.cells), all_figures),
-        added={cell.id: added_delays(run, cell.id, all_figures) for cell in header.cells if cell.id != DIRECT},
+        added={
+            cell.id: added_delays(run, cell.id, all_figures) for cell in header.cells if cell.id != DIRECT
+        },
         health=health(run),
     )

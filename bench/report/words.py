@@ -1,4 +1,4 @@
-"""The sentences of a report: a figure is said once, in plain words, with its interval and its verdict. Pure."""
+"""The sentences of a report: each figure in plain words, with its interval and its verdict. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from bench.report.view import View
 from bench.stats import MARGIN, Interval
 
 __all__ = [
+    "DASH",
+    "TIMES",
     "absence_word",
     "duration",
     "headline",
@@ -18,8 +20,14 @@ __all__ = [
     "ratio",
     "resolution",
     "sentence",
+    "upper",
+    "value_interval",
     "verdict_word",
 ]
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+DASH = "\N{EN DASH}"
+"""Also what stands where there is nothing to show."""
 
 _ABSENCES = {
     "below-resolution": "below resolution",
@@ -42,7 +50,7 @@ _SENTENCES = {
 
 
 def number(value: float) -> str:
-    """Return three significant digits with thousands apart: 1,680 · 59.8 · 0.714."""
+    """Return three significant digits with thousands apart: 1,680, 59.8, 0.714."""
     if value == 0:
         return "0"
     size = abs(value)
@@ -52,19 +60,19 @@ def number(value: float) -> str:
 
 
 def ratio(value: float) -> str:
-    """Return a ratio with as many digits as can matter: 0.71× · 1.08× · 2.9×."""
-    return f"{value:.1f}×" if value >= 1.95 else f"{value:.2f}×"
+    """Return a ratio with as many digits as can matter: 0.71x, 1.08x, 2.9x."""
+    return (f"{value:.1f}" if value >= 1.95 else f"{value:.2f}") + TIMES
 
 
 def interval(low: float, high: float) -> str:
     """Return the ends of a ratio's interval, in the digits of `ratio`."""
     digits = 1 if low >= 1.95 else 2
-    return f"{low:.{digits}f}–{high:.{digits}f}"
+    return f"{low:.{digits}f}{DASH}{high:.{digits}f}"
 
 
 def value_interval(found: Interval) -> str:
-    """Return a figure with its interval: 1,680 (1,650–1,710)."""
-    return f"{number(found.value)} ({number(found.low)}–{number(found.high)})"
+    """Return a figure with its interval: 1,680 (1,650-1,710)."""
+    return f"{number(found.value)} ({number(found.low)}{DASH}{number(found.high)})"
 
 
 def absence_word(absence: Absence) -> str:
@@ -79,7 +87,7 @@ def duration(seconds: float) -> str:
 
 
 def verdict_word(outcome: Outcome) -> str:
-    """Return the verdict of ``first`` against ``second``: faster, slower, cheaper, dearer, same, or unknown."""
+    """Return the verdict of ``first`` against ``second`` in the metric's own words."""
     of = metric(outcome.metric)
     if outcome.verdict is None:
         return absence_word(outcome.absence) if outcome.absence else "cannot tell"
@@ -99,11 +107,11 @@ def sentence(outcome: Outcome) -> str:
     contrast = outcome.contrast
     if outcome.estimate is None:
         why = outcome.absence.detail if outcome.absence else ""
-        return f"{contrast.first} against {contrast.second}: {verdict_word(outcome)} ({why})"
+        return f"{upper(contrast.first)} against {contrast.second}: {verdict_word(outcome)} ({why})"
     estimate = outcome.estimate
     verb = _SENTENCES[outcome.metric].format(ratio=ratio(estimate.ratio))
     return (
-        f"{contrast.first} {verb} {contrast.second} "
+        f"{upper(contrast.first)} {verb} {contrast.second} "
         f"({interval(estimate.low, estimate.high)}): {verdict_word(outcome)}"
     )
 
@@ -112,9 +120,7 @@ def resolution(found: View) -> str:
     """Return the first line of any report: what this run can tell apart, from the same cell run twice."""
     names = (("rps", "requests/s"), ("cpu-request", "CPU per request"), ("cpu-event", "CPU per SSE event"))
     parts = [
-        f"±{size * 100:.1f} % in {name}"
-        for of, name in names
-        if (size := found.resolution(of)) is not None
+        f"±{size * 100:.1f} % in {name}" for of, name in names if (size := found.resolution(of)) is not None
     ]
     if not parts:
         return "What this run can resolve is not known: it has no A/A pair with three blocks."
@@ -132,15 +138,13 @@ def resolution(found: View) -> str:
 
 def picks(found: View) -> list[tuple[str, str, list[str]]]:
     """Return (question, pick in a few words, sentences behind it) for each question that was asked."""
-    rows: list[tuple[str, str, list[str]]] = []
+    asked_for: list[tuple[str, Contrast]] = []
     for question, title in (("framework", "Framework"), ("server", "Server"), ("route", "Route")):
         asked = found.asked(question, main=True) or found.asked(question)
         if asked:
-            contrast = asked[0]
-            rows.append((title, _pick(found, contrast), _sentences(found, contrast)))
-    for contrast in found.asked("recipe"):
-        rows.append((f"{contrast.first} or its recipe", _pick(found, contrast), _sentences(found, contrast)))
-    return rows
+            asked_for.append((title, asked[0]))
+    asked_for += [(f"{upper(contrast.first)} or the recipe", contrast) for contrast in found.asked("recipe")]
+    return [(title, _pick(found, contrast), _sentences(found, contrast)) for title, contrast in asked_for]
 
 
 def _sentences(found: View, contrast: Contrast) -> list[str]:
@@ -161,9 +165,19 @@ def _pick(found: View, contrast: Contrast) -> str:
     return "this run cannot tell" if outcome.estimate is not None else "no figure"
 
 
+def upper(text: str) -> str:
+    """Return text as a sentence or title begins."""
+    # names of programs keep their case at the start of a sentence
+    return text if text in ("uvicorn", "hypercorn") else text[:1].upper() + text[1:]
+
+
 def headline(found: View) -> str:
     """Return the one sentence on top: what to pick, or that this run does not know."""
     if not found.healthy:
         return "Something is wrong with this run: read its health before its figures."
-    parts = [f"{title.lower()}: {pick}" for title, pick, _ in picks(found) if title in ("Framework", "Server", "Route")]
+    parts = [
+        f"{title.lower()}: {pick}"
+        for title, pick, _ in picks(found)
+        if title in ("Framework", "Server", "Route")
+    ]
     return f"{'; '.join(parts)}." if parts else "No question could be answered from these cells."

@@ -1,0 +1,278 @@
+"""The sections below the verdict: each a chart with a table behind it."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from bench.cells import DIRECT
+from bench.contrasts import Contrast
+from bench.figures import coalescing
+from bench.metrics import metric, quantile_us
+from bench.record import Absence, CellSpec, OpenResult, StreamsResult
+from bench.report.charts import Row, Spark, bars, effects, ranges, sparks
+from bench.report.markup import Markup, el, join
+from bench.report.tables import (
+    added_table,
+    behind,
+    cells_table,
+    contrasts_table,
+    gate_table,
+    memory_table,
+    table,
+)
+from bench.report.view import View
+from bench.report.words import DASH, absence_word, interval, number, ratio, verdict_word
+from bench.stats import MARGIN
+
+__all__ = [
+    "drift",
+    "effects_section",
+    "environment",
+    "figures_section",
+    "gate_and_memory",
+    "latency",
+    "missing",
+]
+
+_FACTORS = ("framework", "server", "route", "recipe", "bare")
+_HEADS = {
+    "a/a": "Resolution: the same cell twice",
+    "framework": "Litestar over FastAPI",
+    "server": "uvicorn over hypercorn",
+    "route": "mount over handler",
+    "recipe": "The app over the recipe in its own framework",
+    "bare": "The app over bare ASGI",
+}
+
+
+def tone(cell: CellSpec) -> str:
+    """Return the colour class of a cell: products by framework, everything else grey."""
+    return cell.framework if cell.group == "product" else "other"
+
+
+def _key() -> Markup:
+    names = (("fastapi", "FastAPI"), ("litestar", "Litestar"), ("other", "baselines, direct"))
+    return el(
+        "div",
+        *(el("span", el("span", class_=f"swatch {name}"), text) for name, text in names),
+        class_="key",
+    )
+
+
+def effects_section(found: View) -> Markup:
+    """Dot and interval per contrast, for capacity and for CPU per event."""
+    parts = [
+        el("h2", "What each choice changes"),
+        el(
+            "p",
+            "Each dot is a ratio with its 95 % interval; one means no difference. Inside the band "
+            f"(±{MARGIN:.0%}) a difference is too small to choose by. The first row's interval is what this "
+            "run can resolve.",
+            class_="why",
+        ),
+    ]
+    for name, says in (("rps", "right of one: more requests"), ("cpu-event", "left of one: less CPU")):
+        parts.append(el("h3", f"{metric(name).title}: {says}"))
+        parts.append(
+            effects(_effect_rows(found, name), margin=MARGIN, title=f"Effects on {metric(name).title}")
+        )
+    parts.append(
+        behind(
+            contrasts_table(
+                found,
+                ("rps", "cpu-request", "cpu-event", "response-p50", "ttfe-p50", "delay-p50"),
+                ("a/a", *_FACTORS),
+            ),
+            "All contrasts, all metrics, as a table",
+        )
+    )
+    return join(parts)
+
+
+def _effect_rows(found: View, name: str) -> list[Row]:
+    rows: list[Row] = []
+    for question in ("a/a", *_FACTORS):
+        asked = found.asked(question)
+        if asked:
+            rows.append(Row(_HEADS[question], "", head=True))
+        rows += [_effect_row(found, contrast, name) for contrast in asked]
+    return rows
+
+
+def _effect_row(found: View, contrast: Contrast, name: str) -> Row:
+    outcome = found.outcome(contrast, name)
+    label = f"all of them ({contrast.where})" if contrast.main else contrast.where
+    if contrast.question in ("recipe", "bare"):
+        label = contrast.first
+    if outcome.estimate is None:
+        return Row(label, verdict_word(outcome))
+    estimate = outcome.estimate
+    return Row(
+        label,
+        f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)}) {_short(verdict_word(outcome))}",
+        tone="ink" if contrast.main or contrast.question == "recipe" else "",
+        values=(estimate.ratio,),
+        low=estimate.low,
+        high=estimate.high,
+    )
+
+
+def _short(word: str) -> str:
+    return "same" if word.startswith("equivalent") else word
+
+
+def figures_section(found: View) -> Markup:
+    """Bars with intervals: capacity, CPU per request, CPU per event."""
+    parts = [el("h2", "Figures by cell"), _key()]
+    for name in ("rps", "cpu-request", "cpu-event"):
+        of = metric(name)
+        parts.append(el("h3", f"{of.title} ({'more' if of.better == 'more' else 'less'} is better)"))
+        rows = [_bar_row(found, cell, name) for cell in found.cells]
+        parts.append(bars(rows, unit=of.unit, title=f"{of.title} by cell"))
+    direct = found.figures[DIRECT, "rps"].middle if (DIRECT, "rps") in found.figures else None
+    if direct is not None:
+        parts.append(
+            el(
+                "p",
+                f"The rig alone, with nothing in between, reaches {number(direct.value)} requests/s.",
+                class_="why",
+            )
+        )
+    parts.append(behind(cells_table(found, ("rps", "cpu-request", "cpu-request-paced", "cpu-event"))))
+    return join(parts)
+
+
+def _bar_row(found: View, cell: CellSpec, name: str) -> Row:
+    figure = found.figures[cell.id, name]
+    if figure.middle is None:
+        return Row(cell.label, absence_word(figure.absence) if figure.absence else DASH)
+    middle = figure.middle
+    return Row(cell.label, number(middle.value), tone(cell), (middle.value,), middle.low, middle.high)
+
+
+def latency(found: View) -> Markup:
+    """Quantiles at the fixed rate and of events, then what each cell adds to the direct leg."""
+    parts = [el("h2", "Delay")]
+    parts.append(el("h3", "Response time at 150 requests/s, from the intended start: p50, p90, p99"))
+    parts.append(ranges(_quantile_rows(found, "S2"), title="Response time quantiles by cell"))
+    parts.append(el("h3", "One-way delay of SSE events, origin to client: p50, p90, p99"))
+    parts.append(ranges(_quantile_rows(found, "S5"), title="Event delay quantiles by cell"))
+    parts.append(
+        behind(cells_table(found, ("response-p50", "response-p90", "ttfe-p50", "delay-p50", "delay-p99")))
+    )
+    parts.append(
+        el(
+            "p",
+            "What a cell adds is a quantile through it minus the same quantile direct in the same block: "
+            "a difference of quantiles, not a quantile of differences. p99 of responses is over all blocks.",
+            class_="why",
+        )
+    )
+    parts.append(behind(added_table(found), "Added by each cell, as a table"))
+    gathered = [
+        [cell.label, f"{value:.2f}"] for cell in found.cells if (value := coalescing(found.run, cell.id))
+    ]
+    parts.append(
+        behind(table(["cell", "events per delivery"], gathered), "Coalescing: events that arrive together")
+    )
+    return join(parts)
+
+
+def _quantile_rows(found: View, scenario: str) -> list[Row]:
+    rows = []
+    name = "response-p50" if scenario == "S2" else "delay-p50"
+    for cell in found.run.header.cells:
+        absence = found.figures[cell.id, name].absence
+        if absence is not None:
+            rows.append(Row(cell.label, absence_word(absence)))
+            continue
+        results = found.run.by_block(cell.id, scenario).values()
+        encoded = [
+            result.response if isinstance(result, OpenResult) else result.delay
+            for result in results
+            if isinstance(result, OpenResult | StreamsResult)
+        ]
+        values = [quantile_us(encoded, quantile) for quantile in (0.5, 0.9, 0.99)]
+        have = tuple(value / 1e3 for value in values if not isinstance(value, Absence))
+        rows.append(Row(cell.label, " · ".join(number(value) for value in have) + " ms", tone(cell), have))
+    return rows
+
+
+def drift(found: View) -> Markup:
+    """Requests per second of each cell, block by block."""
+    cells = []
+    for cell in found.run.header.cells:
+        blocks = found.figures[cell.id, "rps"].blocks
+        if len(blocks) < 2:
+            continue
+        middle = median(blocks.values())
+        values = tuple(blocks[b] / middle if b in blocks else None for b in range(found.run.header.blocks))
+        spread = max(blocks.values()) / min(blocks.values()) - 1
+        cells.append(Spark(cell.label, f"spread {spread:.0%}", tone(cell), values))
+    if not cells:
+        return Markup("")
+    rows = [
+        [spark.label, *(DASH if value is None else f"{value:.3f}" for value in spark.values)]
+        for spark in cells
+    ]
+    heads = ["cell, ratio to its median", *(f"block {b + 1}" for b in range(found.run.header.blocks))]
+    return join(
+        [
+            el("h2", "Block by block"),
+            el(
+                "p",
+                "Requests per second of each cell in each block, against its own median, all on one scale. "
+                "A line that the others share is the machine, not the cell; pairing by block takes it out.",
+                class_="why",
+            ),
+            sparks(cells, title="Requests per second by block"),
+            behind(table(heads, rows)),
+        ]
+    )
+
+
+def gate_and_memory(found: View) -> Markup:
+    """What each cell showed before it was timed, and what it holds."""
+    return join(
+        [
+            el("h2", "Gate, start-up and memory"),
+            behind(gate_table(found), "What each cell had to show before it was timed"),
+            behind(memory_table(found), "Start-up time and memory"),
+        ]
+    )
+
+
+def missing(found: View) -> Markup:
+    """Every figure that could not be had, with its reason."""
+    rows = [
+        [cell.label, metric(name).title, absence_word(absence), absence.detail]
+        for cell in found.cells
+        for name in ("rps", "cpu-request", "cpu-event", "response-p50", "delay-p50")
+        if (absence := found.figures[cell.id, name].absence) is not None
+    ]
+    rows += [[d.cell, "all", "left out", f"after block {d.from_block}: {d.why}"] for d in found.run.dropped]
+    if not rows:
+        return Markup("")
+    return join([el("h2", "What is missing, and why"), table(["cell", "metric", "", "reason"], rows)])
+
+
+def environment(found: View) -> Markup:
+    """What was held constant, the machine, the versions, and the command that repeats it."""
+    header = found.run.header
+    constant = [
+        *([s.id, s.title] for s in header.scenarios),
+        *([name, value] for name, value in header.settings.items()),
+        ["loop", "uvloop in every cell"],
+        ["request", "GET with host, user-agent and accept; keep-alive connections over loopback"],
+    ]
+    return join(
+        [
+            el("h2", "To repeat it"),
+            el("p", el("code", header.command)),
+            behind(table(["held constant", ""], constant), "What was held constant"),
+            behind(
+                table(["environment", ""], [[k, v] for k, v in header.environment.items()]), "Environment"
+            ),
+            behind(table(["package", "version"], [[k, v] for k, v in header.packages.items()]), "Versions"),
+        ]
+    )

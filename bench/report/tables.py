@@ -1,0 +1,125 @@
+"""The tables behind the charts: every figure with its interval, and what is missing by its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.metrics import metric
+from bench.record import GateResult
+from bench.report.markup import Markup, el
+from bench.report.view import View
+from bench.report.words import DASH, absence_word, interval, number, ratio, value_interval, verdict_word
+
+__all__ = ["added_table", "behind", "cells_table", "contrasts_table", "gate_table", "memory_table", "table"]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """Return a table; the first column is text, the others are figures."""
+    return el(
+        "div",
+        el(
+            "table",
+            el("thead", el("tr", *(el("th", text, scope="col") for text in head))),
+            el(
+                "tbody",
+                *(
+                    el("tr", el("th", row[0], scope="row"), *(el("td", text) for text in row[1:]))
+                    for row in rows
+                ),
+            ),
+        ),
+        class_="table",
+    )
+
+
+def behind(content: Markup, what: str = "The figures as a table") -> Markup:
+    """Return a table that opens on demand, without a script."""
+    return el("details", el("summary", what), content)
+
+
+def cells_table(found: View, metrics: Sequence[str]) -> Markup:
+    """Return cells by metrics, each with its interval."""
+    rows = []
+    for cell in found.run.header.cells:
+        row = [cell.label]
+        for name in metrics:
+            figure = found.figures[cell.id, name]
+            if figure.absence is not None:
+                row.append(absence_word(figure.absence))
+            else:
+                row.append(value_interval(figure.middle) if figure.middle else DASH)
+        rows.append(row)
+    return table(["cell", *(f"{metric(name).title} ({metric(name).unit})" for name in metrics)], rows)
+
+
+def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str]) -> Markup:
+    """Return contrasts by metrics: ratio, interval, verdict."""
+    rows = []
+    for contrast in found.asked(*questions):
+        row = [f"{contrast.first} / {contrast.second}, {contrast.where}"]
+        for name in metrics:
+            outcome = found.outcome(contrast, name)
+            estimate = outcome.estimate
+            figure = (
+                f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)}), " if estimate else ""
+            )
+            row.append(figure + verdict_word(outcome))
+        rows.append(row)
+    return table(["contrast", *(metric(name).title for name in metrics)], rows)
+
+
+def added_table(found: View) -> Markup:
+    """Return the added delays of each cell in ms."""
+    rows = []
+    heads: list[str] = []
+    for cell in found.cells:
+        heads = [f"{one.name} p{one.quantile * 100:g}" for one in found.added[cell.id]]
+        row = [cell.label]
+        for one in found.added[cell.id]:
+            if one.middle is None:
+                row.append(absence_word(one.absence) if one.absence else DASH)
+                continue
+            middle = one.middle
+            text = number(middle.value / 1e3)
+            if middle.n > 1:
+                text += f" ({number(middle.low / 1e3)}{DASH}{number(middle.high / 1e3)})"
+            row.append(text + (", " + absence_word(one.absence) if one.absence else ""))
+        rows.append(row)
+    return table(["added by the cell, ms", *heads], rows)
+
+
+def memory_table(found: View) -> Markup:
+    """Return start-up time and memory by cell (median over blocks)."""
+    rows = []
+    for cell in found.cells:
+        records = [record for record in found.run.cells if record.cell == cell.id]
+        idle = [r.idle.rss_kib / 1024 for r in records if r.idle]
+        after = [r.after.rss_kib / 1024 for r in records if r.after]
+        private = [r.after.private_kib / 1024 for r in records if r.after]
+        started = [r.started_s for r in records if r.started_s is not None]
+        left = [r.streams_left for r in records if r.streams_left is not None]
+        row = [cell.label, *(_median(values) for values in (started, idle, after, private))]
+        rows.append([*row, str(max(left)) if left else DASH])
+    heads = ["cell", "start-up, s", "resident idle, MiB", "resident after, MiB", "private after, MiB"]
+    return table([*heads, "upstream streams left open, at most"], rows)
+
+
+def gate_table(found: View) -> Markup:
+    """Return what each cell showed before it was timed."""
+    rows = []
+    for cell in found.run.header.cells:
+        gates = [g for g in found.run.by_block(cell.id, "S0").values() if isinstance(g, GateResult)]
+        failed = next((gate for gate in gates if gate.failed), None)
+        if failed is not None:
+            words = f"FAILED: {failed.failed}: {failed.detail}"
+        else:
+            words = f"passed in {len(gates)} blocks: {', '.join(gates[0].passed)}" if gates else "not run"
+        rows.append([cell.label, words])
+    return table(["cell", "gate"], rows)
+
+
+def _median(values: Sequence[float]) -> str:
+    if not values:
+        return DASH
+    ordered = sorted(values)
+    return number(ordered[len(ordered) // 2])

@@ -1,0 +1,108 @@
+"""Plans: complete blocks in seeded orders, one load for all cells of a block, cells dropped before blocks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.cells import EXTRA, QUICK_CELLS, choose, direct, subject_of
+from bench.load import schedule_ns
+from bench.plan import cell_seconds, fit, order, schedule_seed
+from bench.scenarios import QUICK, Open
+
+NAMES = [cell.id for cell in QUICK_CELLS]
+
+
+@given(st.integers(0, 2**32), st.integers(0, 50))
+def test_every_block_holds_each_cell_once(seed: int, block: int) -> None:
+    assert sorted(order(NAMES, seed=seed, block=block)) == sorted(NAMES)
+
+
+def test_a_seed_repeats_its_orders_and_blocks_differ() -> None:
+    orders = [order(NAMES, seed=3, block=block) for block in range(6)]
+    assert orders == [order(NAMES, seed=3, block=block) for block in range(6)]
+    assert len({tuple(one) for one in orders}) == 6
+    assert orders != [order(NAMES, seed=4, block=block) for block in range(6)]
+
+
+def test_each_cell_takes_each_end_of_a_block_about_equally_often() -> None:
+    first = [order(NAMES, seed=9, block=block)[0] for block in range(1200)]
+    counts = [first.count(name) for name in NAMES]
+    # 1200 draws of 12: 100 each, five standard deviations of a binomial are 48
+    assert min(counts) > 52
+    assert max(counts) < 148
+
+
+@given(st.integers(0, 2**31), st.floats(20, 500), st.floats(0.1, 2))
+def test_a_schedule_is_its_seeds_alone_in_order_and_inside_its_window(
+    seed: int, rate: float, window_s: float
+) -> None:
+    starts = schedule_ns(rate, window_s, arrivals="poisson", seed=seed)
+    assert starts == schedule_ns(rate, window_s, arrivals="poisson", seed=seed)
+    assert starts == sorted(starts)
+    assert all(0 <= start < window_s * 1e9 for start in starts)
+
+
+def test_poisson_arrivals_come_at_the_rate_with_exponential_gaps() -> None:
+    starts = schedule_ns(1000, 20, arrivals="poisson", seed=1)
+    assert len(starts) == pytest.approx(20_000, rel=0.03)
+    gaps = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+    mean = sum(gaps) / len(gaps)
+    # of an exponential, the share of gaps above the mean is 1/e
+    assert sum(gap > mean for gap in gaps) / len(gaps) == pytest.approx(0.368, abs=0.015)
+
+
+def test_constant_arrivals_are_even_and_other_words_are_refused() -> None:
+    assert schedule_ns(4, 1, arrivals="constant", seed=0) == [0, 250_000_000, 500_000_000, 750_000_000]
+    with pytest.raises(ValueError, match="neither constant nor poisson"):
+        schedule_ns(4, 1, arrivals="bursty", seed=0)
+
+
+def test_cells_of_a_block_share_a_schedule_and_blocks_do_not() -> None:
+    assert schedule_seed(7, 2) == schedule_seed(7, 2)
+    assert len({schedule_seed(7, block) for block in range(20)}) == 20
+
+
+def test_short_of_time_the_last_cells_go_and_the_direct_leg_stays() -> None:
+    cells = [direct(), *QUICK_CELLS]
+    kept, left_out = fit(cells, [1.0] * len(cells), blocks=6, budget_s=60)
+    assert [cell.id for cell in kept] == [cell.id for cell in cells[:10]]
+    assert [cell.id for cell in left_out] == [cell.id for cell in cells[10:]]
+
+
+def test_with_time_enough_nothing_is_left_out_and_a_core_of_cells_always_stays() -> None:
+    cells = [direct(), *QUICK_CELLS]
+    assert fit(cells, [1.0] * len(cells), blocks=6, budget_s=1000) == (cells, [])
+    kept, _ = fit(cells, [1.0] * len(cells), blocks=6, budget_s=0)
+    assert [cell.id for cell in kept] == [cell.id for cell in cells[:6]]
+
+
+def test_the_quick_plan_asks_every_question_in_twelve_cells_and_about_four_minutes() -> None:
+    products = [cell for cell in QUICK_CELLS if cell.group == "product" and not cell.twin_of]
+    combinations = {(cell.framework, cell.route, cell.profile) for cell in products}
+    assert len(QUICK_CELLS) == 12
+    assert len(combinations) == 8
+    assert [cell.id for cell in QUICK_CELLS if cell.twin_of] == ["fastapi-handler-uvicorn-httptools-twin"]
+    seconds = sum(cell_seconds(cell, QUICK, start_stop_s=0.6) for cell in (direct(), *QUICK_CELLS))
+    assert 180 < 6 * seconds < 270
+
+
+def test_quick_offers_what_the_slowest_cell_can_carry_and_its_p99_has_samples_enough() -> None:
+    paced = next(scenario for scenario in QUICK if isinstance(scenario, Open))
+    assert paced.rate <= 0.5 * 460  # facts.md: the recipe's capacity
+    assert paced.rate * paced.window_s * 6 > 1.2 * 368
+
+
+def test_a_cell_is_chosen_by_a_part_of_its_name_and_a_wrong_one_is_refused() -> None:
+    assert [cell.id for cell in choose(["recipe"])] == ["recipe-fastapi", "recipe-litestar"]
+    assert choose([]) == list(QUICK_CELLS)
+    assert choose(["static"]) == list(EXTRA)
+    with pytest.raises(ValueError, match="no cell matches 'nginx'"):
+        choose(["nginx"])
+
+
+def test_a_product_cell_is_named_after_the_subject_it_times() -> None:
+    for cell in QUICK_CELLS:
+        if cell.group == "product":
+            assert subject_of(cell).id == (cell.twin_of or cell.id)

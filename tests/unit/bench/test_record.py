@@ -1,0 +1,89 @@
+"""Records: what is written is read again; a cut last line is no error, anything else is one line of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.record import (
+    Absence,
+    CellRecord,
+    Dropped,
+    End,
+    RecordFile,
+    Run,
+    encode_histogram,
+    merge_histograms,
+    read_records,
+)
+from tests.unit.bench.made import closed, made_header, made_run
+
+
+def write(path: Path, run: Run) -> None:
+    with RecordFile(path) as records:
+        for record in (run.header, *run.cells, *run.dropped):
+            records.append(record)
+        if run.end is not None:
+            records.append(run.end)
+
+
+def test_a_run_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    run = made_run(blocks=3, changes={"recipe-fastapi/S5": Absence("saturated", "1 of 2 events")})
+    run = msgspec.structs.replace(run, dropped=[Dropped("recipe-litestar", 1, "too slow")])
+    write(tmp_path / "records.jsonl", run)
+    assert Run.read(tmp_path / "records.jsonl") == run
+
+
+def test_each_record_is_on_disk_as_soon_as_it_is_appended(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    with RecordFile(path) as records:
+        records.append(made_header())
+        assert list(read_records(path)) == [made_header()]
+        records.append(CellRecord(0, 0, "direct", {"S3": closed(5)}))
+        assert len(list(read_records(path))) == 2
+
+
+def test_a_last_line_cut_by_a_crash_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    write(path, made_run(blocks=3))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) - 20])
+    run = Run.read(path)
+    assert run.end is None
+    assert len(run.cells) == 3 * len(run.header.cells)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "does not begin with a run record"),
+        (msgspec.json.encode(End("finished", 1.0)) + b"\n", "does not begin with a run record"),
+        (b"{}\n\n", "line 1: not a record"),
+        (msgspec.json.encode(msgspec.structs.replace(made_header(), schema=99)) + b"\n", "has schema 99"),
+    ],
+)
+def test_what_is_no_record_file_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as refused:
+        Run.read(path)
+    assert "\n" not in str(refused.value)
+    assert str(tmp_path) not in str(refused.value)
+
+
+def test_histograms_keep_three_digits_and_merge_into_all_samples() -> None:
+    low = encode_histogram([20_000] * 50)
+    high = encode_histogram([3_000_000] * 50)
+    merged = merge_histograms([low, high])
+    assert merged.get_total_count() == 100
+    assert merged.get_value_at_percentile(50) == pytest.approx(20_000, rel=0.005)
+    assert merged.get_value_at_percentile(51) == pytest.approx(3_000_000, rel=0.005)
+
+
+def test_a_histogram_clamps_what_lies_outside_and_an_empty_one_is_empty() -> None:
+    merged = merge_histograms([encode_histogram([-5, 0, 10**12])])
+    assert merged.get_total_count() == 3
+    assert merged.get_value_at_percentile(100) == pytest.approx(6e10, rel=0.005)
+    assert merge_histograms([encode_histogram([])]).get_total_count() == 0
