@@ -1,0 +1,284 @@
+"""Steps (1), (2) and (5) of an exchange as tables, and what forward() does around them."""
+
+import asyncio
+import ipaddress
+from typing import Any
+
+import pytest
+
+from shared.client import Client
+from shared.errors import (
+    BadRequest,
+    BodyTooLarge,
+    ClientGone,
+    ConnectRefused,
+    HeaderTooLarge,
+    ProtocolError,
+    ProxyError,
+    UpstreamError,
+)
+from shared.forward import forward, upstream_request
+from shared.messages import Headers, ProxyRequest, ProxyResponse
+from shared.settings import ForwardSettings
+from shared.upstream import Upstream
+from shared.variables import UpstreamURL
+from tests.unit.aio import aio, settle
+from tests.unit.asgi import FakeServer, chunk, end, request_of
+from tests.unit.scripted import ScriptedBody, ScriptedUpstream
+
+ORIGIN = UpstreamURL("http", "origin.test", 8080, b"/base")
+SETTINGS = ForwardSettings(ORIGIN)
+HOST = (b"Host", b"proxy.test")
+
+
+def request(**parts: Any) -> ProxyRequest:
+    """A request whose client nobody reads."""
+    return request_of(Client(FakeServer().receive), **parts)
+
+
+def settings(**changed: Any) -> ForwardSettings:
+    return ForwardSettings(**{"upstream": ORIGIN, **changed})
+
+
+def sent(headers: Headers, name: bytes) -> list[bytes]:
+    return [value for key, value in headers if key.lower() == name]
+
+
+# (1) what may not be forwarded
+
+
+@pytest.mark.parametrize(
+    ("parts", "limits", "error"),
+    [
+        ({"method": b"CONNECT", "target": b"h:443"}, {}, BadRequest),
+        ({"method": b"CONNECT", "target": b"/"}, {}, BadRequest),
+        ({"target": b"h:443"}, {}, BadRequest),
+        ({"target": b"/../x"}, {}, BadRequest),
+        ({"target": b"*"}, {}, BadRequest),
+        ({"headers": []}, {}, BadRequest),
+        ({"headers": [HOST, HOST]}, {}, BadRequest),
+        ({"headers": [(b"Host", b"a@b")]}, {}, BadRequest),
+        ({"headers": [HOST, (b"Content-Length", b"+5")]}, {}, BadRequest),
+        ({"headers": [HOST, (b"Transfer-Encoding", b"gzip")]}, {}, BadRequest),
+        ({"headers": [HOST, (b"X", b"a\x01")]}, {}, BadRequest),
+        ({"headers": [HOST, (b"Content-Length", b"11")]}, {"max_body": 10}, BodyTooLarge),
+        ({"headers": [HOST, (b"X", b"x" * 1024)]}, {"max_header": 1024}, HeaderTooLarge),
+        ({"target": b"/" + b"x" * 1024}, {"max_header": 1024}, HeaderTooLarge),
+    ],
+)
+def test_refused(parts: dict[str, Any], limits: dict[str, int], error: type[ProxyError]) -> None:
+    with pytest.raises(error):
+        upstream_request(request(**parts), settings(**limits))
+
+
+@pytest.mark.parametrize(
+    ("parts", "limits"),
+    [
+        ({"headers": [HOST, (b"Content-Length", b"10")]}, {"max_body": 10}),
+        ({"headers": [HOST, (b"Content-Length", b"9" * 18)]}, {}),
+        ({"headers": [HOST, (b"Transfer-Encoding", b"chunked")]}, {"max_body": 10}),
+        ({"headers": [HOST, (b"X", b"x" * 973)]}, {"max_header": 1024}),
+        ({"headers": [], "http_version": "1.0"}, {}),
+        ({"method": b"OPTIONS", "target": b"*"}, {}),
+    ],
+)
+def test_at_the_limit_it_is_not_refused(parts: dict[str, Any], limits: dict[str, int]) -> None:
+    upstream_request(request(**parts), settings(**limits))
+
+
+# (2) what goes on
+
+
+@pytest.mark.parametrize("method", [b"GET", b"get", b"PROPFIND", b"FOO", b"QUERY", b"M-SEARCH"])
+def test_the_method_goes_on_as_it_came(method: bytes) -> None:
+    assert upstream_request(request(method=method), SETTINGS).method == method
+
+
+@pytest.mark.parametrize(
+    ("policy", "target", "headers", "version", "host", "told"),
+    [
+        ("rewrite", b"/", [HOST], "1.1", b"origin.test:8080", [b"proxy.test"]),
+        ("preserve", b"/", [HOST], "1.1", b"proxy.test", [b"proxy.test"]),
+        ("preserve", b"/", [], "1.0", b"origin.test:8080", []),
+        ("preserve", b"/", [(b"Host", b"")], "1.1", b"origin.test:8080", []),
+        ("rewrite", b"http://other.test:1/", [HOST], "1.1", b"origin.test:8080", [b"other.test:1"]),
+        ("preserve", b"http://other.test:1/", [HOST], "1.1", b"other.test:1", [b"other.test:1"]),
+    ],
+)
+def test_host(
+    policy: str, target: bytes, headers: Headers, version: str, host: bytes, told: list[bytes]
+) -> None:
+    outgoing = upstream_request(
+        request(target=target, headers=headers, http_version=version), settings(host=policy)
+    )
+    assert sent(outgoing.headers, b"host") == [host]
+    assert sent(outgoing.headers, b"x-forwarded-host") == told
+    assert outgoing.target == b"/base/"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_only_a_trusted_peer_is_believed(trusted: bool) -> None:
+    networks = (ipaddress.ip_network("192.0.2.0/24"),) if trusted else ()
+    came = [HOST, (b"X-Forwarded-For", b"203.0.113.9"), (b"X-Forwarded-Proto", b"https")]
+    outgoing = upstream_request(request(headers=came), settings(trusted_proxies=networks))
+    assert sent(outgoing.headers, b"x-forwarded-for") == [
+        b"203.0.113.9, 192.0.2.1" if trusted else b"192.0.2.1"
+    ]
+    assert sent(outgoing.headers, b"x-forwarded-proto") == [b"https" if trusted else b"http"]
+
+
+@pytest.mark.parametrize(
+    ("framing", "goes_on", "has_body"),
+    [
+        ([], [], False),
+        ([(b"Content-Length", b"0")], [(b"Content-Length", b"0")], False),
+        ([(b"Content-Length", b"5")], [(b"Content-Length", b"5")], True),
+        ([(b"Transfer-Encoding", b"Chunked")], [(b"Transfer-Encoding", b"chunked")], True),
+        (
+            [(b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")],
+            [(b"Transfer-Encoding", b"chunked")],
+            True,
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"DELETE"])
+def test_framing_is_kept_and_a_body_goes_on_only_with_one(
+    method: bytes, framing: Headers, goes_on: Headers, has_body: bool
+) -> None:
+    came = request(method=method, headers=[HOST, *framing])
+    outgoing = upstream_request(came, SETTINGS)
+    assert [
+        pair for pair in outgoing.headers if pair[0].lower() in (b"content-length", b"transfer-encoding")
+    ] == goes_on
+    assert outgoing.body is (came.client if has_body else None)
+
+
+def test_the_request_as_it_came_is_left_alone() -> None:
+    came = request(headers=[HOST, (b"Connection", b"x-a"), (b"X-A", b"1")], target=b"/a?b")
+    before = list(came.headers)
+    upstream_request(came, SETTINGS)
+    assert came.headers == before
+
+
+# forward(): (3) to (5)
+
+
+async def forwarded(
+    upstream: Upstream, server: FakeServer | None = None, **parts: Any
+) -> tuple[ProxyRequest, ProxyResponse]:
+    client = Client((server or FakeServer(end())).receive)
+    client.start()
+    came = request_of(client, **parts)
+    try:
+        return came, await forward(came, upstream, SETTINGS)
+    finally:
+        client.close()
+
+
+@aio
+async def test_the_answer_is_handed_on_with_its_body_unread() -> None:
+    upstream = ScriptedUpstream(418, [(b"X-A", b"1"), (b"Connection", b"close"), (b"Date", b"then")])
+    came, answer = await forwarded(upstream)
+    assert answer == ProxyResponse(418, [(b"X-A", b"1"), (b"Date", b"then")], upstream.body, came)
+    assert (upstream.body.read, upstream.body.closed) == (0, 0)
+    assert came.record.upstream_s is not None
+    assert came.record.upstream_s >= 0
+
+
+@aio
+async def test_the_upload_reaches_the_upstream() -> None:
+    upstream = ScriptedUpstream()
+    await forwarded(
+        upstream,
+        FakeServer(chunk(b"one "), end(b"two")),
+        method=b"POST",
+        headers=[HOST, (b"Content-Length", b"7")],
+    )
+    assert upstream.uploads == [b"one two"]
+
+
+@aio
+async def test_what_is_refused_never_reaches_the_upstream() -> None:
+    upstream = ScriptedUpstream()
+    with pytest.raises(BadRequest):
+        await forwarded(upstream, target=b"/../x")
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize("status", [100, 101, 103, 199, 0, 600, 999])
+@aio
+async def test_a_status_that_no_server_could_write_is_a_fault_and_the_body_is_closed(status: int) -> None:
+    upstream = ScriptedUpstream(status)
+    with pytest.raises(ProtocolError):
+        await forwarded(upstream)
+    assert upstream.body.closed == 1
+
+
+@pytest.mark.parametrize("status", [200, 204, 299, 304, 418, 451, 500, 599])
+@aio
+async def test_every_other_final_status_goes_on(status: int) -> None:
+    _, answer = await forwarded(ScriptedUpstream(status))
+    assert answer.status == status
+
+
+@pytest.mark.parametrize("field", [(b"X", b"a\rb"), (b"X", b"a\x00b"), (b"X Y", b"a"), (b"X", b"\x01")])
+@aio
+async def test_a_field_that_no_server_could_write_is_a_fault_and_the_body_is_closed(
+    field: tuple[bytes, bytes],
+) -> None:
+    upstream = ScriptedUpstream(200, [field])
+    with pytest.raises(ProtocolError):
+        await forwarded(upstream)
+    assert upstream.body.closed == 1
+
+
+@aio
+async def test_a_failed_exchange_with_the_upstream_is_timed_too() -> None:
+    client = Client(FakeServer(end()).receive)
+    client.start()
+    came = request_of(client)
+    with pytest.raises(UpstreamError):
+        await forward(came, ScriptedUpstream(error=ConnectRefused()), SETTINGS)
+    assert came.record.upstream_s is not None
+    client.close()
+
+
+@pytest.mark.parametrize("uploading", [False, True])
+@aio
+async def test_a_client_that_leaves_ends_what_is_going_on_upstream(uploading: bool) -> None:
+    upstream = ScriptedUpstream(silent=True)
+    server = FakeServer(chunk(b"half") if uploading else end())
+    headers = [HOST, (b"Content-Length", b"9")] if uploading else [HOST]
+    task = asyncio.create_task(forwarded(upstream, server, method=b"POST", headers=headers))
+    await settle()
+    assert not task.done()
+    server.leave()
+    with pytest.raises(ClientGone):
+        await task
+    assert upstream.cancelled == 1
+    assert upstream.uploads == []
+
+
+@aio
+async def test_who_left_before_the_upstream_was_asked_costs_it_nothing() -> None:
+    upstream = ScriptedUpstream()
+    server = FakeServer()
+    server.leave()
+    client = Client(server.receive)
+    client.start()
+    await settle()
+    with pytest.raises(ClientGone):
+        await forward(request_of(client), upstream, SETTINGS)
+    assert upstream.requests == []
+    client.close()
+
+
+@aio
+async def test_a_server_that_stops_cancels_the_upstream_and_stays_a_cancellation() -> None:
+    upstream = ScriptedUpstream(body=ScriptedBody(), silent=True)
+    task = asyncio.create_task(forwarded(upstream))
+    await settle()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert upstream.cancelled == 1
