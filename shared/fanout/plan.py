@@ -72,7 +72,7 @@ def read_query(query: bytes) -> Query:
         elif key == b"header":
             names.add(_name(value))
         elif key != b"chars":
-            raise BadRequest(f"{_shown(key)!r} is no key of a fan-out: path, chars and header are")
+            raise BadRequest(f"{_quoted(key)} is no key of a fan-out: path, chars and header are")
         elif chars is not None:
             raise BadRequest("chars is given more than once")
         else:
@@ -88,16 +88,16 @@ def read_query(query: bytes) -> Query:
 
 def _chars(value: bytes) -> int:
     if not re.fullmatch(rb"[0-9]{1,5}", value) or not 1 <= int(value) <= MAX_CHARS:
-        raise BadRequest(f"chars={_shown(value)!r} is not a whole number from 1 to {MAX_CHARS}")
+        raise BadRequest(f"chars={_quoted(value)} is not a whole number from 1 to {MAX_CHARS}")
     return int(value)
 
 
 def _name(value: bytes) -> bytes:
     name = value.lower()
     if not _NAME.fullmatch(name):
-        raise BadRequest(f"header={_shown(value)!r} is not the name of a header field")
+        raise BadRequest(f"header={_quoted(value)} is not the name of a header field")
     if name in _NOT_FORWARDED:
-        raise BadRequest(f"header={_shown(value)!r} cannot be forwarded: it belongs to one connection")
+        raise BadRequest(f"header={_quoted(value)} cannot be forwarded: it belongs to one connection")
     return name
 
 
@@ -106,19 +106,19 @@ def _target(path: bytes, base: bytes) -> reqtarget.Target:
     not ASCII gets it back (RFC 3987 section 3.1)."""
     if not path.startswith(b"/"):
         # An absolute URI would lose its host without a word.
-        raise BadRequest(f"path={_shown(path)!r} does not begin with a slash")
+        raise BadRequest(f"path={_quoted(path)} does not begin with a slash")
     if b" " in path:
-        raise BadRequest(f"path={_shown(path)!r} holds a space (in a query, + is one: write %2B for a plus)")
+        raise BadRequest(f"path={_quoted(path)} holds a space (in a query, + is one: write %2B for a plus)")
     try:
         return reqtarget.upstream_target(_NOT_ASCII.sub(lambda match: b"%%%02X" % match[0][0], path), base)
     except BadRequest as error:
-        raise BadRequest(f"path={_shown(path)!r}: {error.detail}") from None
+        raise BadRequest(f"path={_quoted(path)}: {error.detail}") from None
 
 
 def _upstream_headers(request: ProxyRequest, names: frozenset[bytes], authority: bytes) -> Headers:
     """Host, Via, and of the client's fields those that the query lists. Raises BadRequest."""
     if hop := names & fields.connection_options(request.headers):
-        raise BadRequest(f"header={_shown(min(hop))!r} cannot be forwarded: it belongs to one connection")
+        raise BadRequest(f"header={_quoted(min(hop))} cannot be forwarded: it belongs to one connection")
     return fields.request_headers(
         [field for field in request.headers if field[0].lower() in names],
         host=authority,
@@ -131,3 +131,9 @@ def _upstream_headers(request: ProxyRequest, names: frozenset[bytes], authority:
 
 def _shown(value: bytes) -> str:
     return value.decode("utf-8", "replace")
+
+
+def _quoted(value: bytes) -> str:
+    """For a sentence: on one line, and not long."""
+    text = _shown(value)
+    return repr(text if len(text) <= 60 else text[:59] + "…")

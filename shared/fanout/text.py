@@ -8,11 +8,12 @@ import codecs
 import re
 from encodings import normalize_encoding
 from encodings.aliases import aliases
+from typing import Protocol
 
 from shared.errors import UpstreamError
 from shared.messages import Headers
 
-__all__ = ["BUDGET", "BodyTooLong", "CodedBody", "FirstCharacters", "codec_of", "refuse_coded"]
+__all__ = ["BUDGET", "BodyTooLong", "CodedBody", "FirstCharacters", "NoText", "codec_of", "refuse_coded"]
 
 BUDGET = 128 * 1024
 """Bytes after which the characters have to be there. 10,000 take 40 KB in any UTF, twice that where each
@@ -31,10 +32,14 @@ _CODECS = (frozenset(aliases.values()) | {"cp874", "koi8_u"}) - {
     "uu_codec",
     "zlib_codec",
 }
+_MARKS = {
+    "utf_16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf_32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
 _CHARSET = re.compile(rb';[ \t]*charset=(?:"([^"\\]*)"|([^\s;"]+))', re.IGNORECASE)
 
 
-# These two stand here and not in shared.errors: they end a record, never an exchange.
+# These stand here and not in shared.errors: they end a record, never an exchange.
 class CodedBody(UpstreamError):
     type = "http_response_content_coding"
 
@@ -42,6 +47,10 @@ class CodedBody(UpstreamError):
 class BodyTooLong(UpstreamError):
     type = "http_response_body_size"
     detail = f"the characters asked for are not in the first {BUDGET} bytes of the upstream's answer"
+
+
+class NoText(UpstreamError):
+    detail = "the upstream's answer is not text in the charset that it names"
 
 
 def codec_of(headers: Headers) -> str:
@@ -75,7 +84,7 @@ class FirstCharacters:
 
     def __init__(self, wanted: int, codec: str = "utf_8") -> None:
         self._wanted = wanted
-        self._decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+        self._decoder = _decoder(codec)
         self.text = ""
         self.bytes_taken = 0
 
@@ -84,16 +93,52 @@ class FirstCharacters:
         return len(self.text) == self._wanted
 
     def feed(self, piece: bytes) -> bool:
-        """Whether that was enough. Raises BodyTooLong when it will never be."""
+        """Whether that was enough. Raises BodyTooLong when it will never be, NoText when nothing can be."""
         self.bytes_taken += len(piece)
-        self._append(self._decoder.decode(piece))
+        try:
+            self._append(self._decoder.decode(piece))
+        except UnicodeError:
+            # Python's decoders of ISO 2022 keep eight bytes of an unfinished escape sequence and then give
+            # up, whatever `errors` says (MultibyteIncrementalDecoder).
+            raise NoText from None
         if self.bytes_taken > BUDGET and not self.complete:
             raise BodyTooLong
         return self.complete
 
     def finish(self) -> None:
         """The body has ended: a sequence cut off at its end becomes U+FFFD."""
-        self._append(self._decoder.decode(b"", final=True))
+        self._append(self._decoder.decode(b"", True))
 
     def _append(self, decoded: str) -> None:
         self.text += decoded[: self._wanted - len(self.text)]
+
+
+class _Decoder(Protocol):
+    def decode(self, piece: bytes, final: bool = False, /) -> str: ...
+
+
+def _decoder(codec: str) -> _Decoder:
+    return _ByOrderMark(codec) if codec in _MARKS else codecs.getincrementaldecoder(codec)(errors="replace")
+
+
+class _ByOrderMark:
+    """UTF-16 and UTF-32 in the order of their mark, and in that of browsers, little-endian, without one.
+
+    Python's own incremental decoders raise where there is no mark.
+    """
+
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
+        self._start = b""
+        self._decoder: _Decoder | None = None
+
+    def decode(self, piece: bytes, final: bool = False, /) -> str:
+        if self._decoder is None:
+            little, big = _MARKS[self._codec]
+            self._start += piece
+            if len(self._start) < len(big) and not final:
+                return ""
+            is_big = self._start.startswith(big)
+            self._decoder = _decoder(self._codec + ("_be" if is_big else "_le"))
+            piece = self._start.removeprefix(big if is_big else little)
+        return self._decoder.decode(piece, final)
