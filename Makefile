@@ -26,7 +26,7 @@ test: venv ## the quick tier: unit tests, the contract on every subject, the mut
 	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q $(ARGS)
 
 test-long: venv ## the long tier: 1 GiB bodies, minute-long gaps, soaks
-	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q -m long $(ARGS)
+	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q -m long --timeout 900 $(ARGS)
 
 check: venv ## format, lint, types, import rules
 	@scripts/check
