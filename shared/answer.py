@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from shared.errors import BodyTooLarge, HeaderTooLarge, ProxyError
+from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, InternalError, ProxyError
 from shared.headers import VIA_NAME, http_date
 from shared.messages import Headers, ProxyRequest, ProxyResponse
 from shared.observe import Observer
@@ -45,7 +45,7 @@ def failure(error: ProxyError, request: ProxyRequest) -> ProxyResponse:
         (b"Date", http_date(int(time.time()))),
         (b"Proxy-Status", VIA_NAME + b"; error=" + error.type.encode("ascii")),
     ]
-    if isinstance(error, BodyTooLarge | HeaderTooLarge):
+    if isinstance(error, BadRequest | BodyTooLarge | HeaderTooLarge):
         headers.append((b"Connection", b"close"))
     return ProxyResponse(error.status, headers, body, request)
 
@@ -84,6 +84,9 @@ class Answer:
             record.outcome = error.type
         except asyncio.CancelledError:
             record.outcome = "proxy_stopped"
+            raise
+        except Exception:
+            record.outcome = InternalError.type
             raise
         finally:
             await self._finish()

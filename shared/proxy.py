@@ -11,7 +11,7 @@ from shared import reqtarget
 from shared.accesslog import AccessLog
 from shared.answer import Answer, Send, failure
 from shared.client import Client, Receive
-from shared.errors import ProxyError, UpstreamError
+from shared.errors import InternalError, ProxyError, UpstreamError
 from shared.fanout import Fanout
 from shared.forward import forward
 from shared.messages import ProxyRequest
@@ -82,7 +82,7 @@ class Proxy:
     def _abandon(self, request: ProxyRequest, error: BaseException) -> None:
         """End an exchange that no Answer will end."""
         request.record.outcome = (
-            "proxy_stopped" if isinstance(error, asyncio.CancelledError) else "internal_error"
+            "proxy_stopped" if isinstance(error, asyncio.CancelledError) else InternalError.type
         )
         request.client.close()
         self.observer.finish(request.record)

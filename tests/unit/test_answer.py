@@ -1,0 +1,334 @@
+"""Every way out of an exchange: body closed once, record finished once, no clean end after a fault."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from shared.answer import Answer, failure
+from shared.client import Client
+from shared.errors import (
+    BadRequest,
+    BodyIncomplete,
+    BodyTooLarge,
+    ClientGone,
+    ConnectRefused,
+    HeaderTooLarge,
+    PoolExhausted,
+    ProxyError,
+    ReadTimeout,
+    ResponseTimeout,
+)
+from shared.messages import ExchangeRecord, Headers, ProxyRequest, ProxyResponse
+from shared.observe import Observer
+from tests.unit.aio import aio, settle
+from tests.unit.asgi import FakeServer, chunk, end
+from tests.unit.scripted import ScriptedBody
+
+HEAD: Headers = [(b"X-A", b"1"), (b"Set-Cookie", b"a"), (b"Set-Cookie", b"b")]
+
+
+class Exchange:
+    """One exchange at the moment its answer starts."""
+
+    def __init__(self, body: ScriptedBody | bytes, *, status: int = 200, server: FakeServer | None = None):
+        self.server = server or FakeServer(end())
+        self.observer = Observer(None)
+        self.body = body
+        client = Client(self.server.receive)
+        client.start()
+        self.request = ProxyRequest(
+            method=b"GET",
+            target=b"/",
+            headers=[],
+            peer="192.0.2.1",
+            scheme="http",
+            http_version="1.1",
+            client=client,
+            record=self.observer.begin("GET", "/", []),
+        )
+        self.answer = Answer(ProxyResponse(status, HEAD, body, self.request), self.observer)
+
+    @property
+    def record(self) -> ExchangeRecord:
+        return self.request.record
+
+    async def play(self) -> None:
+        await self.answer({}, None, self.server.send)
+
+    def finished(self) -> list[str]:
+        """The exchanges that were counted, as `status outcome`; asserts that none is still in flight."""
+        text = self.observer.exposition().decode()
+        assert "tandem_exchanges_in_flight 0.0" in text
+        found = []
+        for line in text.splitlines():
+            if line.startswith("tandem_exchanges_total{"):
+                labels = dict(
+                    part.split("=")
+                    for part in line[len("tandem_exchanges_total{") :].split("}")[0].split(",")
+                )
+                found += [f"{labels['status']} {labels['outcome']}".replace('"', "")] * int(
+                    float(line.split()[-1])
+                )
+        return found
+
+
+@aio
+async def test_a_whole_answer_ends_with_a_message_of_its_own() -> None:
+    body = ScriptedBody([b"one", b"", b"two"])
+    x = Exchange(body, status=203)
+    await x.play()
+    assert x.server.sent == [
+        {"type": "http.response.start", "status": 203, "headers": HEAD},
+        {"type": "http.response.body", "body": b"one", "more_body": True},
+        {"type": "http.response.body", "body": b"", "more_body": True},
+        {"type": "http.response.body", "body": b"two", "more_body": True},
+        {"type": "http.response.body", "body": b"", "more_body": False},
+    ]
+    assert body.closed == 1
+    assert x.finished() == ["203 ok"]
+    assert x.record.bytes_sent == 6
+
+
+@aio
+async def test_each_piece_leaves_before_the_next_is_read() -> None:
+    body = ScriptedBody([b"one", b"two"], silent=True)
+    x = Exchange(body)
+    task = asyncio.create_task(x.play())
+    await settle()
+    assert (body.read, x.server.body) == (2, b"onetwo")
+    x.server.leave()
+    await task
+
+
+@aio
+async def test_an_answer_that_is_bytes_is_sent_whole_and_the_upload_drained() -> None:
+    server = FakeServer(*[chunk(b"x" * 65536) for _ in range(30)], end())
+    x = Exchange(b"no", status=413, server=server)
+    await x.play()
+    await settle(100)
+    assert (server.status, server.body, server.complete) == (413, b"no", True)
+    assert server.taken == 31
+    assert x.finished() == ["413 ok"]
+
+
+@pytest.mark.parametrize("error", [BodyIncomplete(), ReadTimeout()])
+@pytest.mark.parametrize("chunks", [[], [b"half"]])
+@aio
+async def test_an_upstream_that_fails_in_the_body_leaves_the_answer_incomplete(
+    error: ProxyError, chunks: list[bytes]
+) -> None:
+    body = ScriptedBody(chunks, error=error)
+    x = Exchange(body)
+    await x.play()  # and raises nothing: a server would log a traceback
+    assert x.server.status == 200
+    assert x.server.body == b"".join(chunks)
+    assert not x.server.complete
+    assert body.closed == 1
+    assert x.finished() == [f"200 {error.type}"]
+
+
+@aio
+async def test_a_client_that_leaves_while_the_upstream_is_silent_ends_the_exchange() -> None:
+    body = ScriptedBody([b"half"], silent=True)
+    x = Exchange(body)
+    task = asyncio.create_task(x.play())
+    await settle()
+    assert not task.done()
+    x.server.leave()
+    await task
+    assert not x.server.complete
+    assert body.closed == 1
+    assert x.finished() == ["200 client_gone"]
+
+
+@aio
+async def test_to_a_client_that_has_left_nothing_is_sent() -> None:
+    body = ScriptedBody([b"hello"])
+    x = Exchange(body)
+    x.server.leave()
+    await settle()
+    await x.play()
+    assert x.server.sent == []
+    assert (body.read, body.closed) == (0, 1)
+    assert x.finished() == ["200 client_gone"]
+
+
+@aio
+async def test_a_client_that_does_not_read_and_then_leaves_ends_the_exchange() -> None:
+    body = ScriptedBody([b"x"] * 1000)
+    x = Exchange(body)
+    full = asyncio.Event()
+
+    async def send(message: dict[str, Any]) -> None:
+        if message.get("body"):
+            full.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(x.answer({}, None, send))
+    await full.wait()
+    x.server.leave()
+    await task
+    assert body.closed == 1
+    assert x.record.bytes_sent == 0
+    assert x.finished() == ["200 client_gone"]
+
+
+@aio
+async def test_the_disconnect_that_follows_the_last_message_is_not_the_client_leaving() -> None:
+    """uvicorn tells it as soon as the last message is written, hypercorn before its send() returns."""
+    body = ScriptedBody([b"hello"])
+    x = Exchange(body)
+
+    async def send(message: dict[str, Any]) -> None:
+        if message.get("more_body") is False:
+            x.server.leave()
+            await settle()
+
+    await x.answer({}, None, send)
+    assert x.finished() == ["200 ok"]
+
+
+@pytest.mark.parametrize("at", ["silent upstream", "slow client"])
+@aio
+async def test_a_server_that_stops_closes_the_body_and_stays_a_cancellation(at: str) -> None:
+    body = ScriptedBody([b"half"], silent=at == "silent upstream")
+    x = Exchange(body)
+
+    async def stuck(message: dict[str, Any]) -> None:
+        if message.get("body"):
+            await asyncio.Event().wait()
+
+    send: Callable[[Any], Awaitable[None]] = x.server.send if at == "silent upstream" else stuck
+    task: asyncio.Future[None] = asyncio.ensure_future(x.answer({}, None, send))
+    await settle()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not x.server.complete
+    assert body.closed == 1
+    assert x.finished() == ["200 proxy_stopped"]
+
+
+@pytest.mark.parametrize("nth", [0, 1, 2])
+@aio
+async def test_a_send_that_fails_closes_the_body_and_is_not_counted_as_ok(nth: int) -> None:
+    body = ScriptedBody([b"hello"])
+    x = Exchange(body)
+
+    def refuse(_: dict[str, Any]) -> None:
+        if len(x.server.sent) == nth:
+            raise RuntimeError("Response content longer than Content-Length")
+
+    x.server.on_send = refuse
+    with pytest.raises(RuntimeError):
+        await x.play()
+    assert body.closed == 1
+    assert x.finished() == ["200 proxy_internal_error"]
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@aio
+async def test_an_engine_that_fails_in_its_own_way_closes_and_counts_as_well(at: int) -> None:
+    body = ScriptedBody([b"x"] * at, error=KeyError("bug"))
+    x = Exchange(body)
+    with pytest.raises(KeyError):
+        await x.play()
+    assert not x.server.complete
+    assert body.closed == 1
+    assert x.finished() == ["200 proxy_internal_error"]
+
+
+class Unclosable(ScriptedBody):
+    async def aclose(self) -> None:
+        await super().aclose()
+        raise OSError("while closing")
+
+
+@aio
+async def test_a_body_that_cannot_be_closed_does_not_keep_the_exchange_open() -> None:
+    x = Exchange(Unclosable([b"hello"]))
+    with pytest.raises(OSError, match="closing"):
+        await x.play()
+    assert x.server.complete
+    assert x.finished() == ["200 ok"]
+
+
+@aio
+async def test_the_bytes_of_the_upload_are_in_the_record() -> None:
+    x = Exchange(ScriptedBody([b"hello"]), server=FakeServer(chunk(b"12345"), end(b"67")))
+    await settle()
+    await x.play()
+    assert (x.record.bytes_received, x.record.bytes_sent) == (7, 5)
+
+
+# The proxy's own answers
+
+
+def refused(error: ProxyError) -> tuple[Exchange, ProxyResponse]:
+    x = Exchange(b"")
+    return x, failure(error, x.request)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BadRequest(), PoolExhausted(), ConnectRefused(), ResponseTimeout(), BadRequest('a "quoted" one')],
+)
+@aio
+async def test_a_failure_is_a_short_json_body_with_a_proxy_status(error: ProxyError) -> None:
+    x, answer = refused(error)
+    assert isinstance(answer.body, bytes)
+    assert json.loads(answer.body) == {
+        "error": error.type,
+        "status": error.status,
+        "detail": error.detail,
+        "request_id": x.record.request_id,
+    }
+    fields = {name.lower(): value for name, value in answer.headers}
+    assert answer.status == error.status
+    assert fields[b"content-type"] == b"application/json"
+    assert int(fields[b"content-length"]) == len(answer.body)
+    assert fields[b"proxy-status"] == b"tandem; error=" + error.type.encode()
+    assert b"date" in fields
+    assert x.record.outcome == error.type
+    await x.play()
+
+
+@pytest.mark.parametrize(
+    ("error", "closes"),
+    [
+        (BadRequest(), True),
+        (BodyTooLarge(), True),
+        (HeaderTooLarge(), True),
+        (ConnectRefused(), False),
+        (PoolExhausted(), False),
+    ],
+)
+@aio
+async def test_a_request_refused_unread_is_the_last_on_its_connection(
+    error: ProxyError, closes: bool
+) -> None:
+    x, answer = refused(error)
+    assert ((b"Connection", b"close") in answer.headers) == closes
+    await x.play()
+
+
+@aio
+async def test_a_failure_is_counted_under_its_own_name() -> None:
+    x, answer = refused(ConnectRefused())
+    await Answer(answer, x.observer)({}, None, x.server.send)
+    assert x.server.status == 502
+    assert x.server.complete
+    assert x.finished() == ["502 connection_refused"]
+
+
+@aio
+async def test_a_failure_that_nobody_waits_for_is_not_sent_but_counted() -> None:
+    x, answer = refused(ClientGone())
+    x.server.leave()
+    await settle()
+    await Answer(answer, x.observer)({}, None, x.server.send)
+    assert x.server.sent == []
+    assert x.finished() == ["499 client_gone"]
