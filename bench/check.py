@@ -72,12 +72,16 @@ def cell_absence(run: Run, cell: str, scenario: str) -> Absence | None:
             return Absence("failed", f"gate, block {record.block + 1}: {gate.failed}: {gate.detail}")
         if record.failure:
             return Absence("failed", f"block {record.block + 1}: {record.failure}")
+    if scenario not in {planned.id for planned in run.header.scenarios}:
+        return Absence("not-run", f"{scenario} was not part of this run")
     results = [record.results[scenario] for record in records if scenario in record.results]
     if not results:
-        return Absence("unsupported", "this cell does not take part in the scenario")
+        return Absence("unsupported", f"this cell does not take part in {scenario}")
     for result in results:
         if (absence := _result_absence(result)) is not None:
             return absence
+    if (absence := _saturation(results)) is not None:
+        return absence
     room = headroom(run, cell) if scenario == "S3" and cell != DIRECT else None
     if room is not None and room < HEADROOM_LEAST:
         return Absence("rig-bound", f"the rig alone is only {room:.2f} times as fast")
@@ -95,12 +99,20 @@ def _result_absence(result: Result) -> Absence | None:
         return Absence("failed", f"integrity: {result.integrity.first}")
     if timeouts:
         return Absence("saturated", result.integrity.first)
-    if isinstance(result, StreamsResult) and result.events < _CARRIED * result.expected:
-        return Absence("saturated", f"{result.events} of {result.expected:.0f} events came through")
-    if isinstance(result, OpenResult) and _quantile_ms([result.lag], 90) > _QUEUE_MS:
-        return Absence("saturated", "requests waited for a free connection: the rate is past the cell's knee")
     if isinstance(result, ClosedResult) and not result.completed:
         return Absence("failed", "nothing completed")
+    return None
+
+
+def _saturation(results: list[Result]) -> Absence | None:
+    """Judge whether the offered load was carried, over all blocks together."""
+    streams = [result for result in results if isinstance(result, StreamsResult)]
+    events, expected = sum(r.events for r in streams), sum(r.expected for r in streams)
+    if events < _CARRIED * expected:
+        return Absence("saturated", f"{events:,} of {expected:,.0f} events came through")
+    lags = [result.lag for result in results if isinstance(result, OpenResult)]
+    if lags and _quantile_ms(lags, 90) > _QUEUE_MS:
+        return Absence("saturated", "requests waited for a free connection: the rate is past the knee")
     return None
 
 
@@ -214,19 +226,24 @@ def _steal_health(run: Run) -> Health:
 
 
 def _failure_health(run: Run) -> Health:
-    failed = sorted({record.cell for record in run.cells if _has_failed(record)})
-    if failed:
-        return Health("Failures", "bad", f"{len(failed)} cells", ", ".join(failed))
-    return Health("Failures", "good", "none", "every response had the right status, length and bytes")
+    failed = {record.cell for record in run.cells if _has_failed(record)}
+    if not failed:
+        return Health("Failures", "good", "none", "every response had the right status, length and bytes")
+    # a baseline that fails is a finding about the baseline; anything else puts the run in doubt
+    baselines = {cell.id for cell in run.header.cells if cell.group == "baseline"}
+    level: Level = "doubtful" if failed <= baselines else "bad"
+    count = f"{len(failed)} cell" + ("s" if len(failed) > 1 else "")
+    return Health("Failures", level, count, ", ".join(sorted(failed)))
 
 
 def _has_failed(record: CellRecord) -> bool:
-    if record.failure:
-        return True
-    return any(
-        isinstance(result, ClosedResult | OpenResult | StreamsResult) and result.integrity.failures
-        for result in record.results.values()
-    )
+    for result in record.results.values():
+        if isinstance(result, Absence):
+            if result.reason == "failed":
+                return True
+        elif not isinstance(result, GateResult) and result.integrity.failures:
+            return True
+    return bool(record.failure)
 
 
 def _dropped_why(run: Run, cell: str) -> str:

@@ -59,7 +59,7 @@ def _header(found: View) -> Markup:
     return el(
         "header",
         el("p", facts, class_="eyebrow"),
-        el("h1", upper(headline(found))),
+        el("h1", headline(found)),
         el("p", resolution(found), class_="lead"),
         el("p", f"{upper(header.pinning)}.", class_="lead"),
     )

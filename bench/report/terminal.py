@@ -55,7 +55,7 @@ def show(found: View, console: Console) -> None:
     for cell in found.cells:
         for of in ("rps", "response-p50", "cpu-event"):
             absence = found.figures[cell.id, of].absence
-            if absence is not None and absence.reason != "unsupported":
+            if absence is not None and absence.reason not in ("unsupported", "not-run"):
                 console.print(
                     Text(f"{cell.label}: {absence_word(absence)}: {absence.detail}", style="yellow")
                 )

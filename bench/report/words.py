@@ -39,6 +39,8 @@ _ABSENCES = {
     "not-run": "not run",
 }
 
+_UNASKED = ("not-run", "unsupported")
+
 _SENTENCES = {
     "rps": "serves {ratio} the requests per second of",
     "cpu-request": "needs {ratio} the CPU per request of",
@@ -148,7 +150,9 @@ def picks(found: View) -> list[tuple[str, str, list[str]]]:
 
 
 def _sentences(found: View, contrast: Contrast) -> list[str]:
-    return [sentence(found.outcome(contrast, of)) for of in ("rps", "cpu-event", "response-p50")]
+    outcomes = [found.outcome(contrast, of) for of in ("rps", "cpu-event", "response-p50")]
+    # what was never asked for is no news; what failed is
+    return [sentence(one) for one in outcomes if one.absence is None or one.absence.reason not in _UNASKED]
 
 
 def _pick(found: View, contrast: Contrast) -> str:
@@ -180,4 +184,4 @@ def headline(found: View) -> str:
         for title, pick, _ in picks(found)
         if title in ("Framework", "Server", "Route")
     ]
-    return f"{'; '.join(parts)}." if parts else "No question could be answered from these cells."
+    return f"{upper('; '.join(parts))}." if parts else "No question could be answered from these cells."

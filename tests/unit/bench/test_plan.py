@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def test_a_schedule_is_its_seeds_alone_in_order_and_inside_its_window(
 def test_poisson_arrivals_come_at_the_rate_with_exponential_gaps() -> None:
     starts = schedule_ns(1000, 20, arrivals="poisson", seed=1)
     assert len(starts) == pytest.approx(20_000, rel=0.03)
-    gaps = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(starts)]
     mean = sum(gaps) / len(gaps)
     # of an exponential, the share of gaps above the mean is 1/e
     assert sum(gap > mean for gap in gaps) / len(gaps) == pytest.approx(0.368, abs=0.015)

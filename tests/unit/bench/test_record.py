@@ -12,6 +12,7 @@ from bench.record import (
     CellRecord,
     Dropped,
     End,
+    Record,
     RecordFile,
     Run,
     encode_histogram,
@@ -23,7 +24,8 @@ from tests.unit.bench.made import closed, made_header, made_run
 
 def write(path: Path, run: Run) -> None:
     with RecordFile(path) as records:
-        for record in (run.header, *run.cells, *run.dropped):
+        whole: list[Record] = [run.header, *run.cells, *run.dropped]
+        for record in whole:
             records.append(record)
         if run.end is not None:
             records.append(run.end)

@@ -1,0 +1,105 @@
+"""Known ratios come out with their verdicts, whatever the machine did from block to block."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.cells import QUICK_CELLS, direct
+from bench.contrasts import Contrast, contrasts, judge
+from bench.figures import added_delays, figures
+from bench.metrics import quantile_us
+from bench.record import Absence, Run, encode_histogram
+from tests.unit.bench.made import made_run
+
+
+def outcome(run: Run, question: str, metric: str, first: str = "") -> tuple[float, str]:
+    for one in judge(contrasts(run.header.cells), figures(run)):
+        if one.contrast.question == question and one.metric == metric and first in one.contrast.first:
+            assert one.estimate is not None
+            assert one.estimate.low <= one.estimate.ratio <= one.estimate.high
+            return one.estimate.ratio, str(one.verdict)
+    raise AssertionError("no such contrast")
+
+
+def test_the_known_ratios_come_out_although_the_machine_doubled_its_speed_meanwhile() -> None:
+    run = made_run()
+    ratio, verdict = outcome(run, "framework", "rps", "Litestar")
+    assert ratio == pytest.approx(1.1, rel=0.02)
+    assert verdict == "more"
+    ratio, verdict = outcome(run, "recipe", "rps", "FastAPI")
+    assert ratio == pytest.approx(3.0, rel=0.02)
+    assert verdict == "more"
+    ratio, verdict = outcome(run, "recipe", "cpu-event", "FastAPI")
+    assert ratio == pytest.approx(1 / 3, rel=0.02)
+    assert verdict == "less"
+
+
+def test_the_same_cell_twice_is_equivalent_and_with_noise_it_cannot_be_told() -> None:
+    assert outcome(made_run(), "a/a", "rps")[1] == "equivalent"
+    assert outcome(made_run(noise=0.3), "a/a", "rps")[1] == "cannot-tell"
+
+
+def test_the_quick_cells_ask_every_question_and_each_factor_has_a_main_effect() -> None:
+    asked = contrasts([direct(), *QUICK_CELLS])
+    counts = {
+        q: sum(c.question == q for c in asked)
+        for q in ("a/a", "framework", "server", "route", "recipe", "bare")
+    }
+    assert counts == {"a/a": 1, "framework": 5, "server": 5, "route": 5, "recipe": 2, "bare": 2}
+    for question in ("framework", "server", "route"):
+        mains = [c for c in asked if c.question == question and c.main]
+        assert [len(c.pairs) for c in mains] == [4]
+
+
+def test_each_pair_holds_everything_but_its_own_factor_equal() -> None:
+    cells = {cell.id: cell for cell in QUICK_CELLS}
+    factors = {"framework": "framework", "server": "profile", "route": "route"}
+
+    def differing(contrast: Contrast) -> set[str]:
+        return {
+            name
+            for one, other in contrast.pairs
+            for name in ("framework", "profile", "route", "loop", "engine")
+            if getattr(cells[one], name) != getattr(cells[other], name)
+        }
+
+    for contrast in contrasts([direct(), *QUICK_CELLS]):
+        if contrast.question in factors:
+            assert differing(contrast) == {factors[contrast.question]}
+
+
+def test_a_missing_cell_is_an_absence_with_its_name_and_spoils_no_other_contrast() -> None:
+    run = made_run(changes={"recipe-fastapi/S3": Absence("failed", "it died")})
+    for one in judge(contrasts(run.header.cells), figures(run)):
+        broken = one.metric in ("rps", "cpu-request") and "recipe-fastapi" in one.contrast.pairs[0]
+        assert (one.estimate is None) == broken
+        if broken:
+            assert one.absence == Absence("failed", "recipe-fastapi: it died")
+
+
+def test_added_delay_is_the_difference_to_the_direct_leg() -> None:
+    run = made_run()
+    cell = "fastapi-handler-uvicorn-httptools"
+    added = {(one.name, one.quantile): one for one in added_delays(run, cell, figures(run))}
+    middle = added["response", 0.5].middle
+    assert middle is not None
+    assert middle.value == pytest.approx(960, rel=0.03)  # 1,000 us through, 40 us direct
+    assert middle.low < middle.value < middle.high
+    assert added["response", 0.99].absence is None  # 6 x 120 samples are enough
+
+
+def test_a_difference_that_holds_zero_is_below_resolution() -> None:
+    run = made_run()
+    same = run.by_block("direct", "S2")[0]
+    run = made_run(changes={"fastapi-handler-uvicorn-httptools/S2": same, "direct/S2": same})
+    added = added_delays(run, "fastapi-handler-uvicorn-httptools", figures(run))[0]
+    assert added.absence is not None
+    assert added.absence.reason == "below-resolution"
+
+
+@pytest.mark.parametrize(("count", "enough"), [(367, False), (368, True)])
+def test_a_quantile_with_too_few_samples_is_none(count: int, enough: bool) -> None:
+    value = quantile_us([encode_histogram([1_000_000] * count)], 0.99)
+    assert isinstance(value, float) is enough
+    if isinstance(value, Absence):
+        assert value.reason == "too-few-samples"

@@ -1,0 +1,193 @@
+"""The report: made from records alone, the same bytes again, and nothing missing is shown as a zero."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from bench.record import Absence, Dropped, End, Run
+from bench.report import write_html, write_terminal
+from bench.report.markup import Markup, el
+from bench.report.view import view
+from bench.report.words import headline, number, resolution, sentence
+from shared.harness.process import ROOT
+from tests.unit.bench.made import made_run
+
+ABSENT = {
+    "recipe-fastapi/S5": Absence("saturated", "900 of 1,500 events came through"),
+    "recipe-litestar/S3": Absence("failed", "the process died <here>"),
+}
+
+
+class Checker(HTMLParser):
+    """Well-formed enough to be read: each element closes, and nothing is fetched from elsewhere."""
+
+    VOID = frozenset(("meta", "br"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.addresses: list[str] = []
+        self.tags: set[str] = set()
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [str(value) for name, value in attrs if name in ("src", "href", "action")]
+        if tag not in self.VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def parsed(run: Run) -> Checker:
+    checker = Checker()
+    checker.feed(write_html(run))
+    assert checker.stack == []
+    return checker
+
+
+def printed(run: Run) -> str:
+    out = io.StringIO()
+    write_terminal(run, Console(file=out, width=200, highlight=False))
+    return out.getvalue()
+
+
+def test_the_page_is_one_file_without_script_or_network() -> None:
+    checker = parsed(made_run())
+    assert "script" not in checker.tags
+    assert checker.addresses == []
+    assert "svg" in checker.tags
+    assert "url(" not in write_html(made_run())
+
+
+def test_the_same_records_give_the_same_bytes() -> None:
+    assert write_html(made_run()) == write_html(made_run())
+    assert printed(made_run()) == printed(made_run())
+
+
+def test_every_chart_has_a_table_behind_it() -> None:
+    page = write_html(made_run())
+    sections = page.split("<h2>")[1:]
+    for section in sections:
+        if "<svg" in section:
+            assert "<details>" in section.split("<svg")[-1]
+            assert "<table>" in section
+
+
+def test_the_first_screen_says_resolution_health_and_verdict_in_words() -> None:
+    text = printed(made_run())
+    first = text.index("This run can resolve")
+    assert first < text.index("headroom") < text.index("Litestar serves")
+    assert re.search(
+        r"Litestar serves 1\.\d\d\N{MULTIPLICATION SIGN} the requests per second of FastAPI \(", text
+    )
+    assert re.search(
+        r"The FastAPI app serves 3\.\d\N{MULTIPLICATION SIGN} the requests per second of the recipe", text
+    )
+    assert headline(view(made_run())).startswith("Framework: Litestar")
+
+
+def test_absences_are_shown_with_their_reason_in_both_reports() -> None:
+    run = made_run(changes=ABSENT)
+    run = msgspec.structs.replace(run, dropped=[Dropped("bare", 1, "no time was left")])
+    for text in (printed(run), "".join(parsed(run).text)):
+        assert "900 of 1,500 events came through" in text
+        assert "the process died <here>" in text
+        assert "no time was left" in text
+        assert "FAILED" in text
+
+
+def test_an_interrupted_run_reports_what_is_done() -> None:
+    run = made_run(blocks=6)
+    some = [record for record in run.cells if record.block < 4][:-2]
+    run = msgspec.structs.replace(run, cells=some, end=End("interrupted", 100.0))
+    text = printed(run)
+    assert "interrupted after 1 min 40 s" in text
+    assert "3 of 6 blocks are complete" in text
+    assert "interrupted after 1 min 40 s" in "".join(parsed(run).text)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2])
+def test_a_run_of_hardly_anything_still_reports(blocks: int) -> None:
+    run = made_run(blocks=6)
+    cells = [record for record in run.cells if record.block < blocks]
+    run = msgspec.structs.replace(run, cells=cells, end=None)
+    parsed(run)
+    printed(run)
+    assert "not known" in resolution(view(run))
+
+
+def test_a_run_with_failures_does_not_open_with_a_recommendation() -> None:
+    broken = {"litestar-handler-uvicorn-httptools/S3": Absence("failed", "it died")}
+    assert "wrong with this run" in headline(view(made_run(changes=broken)))
+    # a baseline that fails is a finding about the baseline
+    assert headline(view(made_run(changes=ABSENT))).startswith("Framework: Litestar")
+
+
+def test_an_a_a_pair_that_differs_is_said_on_the_first_line() -> None:
+    run = made_run(noise=0.0005)
+    arm = "fastapi-handler-uvicorn-httptools-twin"
+    slow = {
+        block: msgspec.structs.replace(result, completed=int(result.completed * 0.9))  # type: ignore[union-attr]
+        for block, result in run.by_block(arm, "S3").items()
+    }
+    cells = [
+        msgspec.structs.replace(r, results={**r.results, "S3": slow[r.block]}) if r.cell == arm else r
+        for r in run.cells
+    ]
+    text = resolution(view(msgspec.structs.replace(run, cells=cells)))
+    assert "two arms differ in requests/s" in text
+
+
+def test_every_outcome_can_be_said() -> None:
+    found = view(made_run(changes=ABSENT))
+    for outcome in found.outcomes:
+        text = sentence(outcome)
+        assert text[0].isupper()
+        assert "None" not in text
+
+
+def test_the_report_never_starts_anything() -> None:
+    """Importing the report brings neither the runner nor the load engine with it."""
+    code = "import bench.report, sys; print([m for m in sys.modules if m in ('bench.run', 'bench.load')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@given(st.text(), st.text())
+def test_text_and_attributes_are_escaped_and_markup_is_not_twice(text: str, value: str) -> None:
+    inner = el("b", text, title=value)
+    outer = el("p", inner)
+    assert isinstance(outer, Markup)
+    assert outer.count("<") == 4
+    assert outer == f"<p>{inner}</p>"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0"),
+        (143_210, "143,000"),
+        (1684.9, "1,680"),
+        (646.2, "646"),
+        (59.77, "59.8"),
+        (1.434, "1.43"),
+        (0.7141, "0.714"),
+    ],
+)
+def test_numbers_have_three_digits(value: float, expected: str) -> None:
+    assert number(value) == expected

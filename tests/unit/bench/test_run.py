@@ -1,0 +1,186 @@
+"""The whole path on real processes: a dying subject is a record, Ctrl-C keeps what is done."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from bench.cells import direct
+from bench.progress import Bar
+from bench.record import CellSpec, ClosedResult, GateResult, OpenResult, Run, StreamsResult
+from bench.run import run_plan
+from bench.scenarios import Closed, Gate, Open, Scenario, Streams
+from shared.harness.process import ROOT
+from tests.unit.bench.made import made_header
+from tests.unit.harness.leftovers import wait_until_gone
+
+SHORT: list[Scenario] = [
+    Gate(id="S0", title="", deadline_s=5.0),
+    Closed(id="S3", title="", path="/json", connections=4, window_s=0.1, warm_slice_s=0.03, warm_most=3),
+    Open(id="S2", title="", path="/json", rate=100, window_s=0.1),
+    Streams(id="S5", title="", streams=3, every_us=10_000, window_s=0.1, settle_s=0.02),
+]
+
+
+def cell(name: str, app: str, *scenarios: str) -> CellSpec:
+    return CellSpec(
+        id=name,
+        label=name,
+        group="baseline",
+        app=app,
+        profile="uvicorn-httptools",
+        scenarios=scenarios or ("S3", "S2", "S5"),
+    )
+
+
+def run(folder: Path, *cells: CellSpec, blocks: int = 1) -> tuple[str, Run]:
+    header = msgspec.structs.replace(
+        made_header(blocks), cells=[direct(), *cells], scenarios=SHORT, subject_cpus=[], rig_cpus=[]
+    )
+    with Bar(Console(file=io.StringIO()), total_s=1, steps=len(cells) + 1) as bar:
+        outcome = run_plan(header, folder, bar=bar, budget_s=None)
+    return outcome, Run.read(folder / "records.jsonl")
+
+
+def test_a_proxy_runs_through_every_scenario_and_leaves_no_stream_behind(tmp_path: Path) -> None:
+    outcome, found = run(tmp_path, cell("bare", "bench.baselines.bare:app"))
+    assert outcome == "finished"
+    assert found.end is not None
+    assert {record.cell for record in found.cells} == {"direct", "bare"}
+    for record in found.cells:
+        assert record.failure == ""
+        gate, looped, paced, streamed = (record.results[name] for name in ("S0", "S3", "S2", "S5"))
+        assert isinstance(gate, GateResult)
+        assert len(gate.passed) == 4
+        assert isinstance(looped, ClosedResult)
+        assert isinstance(paced, OpenResult)
+        assert isinstance(streamed, StreamsResult)
+        assert looped.completed > 0
+        assert paced.completed == paced.offered > 0
+        assert streamed.events > 0
+        for result in (looped, paced, streamed):
+            assert result.integrity.failures == {}
+            assert (result.span.cpu_s > 0) == (record.cell == "bare")
+        assert record.streams_left == 0
+
+
+def test_both_recipes_pass_the_gate(tmp_path: Path) -> None:
+    names = ("recipe_fastapi", "recipe_litestar")
+    _, found = run(tmp_path, *(cell(name, f"bench.baselines.{name}:app", "S3", "S5") for name in names))
+    for record in found.cells:
+        gate = record.results["S0"]
+        assert isinstance(gate, GateResult)
+        assert (gate.failed, record.failure) == ("", "")
+
+
+def test_a_cell_that_cannot_start_is_a_record_with_its_reason_and_the_run_goes_on(tmp_path: Path) -> None:
+    outcome, found = run(
+        tmp_path,
+        cell("missing", "bench.baselines.missing:app"),
+        cell("static", "bench.baselines.static:app", "S3"),
+    )
+    assert outcome == "finished"
+    records = {record.cell: record for record in found.cells}
+    assert "missing ended" in records["missing"].failure
+    assert "\n" not in records["missing"].failure
+    assert str(ROOT) not in records["missing"].failure
+    assert isinstance(records["static"].results["S3"], ClosedResult)
+
+
+def test_a_cell_that_fails_the_gate_is_not_timed(tmp_path: Path) -> None:
+    # no upstream behind it: every path answers the JSON, which is wrong for all but one
+    _, found = run(tmp_path, cell("liar", "bench.baselines.static:app"))
+    record = next(record for record in found.cells if record.cell == "liar")
+    gate = record.results["S0"]
+    assert isinstance(gate, GateResult)
+    assert gate.passed == ["json"]
+    assert gate.failed == "64 KiB body"
+    assert not any(isinstance(record.results[name], ClosedResult | OpenResult) for name in ("S3", "S2"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sends a signal to a session of its own")
+def test_ctrl_c_keeps_what_is_done_reports_it_and_stops_every_child(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys, bench.command as c; c._RESULTS = pathlib.Path(sys.argv[1]); "
+        "sys.exit(c.main(['run', '--subject', 'static', '--blocks', '60', '--budget', '0']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not any(b'"cell":"static"' in path.read_bytes() for path in tmp_path.glob("*/records.jsonl")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline, "no record appeared"
+            time.sleep(0.02)
+        children = _children_of(process.pid)
+        assert children
+        os.kill(process.pid, signal.SIGINT)
+        printed, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, printed
+    assert "interrupted after" in printed
+    assert "Traceback" not in printed
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "report.html").stat().st_size > 0
+    end = Run.read(folder / "records.jsonl").end
+    assert end is not None
+    assert end.outcome == "interrupted"
+    for child in children:
+        wait_until_gone(child)
+
+
+def _children_of(pid: int) -> list[int]:
+    return [
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if _read(stat).rpartition(")")[2].split()[1:2] == [str(pid)]
+    ]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it has ended meanwhile
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--blocks", "2"], "--blocks must be at least 3"),
+        (["run", "--subject", "nginx"], "no cell matches 'nginx'"),
+        (["run", "--scenario", "S99"], "there is no scenario 'S99'"),
+        (["run", "--blocks", "500"], "give --budget"),
+        (["report", "no-such-run"], "no-such-run is no run"),
+        (["check", "no-such-run"], "no-such-run is no run"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_one_line(arguments: list[str], message: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
