@@ -32,6 +32,9 @@ __all__ = ["HTTPXUpstream"]
 
 Phase = Literal["connect", "send", "head", "body"]
 
+# h11 takes any two digits; another major version would be another message format (RFC 9110 section 2.5).
+_VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
+
 # Both libraries log a line per request at INFO, httpcore a dozen at DEBUG.
 _LOGGERS = ("httpx", "httpx2", "httpcore", "httpcore2")
 
@@ -95,6 +98,9 @@ class HTTPXUpstream:
         if response.status_code == 101:
             await response.aclose()
             raise UpgradeRefused
+        if response.extensions["http_version"] not in _VERSIONS:
+            await response.aclose()
+            raise ProtocolError
         # The same dict that the transport looks into when the body is read.
         timeouts["read"] = self._timeouts.read_s or None  # type: ignore[assignment]
         return UpstreamResponse(
