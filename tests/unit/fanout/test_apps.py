@@ -1,6 +1,7 @@
 """The fan-out of both apps on both servers, seen from outside: by its client and by its upstream."""
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -184,6 +185,28 @@ async def test_a_client_that_leaves_closes_them_all_within_a_second(app: App) ->
         async with get(app, "/after") as response:
             assert await response.whole() == b"/after"
         assert sorted(origin.paths) == ["/a", "/after", "/held", "/held"]
+
+
+@aio
+async def test_clients_that_leave_at_random_moments_leave_nothing_behind(app: App) -> None:
+    chance = random.Random(2)
+    names = ["endless", "held", "cut", "fine"]
+
+    async def visit() -> None:
+        paths = [f"/{chance.choice(names)}" for _ in range(chance.randint(1, 20))]
+        stay_s = chance.random() / 5
+        async with get(app, "/-/fanout?" + query_of(paths)) as response:
+            try:
+                async with asyncio.timeout(stay_s):
+                    await response.records()
+            except TimeoutError:
+                response.leave()
+
+    async with app.origin(endless=endless(), held=held(), cut=page(b"a", length=9)) as origin:
+        await asyncio.gather(*(visit() for _ in range(60)))
+        await eventually(lambda: not origin.busy, "no upstream connection carries an exchange")
+        async with get(app, "/-/fanout?" + query_of(["/after"] * 5)) as response:
+            assert [record["text"] for record in await response.records()] == ["/after"] * 5
 
 
 @pytest.mark.parametrize(
