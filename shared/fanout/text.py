@@ -57,7 +57,7 @@ def codec_of(headers: Headers) -> str:
     """Python's codec for the charset that Content-Type names; utf_8 when it names none or an unknown one."""
     for name, value in headers:
         if name.lower() == b"content-type" and (match := _CHARSET.search(value)):
-            charset = normalize_encoding((match[1] or match[2] or b"").decode("latin-1").lower())
+            charset = normalize_encoding((match[1] or match[2] or b"").decode("ascii", "ignore").lower())
             codec = aliases.get(charset, charset)
             return codec if codec in _CODECS else "utf_8"
     return "utf_8"
