@@ -143,9 +143,8 @@ def verdict_of(found: Iterable[Health]) -> Level:
 
 def _pinning_health(run: Run) -> Health:
     pinned = bool(run.header.subject_cpus)
-    return Health(
-        "Pinning", "good" if pinned else "doubtful", "pinned" if pinned else "not pinned", run.header.pinning
-    )
+    level: Level = "good" if pinned else "doubtful"
+    return Health("Cores", level, "subject alone" if pinned else "shared", run.header.pinning)
 
 
 def _headroom_health(run: Run) -> Health:
@@ -155,7 +154,7 @@ def _headroom_health(run: Run) -> Health:
         if cell.group != "direct" and (room := headroom(run, cell.id)) is not None
     }
     if not rooms:
-        return Health("Headroom", "bad", "unknown", "no cell has both a direct and a proxied rate")
+        return Health("Headroom", "doubtful", "unknown", "no cell has both a direct and a proxied rate")
     worst = min(rooms, key=lambda name: rooms[name])
     room = rooms[worst]
     level: Level = "good" if room >= HEADROOM_FLAG else "doubtful" if room >= HEADROOM_LEAST else "bad"

@@ -18,7 +18,7 @@ from bench.check import health, verdict_of
 from bench.environment import choose_pinning, fingerprint, packages
 from bench.plan import LEAST_BLOCKS, cell_seconds, fit
 from bench.progress import Bar
-from bench.record import SCHEMA, CellSpec, Run, RunRecord
+from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
 from bench.report import write_html, write_terminal
 from bench.run import SETTINGS, START_STOP_S, run_plan
 from bench.scenarios import QUICK, Gate, Scenario
@@ -28,6 +28,7 @@ __all__ = ["main"]
 
 _RESULTS = ROOT / "bench" / "results"
 _QUICK_BUDGET_S = 270.0
+_TOLERANCE = 1.15  # of the budget: the estimate is made before anything has run
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -90,26 +91,34 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     cells = [direct(), *choose(options.subject)]
     scenarios = _scenarios(options.scenario)
     budget_s = options.budget or None
-    seconds = [cell_seconds(cell, scenarios, start_stop_s=START_STOP_S) for cell in cells]
-    header = _header(options, cells, scenarios)
+
+    def scenario_seconds(cell: CellSpec) -> float:
+        return cell_seconds(cell, scenarios, start_stop_s=START_STOP_S)
+
+    seconds = list(map(scenario_seconds, cells))
     planned_s = sum(seconds) * options.blocks
+    left_out: list[CellSpec] = []
     if budget_s is not None:
-        _, left_out = fit(cells, seconds, blocks=options.blocks, budget_s=budget_s * 1.3)
-        if left_out:
-            names = ", ".join(cell.id for cell in left_out)
+        cells, left_out = fit(cells, seconds, blocks=options.blocks, budget_s=budget_s * _TOLERANCE)
+        planned_s = sum(map(scenario_seconds, cells)) * options.blocks
+        if planned_s > budget_s * _TOLERANCE:
             raise _Refused(
-                f"{options.blocks} blocks of {len(cells)} cells take about {planned_s:.0f} s, more than the "
-                f"{budget_s:.0f} s allowed: give --budget {planned_s * 1.1:.0f}, or leave out {names}"
+                f"even {len(cells) - 1} cells in {options.blocks} blocks take about {planned_s:.0f} s, more "
+                f"than the {budget_s:.0f} s allowed: give --budget {planned_s * 1.1:.0f} or fewer --blocks"
             )
+    header = _header(options, cells, scenarios)
+    dropped = [Dropped(cell.id, 0, "all cells would not fit into the time") for cell in left_out]
     folder = _new_folder()
     console.print(
         f"[bold]Tandem benchmark[/] · {len(cells) - 1} cells, {options.blocks} blocks, fresh processes · "
         f"seed {header.seed} · about {planned_s / 60:.0f} min · Ctrl-C reports what is done"
     )
     console.print(f"[dim]{header.pinning}[/]")
+    if left_out:
+        console.print(f"[yellow]left out, for lack of time: {', '.join(cell.id for cell in left_out)}[/]")
     signal.signal(signal.SIGTERM, _as_interrupt)
     with Bar(console, total_s=planned_s, steps=len(cells) * options.blocks) as bar:
-        outcome = run_plan(header, folder, bar=bar, budget_s=budget_s)
+        outcome = run_plan(header, folder, dropped=dropped, bar=bar, budget_s=budget_s)
     _write(folder, console)
     if outcome == "interrupted":
         return _INTERRUPTED
@@ -172,7 +181,7 @@ def _list(console: Console) -> int:
 def _check(options: argparse.Namespace, console: Console) -> int:
     found = health(Run.read(_folder(options.run) / "records.jsonl"))
     for one in found:
-        console.print(f"{one.level:9} {one.name:11} {one.value:20} {one.meaning}")
+        console.print(f"{one.level:9} {one.name:18} {one.value:20} {one.meaning}", soft_wrap=True)
     return 1 if verdict_of(found) == "bad" else 0
 
 

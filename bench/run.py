@@ -16,7 +16,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ from bench.record import (
 from bench.scenarios import Closed, Gate, Open, Scenario, Streams
 from bench.usage import Meter, memory
 from shared.harness import subject as subjects
-from shared.harness.origin.fast import JSON_BODY
+from shared.harness.origin.payload import JSON_BODY
 from shared.harness.process import ROOT, Process, ProcessFailed
 from shared.harness.servers import Running, start_server
 
@@ -82,7 +82,9 @@ class _Rig:
                 os.sched_setaffinity(0, all_cpus)
 
 
-def run_plan(header: RunRecord, folder: Path, *, bar: Bar, budget_s: float | None) -> str:
+def run_plan(
+    header: RunRecord, folder: Path, *, dropped: Sequence[Dropped] = (), bar: Bar, budget_s: float | None
+) -> str:
     """Run everything ``header`` plans and append the records to ``folder``/records.jsonl.
 
     Returns the outcome that the end record holds: "finished", "interrupted", or why the rig gave up.
@@ -93,6 +95,8 @@ def run_plan(header: RunRecord, folder: Path, *, bar: Bar, budget_s: float | Non
     outcome = "finished"
     with RecordFile(folder / "records.jsonl") as records:
         records.append(header)
+        for cell in dropped:
+            records.append(cell)
         try:
             with (
                 Process.start(

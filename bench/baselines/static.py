@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.harness.origin.fast import JSON_BODY
+from shared.harness.origin.payload import JSON_BODY
 
 __all__ = ["app"]
 

@@ -14,7 +14,7 @@ from bench.load.expect import Address, Connection, Expected, connect_all, reques
 from bench.load.response import Mismatch, Response, ResponseReader
 from bench.record import GateResult
 from bench.scenarios import Gate
-from shared.harness.origin.fast import EVENT_SIZE, JSON_BODY, pattern, read_event
+from shared.harness.origin.payload import EVENT_SIZE, JSON_BODY, pattern, read_event
 
 __all__ = ["run_gate"]
 

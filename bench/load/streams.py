@@ -15,7 +15,7 @@ from bench.load.timer import Timer
 from bench.record import StreamsResult, encode_histogram
 from bench.scenarios import Streams
 from bench.usage import Meter, span
-from shared.harness.origin.fast import EVENT_SIZE, JSON_BODY, read_event
+from shared.harness.origin.payload import EVENT_SIZE, JSON_BODY, read_event
 
 __all__ = ["run_streams"]
 

@@ -21,7 +21,7 @@ from bench.report.tables import (
     table,
 )
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, interval, number, ratio, verdict_word
+from bench.report.words import DASH, absence_word, interval, left_out, number, ratio, verdict_word
 from bench.stats import MARGIN
 
 __all__ = [
@@ -250,7 +250,7 @@ def missing(found: View) -> Markup:
         for name in ("rps", "cpu-request", "cpu-event", "response-p50", "delay-p50")
         if (absence := found.figures[cell.id, name].absence) is not None
     ]
-    rows += [[d.cell, "all", "left out", f"after block {d.from_block}: {d.why}"] for d in found.run.dropped]
+    rows += [[dropped.cell, "all", "not run", left_out(dropped)] for dropped in found.run.dropped]
     if not rows:
         return Markup("")
     return join([el("h2", "What is missing, and why"), table(["cell", "metric", "", "reason"], rows)])

@@ -15,6 +15,7 @@ from bench.report.words import (
     absence_word,
     duration,
     interval,
+    left_out,
     number,
     picks,
     ratio,
@@ -80,9 +81,7 @@ def _blocks_done(found: View, console: Console) -> None:
     if complete < found.run.header.blocks:
         console.print(Text(f"{complete} of {found.run.header.blocks} blocks are complete.", style="yellow"))
     for dropped in found.run.dropped:
-        console.print(
-            Text(f"Left out after block {dropped.from_block}: {dropped.cell}: {dropped.why}.", style="yellow")
-        )
+        console.print(Text(f"{dropped.cell}: {left_out(dropped)}.", style="yellow"))
 
 
 def _cells(found: View) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.contrasts import Contrast, Outcome
 from bench.metrics import Metric, metric
-from bench.record import Absence
+from bench.record import Absence, Dropped
 from bench.report.view import View
 from bench.stats import MARGIN, Interval
 
@@ -15,6 +15,7 @@ __all__ = [
     "duration",
     "headline",
     "interval",
+    "left_out",
     "number",
     "picks",
     "ratio",
@@ -39,6 +40,7 @@ _ABSENCES = {
     "not-run": "not run",
 }
 
+_PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",)
 _UNASKED = ("not-run", "unsupported")
 
 _SENTENCES = {
@@ -80,6 +82,12 @@ def value_interval(found: Interval) -> str:
 def absence_word(absence: Absence) -> str:
     """Return what stands where a figure is missing; never a zero."""
     return _ABSENCES[absence.reason]
+
+
+def left_out(dropped: Dropped) -> str:
+    """Return since when a cell was left out, and why."""
+    since = f"after block {dropped.from_block}" if dropped.from_block else "from the start"
+    return f"left out {since}: {dropped.why}"
 
 
 def duration(seconds: float) -> str:
@@ -146,7 +154,8 @@ def picks(found: View) -> list[tuple[str, str, list[str]]]:
         if asked:
             asked_for.append((title, asked[0]))
     asked_for += [(f"{upper(contrast.first)} or the recipe", contrast) for contrast in found.asked("recipe")]
-    return [(title, _pick(found, contrast), _sentences(found, contrast)) for title, contrast in asked_for]
+    rows = [(title, _pick(found, contrast), _sentences(found, contrast)) for title, contrast in asked_for]
+    return [(title, pick, [*lines, *_PARSERS] if title == "Server" else lines) for title, pick, lines in rows]
 
 
 def _sentences(found: View, contrast: Contrast) -> list[str]:

@@ -1,0 +1,41 @@
+"""What the fast origin sends, and how its reader knows that not a byte of it changed."""
+
+from __future__ import annotations
+
+__all__ = ["EVENT_SIZE", "JSON_BODY", "PATTERN", "event", "pattern", "read_event"]
+
+_FILL = b"the quick brown fox jumps over the lazy dog, then does so again, and again."
+_EVENT = b"data: %010d %020d " + _FILL + b"\n\n"
+EVENT_SIZE = len(_EVENT % (0, 0))
+_EVENT_TAIL = b" " + _FILL + b"\n\n"
+
+PATTERN = bytes(range(256)) * 256  # 64 KiB
+
+
+def _json_body() -> bytes:
+    row = '{"id":%d,"name":"item-%d","ok":true,"price":%d.5}'
+    rows = ",".join(row % (i, i, i) for i in range(1000, 1016))
+    body = '{"rows":[' + rows + '],"pad":"'
+    return (body + "x" * (1024 - len(body) - 2) + '"}').encode()
+
+
+JSON_BODY = _json_body()
+"""The 1,024 bytes that ``GET /json`` answers with."""
+
+
+def pattern(size: int) -> bytes:
+    """Return the body of ``GET /bytes/<size>``."""
+    whole, rest = divmod(size, len(PATTERN))
+    return PATTERN * whole + PATTERN[:rest]
+
+
+def event(number: int, stamp_ns: int) -> bytes:
+    """Return one SSE event, `EVENT_SIZE` bytes, stamped with a CLOCK_MONOTONIC nanosecond."""
+    return _EVENT % (number, stamp_ns)
+
+
+def read_event(data: bytes) -> tuple[int, int]:
+    """Return (number, stamp_ns) of one event; ValueError when a single byte is not as `event` wrote it."""
+    if len(data) != EVENT_SIZE or not data.startswith(b"data: ") or not data.endswith(_EVENT_TAIL):
+        raise ValueError(f"not an event of this origin: {data[:48]!r}")
+    return int(data[6:16]), int(data[17:37])
