@@ -23,11 +23,15 @@
                     UpgradeRefused   502  http_upgrade_failed
            body     BodyIncomplete   502  http_response_incomplete
                     ReadTimeout      504  connection_read_timeout
+           text     CodedBody        502  http_response_content_coding
+                    BodyTooLong      502  http_response_body_size
+                    NoText           502  http_protocol_error
 
 `type` is the proxy error type of RFC 9209 section 2.3, and statuses are those it recommends, but for
 ConnectFailed (503 there): a dead upstream is 502 here whichever way it is dead, and 503 means that this proxy
 is full. A failure in the body phase comes too late for its status: the response is left incomplete instead,
-and type and phase stand in the log only.
+and type and phase stand in the log only. The text phase is a fan-out's, which reads what it passes on; there
+each error ends one record.
 """
 
 from shared.messages import ProxyRequest
@@ -36,9 +40,11 @@ __all__ = [
     "BadRequest",
     "BodyIncomplete",
     "BodyTooLarge",
+    "BodyTooLong",
     "CertificateBad",
     "ClientError",
     "ClientGone",
+    "CodedBody",
     "ConnectFailed",
     "ConnectRefused",
     "ConnectTimeout",
@@ -46,6 +52,7 @@ __all__ = [
     "InternalError",
     "LocalError",
     "NameUnresolved",
+    "NoText",
     "PoolExhausted",
     "ProtocolError",
     "ProxyError",
@@ -188,3 +195,18 @@ class ReadTimeout(UpstreamError):
     status = 504
     type = "connection_read_timeout"
     detail = "the upstream fell silent in the middle of its answer"
+
+
+class CodedBody(UpstreamError):
+    type = "http_response_content_coding"
+    detail = "the upstream's answer has a content coding"
+
+
+class BodyTooLong(UpstreamError):
+    type = "http_response_body_size"
+    detail = "the upstream's answer is longer than what is wanted of it may be"
+
+
+class NoText(UpstreamError):
+    type = "http_protocol_error"
+    detail = "the upstream's answer is not text in the charset that it names"

@@ -16,9 +16,12 @@ from shared.reqtarget import AUTHORITY
 from shared.variables import Network
 
 __all__ = [
+    "FORWARDING",
+    "HOP_BY_HOP",
     "VIA_NAME",
     "Framing",
     "check_host",
+    "connection_options",
     "end_to_end",
     "forwarding_fields",
     "head_size",

@@ -60,7 +60,8 @@ class BodyStream(Protocol):
     """The response body as the upstream sends it, unframed, not decoded.
 
     Iterating raises an UpstreamError when the body does not arrive whole. aclose() may be called at any time
-    and any number of times, and gives the connection back or closes it.
+    and any number of times; it gives the connection back or closes it, and does so to the end when cancelled
+    meanwhile.
     """
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...

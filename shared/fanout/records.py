@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,6 +11,7 @@ from shared.errors import ProtocolError, ProxyError
 from shared.fanout.plan import Ask, Plan
 from shared.fanout.text import FirstCharacters, codec_of, refuse_coded
 from shared.messages import ExchangeRecord, Headers, UpstreamResponse
+from shared.tasks import undisturbed
 from shared.upstream import Upstream
 
 __all__ = ["Failed", "Fetched", "Records"]
@@ -89,7 +90,7 @@ class Records:
         for task in tasks:
             task.cancel()
         if tasks:
-            await _undisturbed(asyncio.wait(tasks))
+            await undisturbed(asyncio.wait(tasks))
 
     async def _fetch(self, index: int, ask: Ask) -> Outcome:
         async with self._turns, self._gate:
@@ -113,7 +114,7 @@ class Records:
             refuse_coded(response.headers)
             return response.status, await self._read(response)
         finally:
-            await _undisturbed(response.body.aclose())
+            await response.body.aclose()
 
     async def _read(self, response: UpstreamResponse) -> str:
         first = FirstCharacters(self._plan.chars, codec_of(response.headers))
@@ -136,20 +137,3 @@ def _content_length(headers: Headers) -> int | None:
 
 def _ms_since(began: float) -> float:
     return round((time.monotonic() - began) * 1000, 3)
-
-
-async def _undisturbed(cleaning: Coroutine[Any, Any, Any]) -> None:
-    """Run to the end, also when the caller is cancelled meanwhile; then it is cancelled.
-
-    httpcore2 closes under a shield of anyio's, which a cancellation of asyncio's own goes through: caught
-    there, the connection pool would count the request for ever (httpcore2 2.16.2, PoolByteStream.aclose).
-    """
-    task = asyncio.ensure_future(cleaning)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled

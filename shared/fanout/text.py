@@ -10,10 +10,10 @@ from encodings import normalize_encoding
 from encodings.aliases import aliases
 from typing import Protocol
 
-from shared.errors import UpstreamError
+from shared.errors import BodyTooLong, CodedBody, NoText
 from shared.messages import Headers
 
-__all__ = ["BUDGET", "BodyTooLong", "CodedBody", "FirstCharacters", "NoText", "codec_of", "refuse_coded"]
+__all__ = ["BUDGET", "FirstCharacters", "codec_of", "refuse_coded"]
 
 BUDGET = 128 * 1024
 """Bytes after which the characters have to be there. 10,000 take 40 KB in any UTF, twice that where each
@@ -37,20 +37,6 @@ _MARKS = {
     "utf_32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
 }
 _CHARSET = re.compile(rb';[ \t]*charset=(?:"([^"\\]*)"|([^\s;"]+))', re.IGNORECASE)
-
-
-# These stand here and not in shared.errors: they end a record, never an exchange.
-class CodedBody(UpstreamError):
-    type = "http_response_content_coding"
-
-
-class BodyTooLong(UpstreamError):
-    type = "http_response_body_size"
-    detail = f"the characters asked for are not in the first {BUDGET} bytes of the upstream's answer"
-
-
-class NoText(UpstreamError):
-    detail = "the upstream's answer is not text in the charset that it names"
 
 
 def codec_of(headers: Headers) -> str:
@@ -102,7 +88,9 @@ class FirstCharacters:
             # up, whatever `errors` says (MultibyteIncrementalDecoder).
             raise NoText from None
         if self.bytes_taken > BUDGET and not self.complete:
-            raise BodyTooLong
+            raise BodyTooLong(
+                f"the characters asked for are not in the first {BUDGET} bytes of the upstream's answer"
+            )
         return self.complete
 
     def finish(self) -> None:

@@ -28,6 +28,8 @@ RECOMMENDED: dict[str, int | None] = {
     "tls_alert_received": 502,
     "http_request_error": None,
     "http_request_denied": 403,
+    "http_response_body_size": 502,
+    "http_response_content_coding": 502,
     "http_response_incomplete": 502,
     "http_response_timeout": 504,
     "http_upgrade_failed": 502,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.fanout.text import BUDGET, BodyTooLong, CodedBody, FirstCharacters, NoText, codec_of, refuse_coded
+from shared.errors import BodyTooLong, CodedBody, NoText
+from shared.fanout.text import BUDGET, FirstCharacters, codec_of, refuse_coded
 from shared.messages import Headers
 
 # One of each kind: single bytes, variable width, surrogate pairs, a byte order mark, shift states.

@@ -8,6 +8,7 @@ import pytest
 from shared.errors import BadRequest
 from shared.messages import BodyStream, UpstreamRequest, UpstreamResponse
 from shared.proxy import Proxy
+from shared.tasks import undisturbed
 from shared.upstream import Upstream
 from tests.unit.aio import aio, eventually, settle
 from tests.unit.asgi import FakeServer, chunk
@@ -106,6 +107,9 @@ class SlowBody:
         return aiter(self._body)
 
     async def aclose(self) -> None:
+        await undisturbed(self._close())  # as shared.messages.BodyStream promises
+
+    async def _close(self) -> None:
         self._owner.closing += 1
         await asyncio.sleep(0.05)
         await self._body.aclose()
