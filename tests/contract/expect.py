@@ -1,12 +1,14 @@
 """Expectations that more than one case has; each failure says what was seen."""
 
 import hashlib
+import pathlib
 import random
 
-from shared.harness.origin.http1 import Head
+from shared.harness.origin.channel import WAIT_S, within
+from shared.harness.origin.http1 import Body, Head, IncompleteError
 from tests.contract.wire import Response
 
-__all__ = ["absent", "digest", "gateway_failure", "noise", "ok", "same"]
+__all__ = ["absent", "digest", "gateway_failure", "never_whole", "noise", "ok", "same", "stall_bound"]
 
 
 def ok(response: Response, content: bytes | None = b"ok", status: int = 200) -> None:
@@ -38,6 +40,31 @@ def gateway_failure(response: Response, *statuses: int) -> None:
     everything = response.head.raw + response.content
     for secret in (b"127.0.0.1", b"upstream.invalid", b"Traceback", b"httpx", b"httpcore", b".py"):
         assert secret not in everything, f"{secret!r} is told to the client: {everything[:400]!r}"
+
+
+async def never_whole(body: Body, deadline_s: float = WAIT_S) -> None:
+    """The connection ends, soon, before the framing says that the body does."""
+    try:
+        await within(deadline_s, "the message to be cut", body.swallow())
+    except IncompleteError:
+        return
+    raise AssertionError(f"a message that was cut short ended as if it were whole, after {body.size} bytes")
+
+
+def stall_bound() -> int:
+    """Bytes that may go in before a proxy whose other side does not read has to stop taking: 10 MiB of its
+    own.
+
+    The rest is the kernel's: what its buffers of the proxy's two sockets grow to when a machine is busy
+    (tcp(7)).
+    """
+    kernel = 0
+    for name in ("tcp_rmem", "tcp_wmem"):
+        try:
+            kernel += int(pathlib.Path("/proc/sys/net/ipv4", name).read_text().split()[2])
+        except OSError:
+            kernel += 6 << 20
+    return kernel + (10 << 20)
 
 
 def noise(size: int, seed: int = 0) -> bytes:

@@ -13,6 +13,7 @@ __all__ = ["VARIANTS", "Manifest", "Variant", "manifest_of"]
 class Manifest:
     """Declared policies of one proxy. Times in seconds, sizes in bytes; None: not declared.
 
+    leave_s: how soon a client's leaving closes the upstream side, at most.
     base: path prefix of the upstream URL. failures: how failures made by the proxy look ("tandem": JSON
     body and Proxy-Status). metrics: path of a Prometheus page with the in-flight gauge.
     """
@@ -29,6 +30,7 @@ class Manifest:
     response_timeout_s: float | None = None
     read_timeout_s: float | None = None
     keepalive_expiry_s: float | None = None
+    leave_s: float = 2.0
     max_body: int | None = None
     max_header: int | None = None
     failures: Literal["tandem"] | None = None
@@ -97,9 +99,10 @@ def manifest_of(variant: str) -> Manifest:
         response_timeout_s=TIGHT_S if tight else 60.0,
         read_timeout_s=TIGHT_S if tight else 60.0,
         keepalive_expiry_s=4.0,
+        leave_s=1.0,
         max_body=TIGHT_BODY if tight else None,
         max_header=65536,
         failures="tandem",
         metrics="/-/metrics",
-        traits=frozenset({"keepalive", "canary"}),
+        traits=frozenset({"keepalive", "replaces", "streams"}),
     )

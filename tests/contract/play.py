@@ -19,7 +19,7 @@ _SHOWN_LINES = 80
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """verdict; `report`: for people, empty unless failed; `transcript`: what both apps must have in common."""
+    """report: for people, empty unless failed. transcript: what both apps must have in common."""
 
     case: Case
     proxy: str
@@ -54,7 +54,8 @@ def _report(case: Case, talk: Talk, failure: BaseException) -> str:
     lines = [
         f"{case.id} on {talk.proxy.id}: {case.sentence}",
         f"  requirement: {case.requirement}" + (f"; {case.anchor}" if case.anchor else ""),
-        f"  failed: {kind}{failure}",
+        # pytest's rewriting repeats the operands after the message; the conversation shows them better.
+        f"  failed: {kind}{str(failure).partition(chr(10) + 'assert ')[0]}",
         *_where(case, failure),
         "",
         "the conversation:",
@@ -79,36 +80,55 @@ def _where(case: Case, failure: BaseException) -> list[str]:
 
 
 def _told(talk: Talk) -> list[str]:
-    """All bytes of the case in the order of their clock, both sides, one line for each run in one direction."""
-    events: list[tuple[Event, str, str]] = []
+    """All bytes of the case in the order of their clock, both sides, one line for each run in one
+    direction.
+    """
+    events: list[tuple[Event, str]] = []
     for number, client in enumerate(talk.clients):
-        events += [(event, f"client {number}", "out") for event in client.channel.events]
+        events += [(event, f"client {number}") for event in client.channel.events]
     for connection in talk.origin.ledger.connections:
         events += [
-            (event, f"origin connection {connection.number}", "in")
+            (event, f"origin connection {connection.number}")
             for event in connection.events()
             if event.at_s >= talk.began_s
         ]
     events.sort(key=lambda item: item[0].at_s)
-    lines: list[str] = []
-    last: tuple[str, str] | None = None
-    for event, name, _ in events:
-        arrow = {"out": "-> proxy", "in": "<- proxy", "note": ""}[event.kind]
-        at = f"{event.at_s - talk.began_s:7.3f} s"
-        if event.kind == "note":
-            lines.append(f"  {at} {name}: {event.data.decode()}")
-        elif (name, event.kind) == last and len(lines[-1]) < _SHOWN_BYTES:
-            lines[-1] += _shown(event)
-        else:
-            lines.append(f"  {at} {name} {arrow} {_shown(event)}")
-        last = (name, event.kind)
+    runs: list[_Run] = []
+    for event, name in events:
+        if not (runs and runs[-1].takes(name, event)):
+            runs.append(_Run(name, event.kind, event.at_s - talk.began_s))
+        runs[-1].add(event)
+    lines = [f"  {run}" for run in runs]
     if len(lines) > _SHOWN_LINES:
         half = _SHOWN_LINES // 2
         lines = [*lines[:half], f"  ... {len(lines) - 2 * half} lines ...", *lines[-half:]]
     return lines or ["  nothing was sent"]
 
 
-def _shown(event: Event) -> str:
-    text = repr(event.data[:_SHOWN_BYTES])[2:-1].replace("\\r\\n", "\\r\\n ")
-    rest = event.size - min(len(event.data), _SHOWN_BYTES)
-    return text + (f" ... and {rest} bytes more" if rest else "")
+@dataclasses.dataclass(slots=True)
+class _Run:
+    """Bytes that went one way on one connection without anything else happening in between."""
+
+    name: str
+    kind: str
+    at_s: float
+    data: bytes = b""
+    size: int = 0
+
+    def takes(self, name: str, event: Event) -> bool:
+        return (name, event.kind) == (self.name, self.kind) and event.kind != "note"
+
+    def add(self, event: Event) -> None:
+        if len(self.data) == self.size:  # no gap so far
+            self.data = (self.data + event.data)[:_SHOWN_BYTES]
+        self.size += event.size
+
+    def __str__(self) -> str:
+        at = f"{self.at_s:7.3f} s {self.name}"
+        if self.kind == "note":
+            return f"{at}: {self.data.decode()}"
+        text = repr(self.data)[2:-1].replace("\\r\\n", "\\r\\n ")
+        rest = self.size - len(self.data)
+        return f"{at} {'->' if self.kind == 'out' else '<-'} proxy {text}" + (
+            f" ... and {rest} bytes more" if rest else ""
+        )

@@ -63,7 +63,9 @@ async def together(*parts: Awaitable[object]) -> None:
 
 
 class Exchange:
-    """One request and its response, told apart from all others by a random token in its path and in a field."""
+    """One request and its response, told apart from all others by a random token in its path and in a
+    field.
+    """
 
     def __init__(self, talk: "Talk", client: Client, script: Script | None):
         self.talk, self.client = talk, client
@@ -237,7 +239,7 @@ class Talk:
         try:
             async with asyncio.timeout(LEAVE_S):
                 # A poll, because nobody outside that process can be told when its gauge changes.
-                while (value := await self._gauge(path)) != 0:  # noqa: ASYNC110
+                while (value := await self._gauge(path)) != 0:
                     await asyncio.sleep(_GAUGE_PAUSE_S)
         except TimeoutError:
             raise AssertionError(f"tandem_exchanges_in_flight is still {value} with no client left") from None

@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
 __all__ = ["WAIT_S", "Channel", "Event", "LateError", "within"]
@@ -79,6 +79,7 @@ class Channel:
         self.closed_by: Literal["us", "peer"] | None = None
         self.closed_how: Literal["FIN", "RST"] | None = None
         self.closed_at_s: float | None = None
+        self.on_closed: Callable[[], None] | None = None
 
     @property
     def open(self) -> bool:
@@ -153,6 +154,11 @@ class Channel:
 
         return await within(deadline_s, "the other side to close", drain())
 
+    def narrow(self, size: int = 65536) -> None:
+        """Let the kernel buffer little on this end, so that back-pressure is felt soon and is the proxy's."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+
     def finish(self) -> None:
         """Half-close: nothing more will be sent, reading goes on."""
         self.note("half-closed")
@@ -161,22 +167,32 @@ class Channel:
 
     def close(self) -> None:
         """FIN, and RST to whatever the other side still sends."""
-        if self._sock.fileno() >= 0:
-            self._ended("us", "FIN")
-            self._sock.close()
+        self._close("FIN")
 
     def reset(self) -> None:
         """RST at once: what a killed process or a crashed host's router sends."""
         if self._sock.fileno() >= 0:
             # SO_LINGER on with zero seconds is the one portable way to make close() send RST (socket(7)).
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._ended("us", "RST")
-            self._sock.close()
+        self._close("RST")
+
+    def _close(self, how: Literal["FIN", "RST"]) -> None:
+        if self._sock.fileno() < 0:
+            return
+        with contextlib.suppress(RuntimeError):  # no loop runs: nothing can be registered
+            # A number that is closed while the loop still watches it would be watched for its next owner.
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._sock)
+            loop.remove_writer(self._sock)
+        self._ended("us", how)
+        self._sock.close()
 
     def _ended(self, by: Literal["us", "peer"], how: Literal["FIN", "RST"]) -> None:
         if self.closed_by is None:
             self.closed_by, self.closed_how, self.closed_at_s = by, how, time.monotonic()
             self.note(f"{'closed by us' if by == 'us' else 'closed by the other side'} ({how})")
+            if self.on_closed is not None:
+                self.on_closed()
 
     async def _push(self, view: memoryview) -> int:
         loop = asyncio.get_running_loop()

@@ -58,6 +58,7 @@ class Arrival:
         self.channel, self.reader = connection.channel, reader
         self.head, self.body = record.head, record.body
         self.over = asyncio.Event()  # released, or the connection is gone
+        self.channel.on_closed = self._closed
 
     async def content(self, deadline_s: float = WAIT_S) -> bytes:
         """The whole request content. Raises: IncompleteError, MalformedError, LateError."""
@@ -81,7 +82,7 @@ class Arrival:
         lines: list[str | bytes] = [f"HTTP/1.1 {status}", *fields, "", ""]
         await self.send(b"\r\n".join(x.encode("latin-1") if isinstance(x, str) else x for x in lines))
 
-    async def answer(self, status: str = "200 OK", *fields: str | bytes, body: bytes | None = b"") -> None:
+    async def answer(self, status: str = "200 OK", *fields: str | bytes, body: bytes | None = b"ok") -> None:
         """Read what is left of the request, send a whole response with Content-Length, release.
 
         body=None: no Content-Length and no body, for responses that have none (HEAD, 204, 304).
@@ -103,10 +104,7 @@ class Arrival:
 
         Only before `release()`: afterwards the origin itself reads, and `Ledger.until` is the way to wait.
         """
-        try:
-            return await self.channel.peer_closed(deadline_s)
-        finally:
-            self._settle()
+        return await self.channel.peer_closed(deadline_s)
 
     def release(self) -> None:
         """The response is whole: the connection may carry the next request."""
@@ -115,16 +113,14 @@ class Arrival:
 
     def close(self) -> None:
         self.channel.close()
-        self._settle()
 
     def reset(self) -> None:
         self.channel.reset()
-        self._settle()
 
-    def _settle(self) -> None:
-        if not self.channel.open:
-            self.record.ended = self.record.ended or self.connection.ended
-            self._over()
+    def _closed(self) -> None:
+        if not self.record.released:
+            self.record.ended = self.connection.ended
+        self._over()
 
     def _over(self) -> None:
         self.over.set()
@@ -158,7 +154,7 @@ class Origin:
         self.strays: list[ExchangeRecord] = []
         self.host, self._tls = host, tls
         self._expected: dict[str, Expected] = {}
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[int, asyncio.Task[None]] = {}
         self._server_names: weakref.WeakKeyDictionary[object, str | None] = weakref.WeakKeyDictionary()
         # Holds the port while the listener is away: a bound socket that does not listen refuses connections.
         self._holder = _bound(host, port)
@@ -207,7 +203,7 @@ class Origin:
         """Close every connection that carries no exchange."""
         for connection in list(self.ledger.connections):
             if connection.open and not any(exchange.carried for exchange in connection.exchanges):
-                connection.channel.close()
+                await _cancelled(self._serving[connection.number])
 
     async def close(self) -> None:
         """Close everything; the port is free afterwards."""
@@ -221,10 +217,7 @@ class Origin:
         self._accepting = asyncio.create_task(self._accept(self._listener))
 
     async def _away(self) -> None:
-        tasks = [*self._serving, *([self._accepting] if self._accepting else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(*self._serving.values(), *([self._accepting] if self._accepting else []))
         if self._listener is not None:
             self._listener.close()
         for connection in self.ledger.connections:
@@ -235,9 +228,7 @@ class Origin:
         while True:
             sock, _ = await loop.sock_accept(listener)
             connection = self.ledger.accept(Channel(sock, self._tls))
-            task = loop.create_task(self._serve(connection))
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
+            self._serving[connection.number] = loop.create_task(self._serve(connection))
 
     async def _serve(self, connection: ConnectionRecord) -> None:
         reader = Reader(connection.channel)
@@ -256,9 +247,7 @@ class Origin:
             connection.channel.note(f"{type(error).__name__}: {error}")
         finally:
             connection.channel.close()
-            for record in connection.exchanges:
-                if not record.released:
-                    record.ended = record.ended or connection.ended
+            self._serving.pop(connection.number, None)
             self.ledger.touch()
 
     async def _exchange(self, connection: ConnectionRecord, reader: Reader) -> bool:
@@ -289,6 +278,12 @@ class Origin:
             await arrival.over.wait()
         # Only a whole exchange leaves the connection fit for another (RFC 9112 §9.3).
         return connection.open and record.released and record.body.complete
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -1,0 +1,239 @@
+"""CAN: a client that leaves takes its exchange with it, and leaves nothing behind."""
+
+import asyncio
+import contextlib
+import random
+
+from shared.harness.origin.channel import within
+from shared.harness.origin.scripted import Arrival
+from tests.contract.case import case
+from tests.contract.expect import never_whole, ok
+from tests.contract.talk import FRONT, Exchange, Talk
+
+
+async def answers(up: Arrival) -> None:
+    """A script: 200, `ok`."""
+    await up.answer()
+
+
+@case(
+    "CAN-01",
+    requirement="RFC 9110 §3.7; issue: within a second",
+    anchor="Go TestReverseProxyCancellation; litellm #31499",
+)
+async def before_the_head(talk: Talk) -> None:
+    """A client that leaves before the response head closes the upstream side, though nothing moves."""
+    for leave in ("close", "reset"):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        getattr(x.client, leave)()
+        await up.peer_closed(talk.manifest.leave_s)
+
+
+@case(
+    "CAN-01-body", requirement="RFC 9110 §3.7", anchor="the request body has been read when the client leaves"
+)
+async def after_the_upload(talk: Talk) -> None:
+    """The same after a whole upload: the end of the body is not the end of watching."""
+    for framing, body in (
+        ("Content-Length: 5", "hello"),
+        ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
+    ):
+        x = await talk.exchange()
+        await x.ask("POST", framing)
+        await x.client.send(body)
+        up = await x.arrival()
+        assert await up.content() == b"hello"
+        x.client.close()
+        await up.peer_closed(talk.manifest.leave_s)
+
+
+@case("CAN-02", requirement="RFC 9110 §3.7", anchor="Caddy client_disconnect_test", compare="verdict")
+async def in_the_body(talk: Talk) -> None:
+    """A client that leaves in the middle of a steady stream ends it at the upstream."""
+    for leave in ("close", "reset"):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.head_of("200 OK", "Transfer-Encoding: chunked")
+        await up.chunk(b"x" * 1000)
+        response = await x.head()
+        assert len(await response.some()) > 0
+
+        async def stream(up: Arrival = up) -> None:
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    await up.chunk(b"x" * 16384)
+
+        streaming = asyncio.ensure_future(stream())
+        getattr(x.client, leave)()
+        await within(talk.manifest.leave_s, "the upstream to be cut off", streaming)
+
+
+@case(
+    "CAN-03",
+    requirement="RFC 9110 §3.7",
+    anchor="nginx proxy_ignore_client_abort; HAProxy http_abortonclose.vtc",
+)
+async def in_silence(talk: Talk) -> None:
+    """A client that leaves while the stream is silent is noticed without a byte being written."""
+    for leave in ("close", "reset"):
+        x = await talk.exchange()
+        await x.ask("GET", "Accept: text/event-stream")
+        up = await x.arrival()
+        await up.head_of("200 OK", "Content-Type: text/event-stream", "Transfer-Encoding: chunked")
+        await up.chunk(b"data: 1\n\n")
+        response = await x.head()
+        assert await response.some(9) == b"data: 1\n\n"
+        getattr(x.client, leave)()
+        await up.peer_closed(talk.manifest.leave_s)
+
+
+@case("CAN-04", requirement="RFC 9112 §8", anchor="YARP Canceled tests", needs=("streams",))
+async def in_the_upload(talk: Talk) -> None:
+    """A client that is reset in the middle of a steady upload cuts it at the upstream, unterminated."""
+    for framing in ("Transfer-Encoding: chunked", "Content-Length: 1000000"):
+        x = await talk.exchange()
+        await x.ask("POST", framing)
+        up = await x.arrival()
+        piece = b"x" * 1000
+        for _ in range(5):
+            await x.client.send(*(("3e8\r\n", piece, "\r\n") if framing.startswith("T") else (piece,)))
+            assert await up.some(1000) == piece
+        x.client.reset()
+        await never_whole(up.body, talk.manifest.leave_s)
+
+
+@case(
+    "CAN-06",
+    requirement="issue: leavers at random moments, a pool of 10",
+    anchor="httpcore #1093, #658, #830; httpx #1461, #2139, #3782",
+    settings="tight",
+    needs=("pool",),
+    compare="verdict",
+    deadline_s=60,
+)
+async def churn(talk: Talk) -> None:
+    """After 500 clients that leave at every moment there is, a pool of 10 still answers ten requests at
+    once.
+    """
+    assert talk.manifest.pool is not None
+    choices = random.Random(6)
+    room = asyncio.Semaphore(talk.manifest.pool * 3)  # three times more than the pool: most have to queue
+
+    async def holds(up: Arrival) -> None:
+        """Part of a response, as much as the plan says, then silence until the proxy goes."""
+        with contextlib.suppress(ConnectionError):
+            await up.send(plans[up.record.token or ""])
+        await up.peer_closed(20)
+
+    plans: dict[str, str] = {}
+    head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    parts = ("", "HTTP/1.1 2", head, head + "5\r\nhello\r\n", head + "5\r\nhel")
+
+    async def leaver(wait: str, part: str, leave: str) -> None:
+        async with room:
+            x = await talk.exchange(script=holds)
+            plans[x.token] = part
+            await x.ask()
+            if wait == "a turn":
+                await asyncio.sleep(0)
+            elif wait == "arrival":  # or a refusal, when its turn in the queue does not come in time
+                await _arrived_or_answered(x)
+            elif wait == "answer":
+                await within(10, "an answer", x.client.reader.head_ready()) if part.startswith(head) else None
+            getattr(x.client, leave)()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(500):
+            wait = choices.choice(("nothing", "a turn", "arrival", "answer"))
+            group.create_task(leaver(wait, choices.choice(parts), choices.choice(("close", "reset"))))
+    await ten_at_once(talk)
+
+
+async def _arrived_or_answered(x: Exchange) -> None:
+    arrived = asyncio.ensure_future(
+        x.talk.origin.ledger.until(lambda: x.expected.count > 0, "the request to arrive", 10)
+    )
+    answered = asyncio.ensure_future(x.client.reader.head_ready())
+    try:
+        await asyncio.wait({arrived, answered}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        arrived.cancel()
+        answered.cancel()
+        await asyncio.gather(arrived, answered, return_exceptions=True)
+
+
+async def ten_at_once(talk: Talk) -> None:
+    """Ten requests, all answered within the time that one may take to queue."""
+    ten = [await talk.exchange(script=answers) for _ in range(10)]
+    for x in ten:
+        await x.ask()
+    for x in ten:
+        ok(await x.response(2))
+
+
+@case(
+    "CAN-07",
+    requirement="issue: cancel while queued",
+    anchor="httpcore PR #1035, #1094, #1099",
+    settings="tight",
+    needs=("pool",),
+)
+async def in_the_queue(talk: Talk) -> None:
+    """A client that leaves while it queues for a connection never reaches the upstream; the next in line
+    does.
+    """
+    assert talk.manifest.pool is not None
+    held = [await talk.exchange() for _ in range(talk.manifest.pool)]
+    for x in held:
+        await x.ask()
+    arrivals = [await x.arrival() for x in held]
+    leaver, waiter = await talk.exchange(), await talk.exchange()
+    await leaver.ask()
+    await _pass_through(talk)
+    await waiter.ask()
+    await _pass_through(talk)
+    leaver.client.close()
+    await _pass_through(talk)
+    await arrivals[0].answer()
+    up = await waiter.arrival(2)
+    await up.answer()
+    ok(await waiter.response())
+    for x, one in zip(held[1:], arrivals[1:], strict=True):
+        await one.answer()
+        ok(await x.response())
+    ok(await held[0].response())
+    assert leaver.expected.count == 0, "the request of a client that had left reached the upstream"
+
+
+async def _pass_through(talk: Talk) -> None:
+    """Return when the proxy has handled whatever its sockets held before: it answers what it reads in order.
+
+    The request has two Host fields, so the proxy answers 400 itself and needs no connection for it.
+    """
+    for _ in range(2):
+        client = await talk.connect()
+        await client.send(f"GET / HTTP/1.1\r\nHost: {FRONT}\r\nHost: {FRONT}\r\n\r\n")
+        response = await client.response()
+        assert response.status == 400, f"two Host fields were answered {response.status}"
+
+
+@case(
+    "CAN-08",
+    requirement="RFC 9110 §9.2.2: nothing is sent again that may have had an effect",
+    anchor="Go; nginx proxy_next_upstream",
+)
+async def not_repeated(talk: Talk) -> None:
+    """What a client has left behind is not tried again on its behalf."""
+    for method in ("GET", "POST"):
+        x = await talk.exchange()
+        await x.ask(method, body=b"once")
+        up = await x.arrival()
+        x.client.reset()
+        await up.peer_closed(talk.manifest.leave_s)
+        y = await talk.exchange(script=answers)
+        await y.ask()
+        ok(await y.response())
+        assert x.expected.count == 1, f"{x.expected.count} requests arrived for one"

@@ -1,0 +1,372 @@
+"""ERR: every way an upstream can fail becomes a status before the response head, and a visible cut after
+it.
+"""
+
+import json
+import time
+
+from shared.harness.origin.channel import within
+from tests.contract.case import case
+from tests.contract.expect import gateway_failure, never_whole, ok
+from tests.contract.talk import Exchange, Talk
+from tests.contract.wire import Response
+
+_SLACK_S = 1.5  # beyond a deadline: a busy machine is no fault of the proxy's
+
+
+@case("ERR-01", requirement="RFC 9209 §2.3.6 connection_refused: 502", anchor="YARP UnableToConnect")
+async def refused(talk: Talk) -> None:
+    """An upstream that refuses connections is 502 at once, and served again as soon as it is back."""
+    async with talk.origin.refusing():
+        for _ in range(3):
+            x = await talk.exchange()
+            began_s = time.monotonic()
+            await x.ask()
+            gateway_failure(await x.response(), 502)
+            assert time.monotonic() - began_s < 1 + _SLACK_S
+    y = await talk.exchange()
+    ok((await y.trip())[1])
+
+
+@case("ERR-02", requirement="RFC 9209 §2.3.2 dns_error: 502", anchor="RFC 6761 §6.4", settings="nowhere")
+async def unresolved(talk: Talk) -> None:
+    """An upstream whose name does not resolve is 502 (504 when the resolver itself does not answer)."""
+    x = await talk.exchange()
+    await x.ask()
+    gateway_failure(await x.response(10), 502, 504)
+
+
+@case(
+    "ERR-03",
+    requirement="RFC 9209 §2.3.8 connection_timeout: 504",
+    anchor="a full backlog drops SYNs",
+    settings="tight",
+    needs=("connect_timeout_s",),
+)
+async def connecting_hangs(talk: Talk) -> None:
+    """An upstream that does not take the connection is 504 at the connect timeout."""
+    assert talk.manifest.connect_timeout_s is not None
+    async with talk.origin.deaf():
+        x = await talk.exchange()
+        began_s = time.monotonic()
+        await x.ask()
+        response = await x.response(talk.manifest.connect_timeout_s + _SLACK_S)
+        gateway_failure(response, 504)
+        assert time.monotonic() - began_s > talk.manifest.connect_timeout_s / 2
+    y = await talk.exchange()
+    ok((await y.trip())[1])
+
+
+@case(
+    "ERR-04",
+    requirement="RFC 9209 §2.3.14 http_response_timeout: 504",
+    anchor="Gateway API timeout cases",
+    settings="tight",
+    needs=("response_timeout_s",),
+)
+async def silent(talk: Talk) -> None:
+    """An upstream that takes the request and says nothing is 504 at the response timeout, and is hung up
+    on.
+    """
+    assert talk.manifest.response_timeout_s is not None
+    x = await talk.exchange()
+    await x.ask()
+    up = await x.arrival()
+    gateway_failure(await x.response(talk.manifest.response_timeout_s + _SLACK_S), 504)
+    await up.peer_closed(1)
+
+
+@case(
+    "ERR-04-head",
+    requirement="RFC 9209 §2.3.14 http_response_timeout: 504",
+    anchor="slow heads",
+    settings="tight",
+    needs=("response_timeout_s",),
+)
+async def silent_in_the_head(talk: Talk) -> None:
+    """The same when it falls silent in the middle of its head."""
+    assert talk.manifest.response_timeout_s is not None
+    x = await talk.exchange()
+    await x.ask()
+    up = await x.arrival()
+    await up.send("HTTP/1.1 200 OK\r\nX-A")
+    gateway_failure(await x.response(talk.manifest.response_timeout_s + _SLACK_S), 504)
+    await up.peer_closed(1)
+
+
+async def _answered_with(talk: Talk, *pieces: str | bytes, then: str = "release") -> Response:
+    """What the client gets when the upstream sends these bytes, then closes, resets or waits to be closed."""
+    x = await talk.exchange()
+    await x.ask()
+    up = await x.arrival()
+    await up.send(*pieces)
+    if then in ("close", "reset"):
+        getattr(up, then)()
+    response = await x.response()
+    if then == "wait":
+        await up.peer_closed(talk.manifest.leave_s)
+    return response
+
+
+@case(
+    "ERR-05",
+    requirement="RFC 9209 §2.3.7 connection_terminated: 502",
+    anchor='Go "hangup"; nginx proxy_noclose.t',
+)
+async def hung_up(talk: Talk) -> None:
+    """An upstream that closes before it has said anything, or in the middle of its head, is 502."""
+    for then in ("close", "reset"):
+        for part in ("", "HTTP/1.1 20", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"):
+            gateway_failure(await _answered_with(talk, part, then=then), 502)
+
+
+@case("ERR-06", requirement="RFC 9209 §2.3.27 http_protocol_error: 502", anchor="Go; nginx")
+async def not_http(talk: Talk) -> None:
+    """An upstream that answers something that is not HTTP/1 is 502, and is hung up on."""
+    for garbage in (
+        "garbage\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 two OK\r\nContent-Length: 2\r\n\r\nok",
+        b"\x15\x03\x01\x00\x02\x02\x28\r\n\r\n",  # a TLS alert
+    ):
+        gateway_failure(await _answered_with(talk, garbage, then="wait"), 502)
+
+
+@case(
+    "ERR-06-version", requirement="RFC 9112 §2.3; RFC 9209 §2.3.27", anchor="nginx proxy_protocol_version.t"
+)
+async def other_version(talk: Talk) -> None:
+    """A response of a major version that nobody speaks is 502, whatever comes after it."""
+    for version in ("HTTP/9.9", "HTTP/2.0", "HTTP/0.9"):
+        answer = f"{version} 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        gateway_failure(await _answered_with(talk, answer, then="wait"), 502)
+
+
+@case("ERR-07", requirement="RFC 9112 §6.3", anchor="nginx proxy_duplicate_headers.t")
+async def ambiguous_framing(talk: Talk) -> None:
+    """An upstream whose framing can be read in two ways is 502."""
+    for fields in (
+        "Content-Length: two",
+        "Content-Length: -1",
+        "Content-Length: 2\r\nContent-Length: 3",
+        "Content-Length: 2, 3",
+        "Transfer-Encoding: foo",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked, foo",
+    ):
+        response = await _answered_with(
+            talk, f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n2\r\nok\r\n0\r\n\r\n", then="close"
+        )
+        assert response.status == 502, f"{fields!r}: status {response.status}"
+        gateway_failure(response, 502)
+
+
+@case("ERR-07-both", requirement="RFC 9112 §6.3", anchor="nginx proxy_duplicate_headers.t")
+async def both_framings(talk: Talk) -> None:
+    """Transfer-Encoding beside Content-Length is 502, or wins and takes the length away, in either order."""
+    for fields in (
+        "Content-Length: 7\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 7",
+    ):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.send(f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+        response = await x.response()
+        if response.status == 200:
+            ok(response)  # strict framing: not both fields
+        else:
+            gateway_failure(response, 502)
+        up.close()
+
+
+async def _begun(talk: Talk, *pieces: str | bytes, got: bytes) -> tuple[Exchange, Response]:
+    """A response that has begun: the upstream has sent these bytes, and the client has `got` of the body."""
+    x = await talk.exchange()
+    await x.ask()
+    up = await x.arrival()
+    await up.send(*pieces)
+    response = await x.head()
+    assert response.status == 200
+    assert await response.some(len(got)) == got
+    return x, response
+
+
+@case(
+    "ERR-08",
+    requirement="RFC 9112 §8",
+    anchor="Go CopyBuffer (16659); HAProxy truncated.vtc; nginx proxy_unfinished.t",
+)
+async def cut_in_content_length(talk: Talk) -> None:
+    """A response that the upstream cuts before its Content-Length is cut for the client too, never ended."""
+    for end in ("close", "reset"):
+        head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+        x, response = await _begun(talk, head, b"x" * 50, got=b"x" * 50)
+        getattr(x.arrivals[0], end)()
+        await never_whole(response.body)
+        await x.client.peer_closed()
+
+
+_CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+
+
+@case("ERR-09", requirement="RFC 9112 §8", anchor="Go 23643")
+async def cut_in_chunks(talk: Talk) -> None:
+    """A chunked response without its last chunk does not get one from the proxy."""
+    for end in ("close", "reset"):
+        x, response = await _begun(talk, _CHUNKED, got=b"hello")
+        getattr(x.arrivals[0], end)()
+        await never_whole(response.body)
+        await x.client.peer_closed()
+
+
+@case("ERR-09-size", requirement="RFC 9112 §7.1, §8", anchor="HTTP Garden")
+async def broken_chunk(talk: Talk) -> None:
+    """A chunk size that is none, in mid-body, cuts the response."""
+    for size in ("zz\r\n", "-5\r\nhello\r\n", "0x5\r\nhello\r\n0\r\n\r\n"):
+        x, response = await _begun(talk, _CHUNKED, got=b"hello")
+        await x.arrivals[0].send(size)
+        await never_whole(response.body)
+        await x.arrivals[0].peer_closed(talk.manifest.leave_s)
+
+
+@case(
+    "ERR-10",
+    requirement="RFC 9209 §2.3.9 connection_read_timeout; RFC 9112 §8",
+    anchor="YARP: second read aborted",
+    settings="tight",
+    needs=("read_timeout_s",),
+)
+async def stalled(talk: Talk) -> None:
+    """A response that stalls in mid-body past the read timeout is cut at both ends, never ended."""
+    assert talk.manifest.read_timeout_s is not None
+    x, response = await _begun(talk, _CHUNKED, got=b"hello")
+    await never_whole(response.body, talk.manifest.read_timeout_s + _SLACK_S)
+    await x.arrivals[0].peer_closed(1)
+
+
+@case(
+    "ERR-13",
+    requirement="RFC 9209 §2.3.12 connection_limit_reached: 503",
+    anchor="Envoy UO; nginx queue",
+    settings="tight",
+    needs=("pool", "pool_timeout_s"),
+)
+async def pool_exhausted(talk: Talk) -> None:
+    """With every connection busy the next request is 503 at the queue's deadline, and those under way go
+    on.
+    """
+    assert talk.manifest.pool is not None
+    assert talk.manifest.pool_timeout_s is not None
+    held = [await talk.exchange() for _ in range(talk.manifest.pool)]
+    for x in held:
+        await x.ask()
+    arrivals = [await x.arrival() for x in held]
+    for up in arrivals:  # a stream that has begun is under no response timeout
+        await up.head_of("200 OK", "Transfer-Encoding: chunked")
+    responses = [await x.head() for x in held]
+    one_more = await talk.exchange()
+    began_s = time.monotonic()
+    await one_more.ask()
+    while time.monotonic() - began_s < talk.manifest.pool_timeout_s + _SLACK_S:
+        for up, response in zip(arrivals, responses, strict=True):  # alive, under no read timeout either
+            await up.chunk(b"tick")
+            assert await response.some(4) == b"tick"
+        try:
+            await within(0.2, "the 503", one_more.client.reader.head_ready())
+        except TimeoutError:
+            continue
+        break
+    gateway_failure(await one_more.response(), 503)
+    assert one_more.expected.count == 0
+    for up, response in zip(arrivals, responses, strict=True):
+        await up.chunk(b"")
+        up.release()
+        assert (await response.to_the_end()).complete
+    assert talk.accepted <= talk.manifest.pool, (
+        f"{talk.accepted} connections for a pool of {talk.manifest.pool}"
+    )
+
+
+@case("ERR-14", requirement="RFC 9110 §9.3.2, §15.6", anchor="Go: empty 502")
+async def failure_pages(talk: Talk) -> None:
+    """A failure keeps the rules of its request: no body for HEAD, whole framing, and the client goes on."""
+    client = await talk.connect()
+    async with talk.origin.refusing():
+        for method in ("HEAD", "GET", "HEAD", "DELETE"):
+            x = await talk.exchange(client)
+            await x.ask(method)
+            gateway_failure(await x.response(), 502)
+        z = await talk.exchange()  # a connection of its own: with a body unread the proxy may close it
+        await z.ask("POST", body=b"content")
+        gateway_failure(await z.response(), 502)
+    y = await talk.exchange(client)
+    ok((await y.trip())[1])
+
+
+@case(
+    "ERR-15", requirement="RFC 9110 §15.5, §15.6.1", anchor="httpx InvalidURL, StreamError are no HTTPError"
+)
+async def never_ours(talk: Talk) -> None:
+    """No fault of the upstream's becomes a 500, which would be the proxy's, or a 4xx, the client's."""
+    for head in (
+        "HTTP/1.1 099 Low\r\nContent-Length: 2",
+        "HTTP/1.1 600 High\r\nContent-Length: 2",
+        "HTTP/1.1 999 Highest\r\nContent-Length: 2",
+        "HTTP/1.1 -200 Minus\r\nContent-Length: 2",
+        "HTTP/1.1 200 OK\r\nBad Name: x\r\nContent-Length: 2",
+        "HTTP/1.1 200 OK\r\n: no name\r\nContent-Length: 2",
+        f"HTTP/1.1 200 OK\r\nX-Huge: {'x' * 300_000}\r\nContent-Length: 2",
+        "HTTP/1.1 200 OK\r\nSet-Cookie: \x00\r\nContent-Length: 2",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: Upgrade",
+    ):
+        response = await _answered_with(talk, head, "\r\n\r\nok", then="close")
+        shown = head[:60]
+        assert response.status in (200, 502, 503, 504, 599), f"{shown!r}: status {response.status}"
+        if response.status == 200:
+            ok(response)
+        else:
+            gateway_failure(response, 502)
+
+
+@case("ERR-16", requirement="RFC 9110 §9.2.2", anchor="httpx #2983, #3515", compare="verdict")
+async def stale_connection(talk: Talk) -> None:
+    """A POST on a connection that the upstream has just closed succeeds or is 502; it never arrives twice."""
+    for _ in range(10):
+        x = await talk.exchange()
+        ok((await x.trip())[1])
+        y = await talk.exchange()
+        await talk.origin.close_idle()
+        await y.ask("POST", body=b"once")
+        up = await y.reaches()
+        if isinstance(up, Response):
+            gateway_failure(up, 502)
+        else:
+            await up.answer()
+            ok(await y.response())
+        assert y.expected.count <= 1
+
+
+@case("ERR-19", level="P", requirement="RFC 9209 §2", anchor="RFC 9209 §2.3", needs=("failures",))
+async def proxy_status(talk: Talk) -> None:
+    """A failure of the proxy's own says which: in Proxy-Status, and in a JSON body of the same words."""
+    async with talk.origin.refusing():
+        x = await talk.exchange()
+        await x.ask()
+        _says(await x.response(), 502, "connection_refused")
+    _says(await _answered_with(talk, "", then="close"), 502, "connection_terminated")
+    _says(await _answered_with(talk, "garbage\r\n\r\n", then="wait"), 502, "http_protocol_error")
+    x = await talk.exchange()
+    await x.ask(target=f"{x.path}", host="two words")
+    _says(await x.response(), 400, "http_request_error")
+
+
+def _says(response: Response, status: int, error: str) -> None:
+    assert response.status == status, f"status {response.status}, not {status}"
+    assert response.one("Proxy-Status") == b"tandem; error=" + error.encode(), response.all("Proxy-Status")
+    assert response.one("Content-Type") == b"application/json"
+    body = json.loads(response.content)
+    assert body["error"] == error
+    assert body["status"] == status
+    assert set(body) == {"error", "status", "detail", "request_id"}

@@ -1,0 +1,171 @@
+"""SHR: what one upstream client shared by everybody must not do: remember, mix up, leak, run out."""
+
+import asyncio
+
+from shared.harness.origin.scripted import Arrival
+from tests.contract.case import case
+from tests.contract.expect import absent, ok, same
+from tests.contract.talk import Talk
+from tests.contract.test_can import ten_at_once
+
+
+@case(
+    "SHR-01",
+    requirement="RFC 6265 §5.3: cookies belong to a user agent",
+    anchor="gradio GHSA-2mr9-9r47-px2g; litellm #35978; httpx #2992",
+)
+async def cookies(talk: Talk) -> None:
+    """A cookie that the upstream sets for one user is never sent for another."""
+    a = await talk.exchange()
+    _, response = await a.trip(reply=("Set-Cookie: sid=A; Path=/", "Set-Cookie: all=A; Path=/; Max-Age=1000"))
+    same(response.head, "Set-Cookie", "sid=A; Path=/", "all=A; Path=/; Max-Age=1000")
+    for fields in ((), ("Cookie: mine=B",)):
+        b = await talk.exchange()
+        seen, response = await b.trip("GET", *fields)
+        ok(response)
+        same(seen, "Cookie", *(field.partition(": ")[2] for field in fields))
+
+
+@case("SHR-04", requirement="RFC 9110 §11.6.2", anchor="credentials are per request")
+async def credentials(talk: Talk) -> None:
+    """Credentials stay with their request: a hundred users interleaved, every other one without any."""
+
+    async def echo(up: Arrival) -> None:
+        said = up.head.one("Authorization") or b"nothing"
+        await up.answer(body=said)
+
+    users = [await talk.exchange(script=echo) for _ in range(100)]
+    await asyncio.gather(
+        *(x.ask("GET", *([f"Authorization: Bearer {n}"] if n % 2 else [])) for n, x in enumerate(users))
+    )
+    for n, x in enumerate(users):
+        ok(await x.response(), f"Bearer {n}".encode() if n % 2 else b"nothing")
+
+
+@case("SHR-05", requirement="RFC 9112 §9.3", anchor="GoConn; nginx proxy_keepalive.t", needs=("keepalive",))
+async def reuse(talk: Talk) -> None:
+    """A hundred requests in a row share one connection to the upstream."""
+    client = await talk.connect()
+    for _ in range(100):
+        x = await talk.exchange(client)
+        ok((await x.trip())[1])
+    assert talk.accepted <= 1, f"{talk.accepted} connections for 100 requests in a row"
+
+
+@case("SHR-06", requirement="RFC 9112 §9.6", anchor="GoConn", needs=("keepalive",))
+async def close_is_obeyed(talk: Talk) -> None:
+    """After an upstream's `Connection: close` the next request takes another connection and succeeds."""
+    for close_at_once in (True, False):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.head_of("200 OK", "Content-Length: 2", "Connection: close")
+        await up.send("ok")
+        if close_at_once:
+            up.close()
+        ok(await x.response())
+        y = await talk.exchange()
+        await y.ask()
+        other = await y.arrival()
+        assert other.connection.number != up.connection.number, (
+            "a connection that was to be closed was used again"
+        )
+        await other.answer()
+        ok(await y.response())
+        if not close_at_once:
+            await up.peer_closed(2)  # the side that was told to close does so
+
+
+@case(
+    "SHR-07",
+    requirement="issue: TANDEM_MAX_CONNECTIONS",
+    anchor="httpcore connection_pool.py; PR #920, #1000",
+    settings="tight",
+    needs=("pool",),
+    compare="verdict",
+    deadline_s=30,
+)
+async def never_more(talk: Talk) -> None:
+    """Twenty-five at once, eight times: never more connections than the pool may hold, and those are
+    reused.
+    """
+    assert talk.manifest.pool is not None
+    await talk.origin.close_idle()  # what the proxy closes by itself, being idle for long, is seen late here
+    most = 0
+
+    async def answer(up: Arrival) -> None:
+        nonlocal most
+        most = max(most, talk.origin.ledger.opened())
+        await up.answer()
+
+    for _ in range(8):
+        many = [await talk.exchange(script=answer) for _ in range(25)]
+        for x in many:
+            await x.ask()
+        for x in many:
+            ok(await x.response())
+            x.client.close()
+    assert most <= talk.manifest.pool, f"{most} connections at once for a pool of {talk.manifest.pool}"
+    if talk.manifest.offers("keepalive"):
+        assert talk.accepted <= 3 * talk.manifest.pool, f"{talk.accepted} connections for 200 requests"
+
+
+@case(
+    "SHR-08",
+    requirement="RFC 9112 §9.3",
+    anchor="httpcore #1093",
+    settings="tight",
+    needs=("pool",),
+    compare="verdict",
+)
+async def nothing_leaks(talk: Talk) -> None:
+    """Responses without a body, half-read and broken ones give their connection back: a pool of 10 outlives
+    them.
+    """
+
+    async def head_only(up: Arrival) -> None:
+        await up.answer("200 OK", "Content-Length: 10", body=None)
+
+    async def not_modified(up: Arrival) -> None:
+        await up.answer("304 Not Modified", body=None)
+
+    async def breaks(up: Arrival) -> None:
+        await up.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        up.close()
+
+    async def halts(up: Arrival) -> None:
+        await up.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        await up.peer_closed()
+
+    for _ in range(talk.manifest.pool or 0):
+        for method, script in (("HEAD", head_only), ("GET", not_modified), ("GET", breaks), ("GET", halts)):
+            x = await talk.exchange(script=script)
+            await x.ask(method)
+            response = await x.head()
+            if script is not halts:
+                await response.to_the_end()
+            x.client.close()
+    await ten_at_once(talk)
+
+
+@case("SHR-12", requirement="RFC 9110 §7.6", anchor="environment proxies are for user agents")
+async def other_users_errors(talk: Talk) -> None:
+    """One exchange that fails does not touch those beside it."""
+    good = [await talk.exchange() for _ in range(5)]
+    for x in good:
+        await x.ask()
+    arrivals = [await x.arrival() for x in good]
+    for up in arrivals:
+        await up.head_of("200 OK", "Transfer-Encoding: chunked")
+    responses = [await x.head() for x in good]
+    for end in ("close", "reset"):
+        bad = await talk.exchange()
+        await bad.ask()
+        getattr(await bad.arrival(), end)()
+        assert (await bad.response()).status == 502
+    for up, response in zip(arrivals, responses, strict=True):
+        await up.chunk(b"still here")
+        await up.chunk(b"")
+        up.release()
+        ok(await response.to_the_end(), b"still here")
+        absent(response.head, "Proxy-Status")

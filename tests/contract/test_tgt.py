@@ -1,0 +1,156 @@
+"""TGT: the request target goes through byte for byte, and never chooses where the request goes."""
+
+import re
+
+from shared.harness.origin.scripted import Arrival
+from tests.contract.case import case
+from tests.contract.expect import ok
+from tests.contract.talk import Talk
+from tests.contract.wire import wire_bytes
+
+
+async def _exact(talk: Talk, target: str) -> None:
+    """That target arrives as it is."""
+    x = await talk.exchange()
+    seen, response = await x.trip("GET", target=target)
+    ok(response)
+    assert seen.target == wire_bytes(target), f"target is {seen.target!r}, not {target!r}"
+
+
+async def _arrives_or_refused(talk: Talk, method: str, target: str, *statuses: int) -> Arrival | None:
+    """The request arrives and gets its 200; or the proxy refuses it so: then None."""
+    x = await talk.exchange()
+    await x.ask(method, target=target)
+    result = await x.reaches()
+    if not isinstance(result, Arrival):
+        assert result.status in statuses, f"{target!r}: status {result.status}, not one of {statuses}"
+        return None
+    await result.answer()
+    ok(await x.response())
+    return result
+
+
+@case("TGT-01", requirement="RFC 9110 §7.7", anchor="Go TestJoinURLPath; request signatures break otherwise")
+async def escapes(talk: Talk) -> None:
+    """Escapes stay as they were written: neither decoded, nor encoded again, nor changed in case."""
+    x = await talk.exchange()
+    await _exact(talk, f"{x.path}/a%2Fb%20c/%C3%A9/%c3%a9/~!$&'()*+,;=:@-._")
+
+
+@case("TGT-02", level="S", requirement="RFC 9110 §7.7", anchor="nginx without URI form; merge_slashes")
+async def slashes(talk: Talk) -> None:
+    """Double and trailing slashes are part of the name."""
+    x = await talk.exchange()
+    for target in ("//x", f"{x.path}//b", f"{x.path}/a/", f"{x.path}/a", f"{x.path}//", "/"):
+        await _exact(talk, target)
+
+
+@case("TGT-03", requirement="RFC 3986 §5.2.4", anchor="Rustchain #5117; apme #499", settings="based")
+async def base_path(talk: Talk) -> None:
+    """With a base path in the upstream URL, no spelling of a dot-dot segment leads out of it."""
+    base = talk.manifest.base.encode()
+    for target in (
+        "/../admin",
+        "/%2e%2e/admin",
+        "/.%2E/admin",
+        "/a/..%2fadmin",
+        "/a/../../admin",
+        "/..;/admin",
+        "/..%5cadmin",
+        "/a/%2e%2e%2f%2e%2e/admin",
+    ):
+        up = await _arrives_or_refused(talk, "GET", target, 400, 403, 404)
+        if up is not None:
+            assert up.head.target.startswith(base + b"/"), f"{target!r} became {up.head.target!r}"
+            assert _resolved(up.head.target).startswith(base), f"{target!r} became {up.head.target!r}"
+
+
+def _resolved(target: bytes) -> bytes:
+    """What the most lenient reader could make of a path: escapes read, `\\` as `/`, parameters cut, dots
+    applied.
+    """
+    plain = re.sub(rb"%([0-9A-Fa-f]{2})", lambda m: bytes([int(m[1], 16)]), target).replace(b"\\", b"/")
+    kept: list[bytes] = []
+    for segment in plain.split(b"/")[1:]:
+        name = segment.partition(b";")[0]
+        if name == b"..":
+            kept = kept[:-1]
+        elif name != b".":
+            kept.append(name)
+    return b"/" + b"/".join(kept)
+
+
+@case("TGT-04", requirement="RFC 9110 §7.7", anchor="Go RewritePreservesRawQuery")
+async def query(talk: Talk) -> None:
+    """A query is a string of bytes, not a list of parameters."""
+    x = await talk.exchange()
+    await _exact(talk, f"{x.path}?a=%20&b=+&c=%2B&d=%zz&e=%25&f[]=1&&g&h=?/../x&a=2;b=3")
+
+
+@case("TGT-09", requirement="RFC 9112 §3.2.2", anchor="uvicorn PR #3097")
+async def absolute_form(talk: Talk) -> None:
+    """An absolute target means the configured upstream, or is refused; it never chooses a host."""
+    assert talk.elsewhere is not None
+    x = await talk.exchange()
+    for authority in ("evil.test", f"127.0.0.1:{talk.elsewhere.port}"):
+        up = await _arrives_or_refused(talk, "GET", f"http://{authority}{x.path}/x?q=1", 400)
+        if up is not None:
+            assert up.head.target == f"{x.path}/x?q=1".encode(), f"target is {up.head.target!r}"
+            if talk.manifest.host == "rewrite":
+                assert up.head.one("Host") == f"127.0.0.1:{talk.origin.port}".encode()
+
+
+@case("TGT-10", requirement="RFC 9110 §7.6", anchor="httpx _merge_url: an absolute URL ignores base_url")
+async def other_hosts(talk: Talk) -> None:
+    """No path, however it is spelt, is taken for an authority: the canary hears nothing."""
+    assert talk.elsewhere is not None
+    canary = f"127.0.0.1:{talk.elsewhere.port}"
+    for target in (
+        f"//{canary}/x",
+        f"/\\{canary}/x",
+        f"/@{canary}/x",
+        f"/http://{canary}/x",
+        f"///{canary}/x",
+    ):
+        up = await _arrives_or_refused(talk, "GET", target, 400, 404)
+        if up is not None:
+            assert up.head.target == target.encode(), f"{target!r} became {up.head.target!r}"
+
+
+@case("TGT-10-at", requirement="RFC 9112 §3.2", anchor="Python urljoin, `http://upstream` + `@evil.test`")
+async def authority_without_slash(talk: Talk) -> None:
+    """A target without its leading slash cannot lengthen the upstream's authority."""
+    assert talk.elsewhere is not None
+    canary = f"127.0.0.1:{talk.elsewhere.port}"
+    for target in (f"@{canary}/x", f".{canary}/x", f":80@{canary}/x"):
+        up = await _arrives_or_refused(talk, "GET", target, 400, 404)
+        assert up is None or up.head.target.startswith(b"/"), f"{target!r} became {up.head.target!r}"
+
+
+@case("TGT-11", level="S", requirement="RFC 9112 §3.2", anchor="HAProxy h1_request_target_validation.vtc")
+async def odd_forms(talk: Talk) -> None:
+    """`*` belongs to OPTIONS, authority-form to CONNECT, and a reverse proxy opens no tunnel."""
+    x = await talk.exchange()
+    up = await _arrives_or_refused(talk, "OPTIONS", "*", 400, 404, 405, 501)
+    assert up is None or up.head.target == b"*", "OPTIONS * became something else"
+    for method, target in (("GET", "*"), ("GET", x.path[1:]), ("CONNECT", "evil.test:1")):
+        up = await _arrives_or_refused(talk, method, target, 400, 404, 405, 501)
+        assert up is None, f"{method} {target} was forwarded as {up.head.raw[:80]!r}"
+
+
+@case("TGT-12", requirement="RFC 9112 §3", anchor="RFC 9110 §15.5.15")
+async def long_target(talk: Talk) -> None:
+    """A target of 64 KiB goes through or is refused in so many words."""
+    x = await talk.exchange()
+    await _arrives_or_refused(talk, "GET", f"{x.path}/{'a' * 65536}", 400, 414, 431)
+
+
+@case("TGT-13", requirement="RFC 9110 §7.6", anchor="Go SingleJoinSlash, JoinURLPath", settings="based")
+async def joined(talk: Talk) -> None:
+    """The base path and the target are joined by one slash; nothing else of the target changes."""
+    x = await talk.exchange()
+    for target in ("/", f"{x.path}", f"{x.path}/", f"/{x.path}", f"{x.path}?a=/../b", f"{x.path}/%2Fx"):
+        y = await talk.exchange()
+        seen, response = await y.trip("GET", target=target)
+        ok(response)
+        assert seen.target == (talk.manifest.base + target).encode(), f"{target!r} became {seen.target!r}"

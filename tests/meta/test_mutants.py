@@ -1,0 +1,75 @@
+"""The suite's own test: the correct miniature passes every case, and each mutant is caught by those that
+name it.
+"""
+
+import asyncio
+import collections
+import contextlib
+import pathlib
+
+import pytest
+
+from shared.harness.origin.scripted import Origin
+from tests.contract.case import Case, load
+from tests.contract.play import Outcome, play
+from tests.meta.mutants import MUTANTS, Mutant, running, source
+
+_LANES = {"plain": 3, "tight": 2}  # that many processes of one variant at once: most cases wait, few work
+
+
+async def _lane(file: pathlib.Path, name: str, variant: str, cases: collections.deque[Case]) -> list[Outcome]:
+    """One process and one origin, and cases until there are none left."""
+    origin, elsewhere = Origin(), Origin()
+    origin.listen()
+    elsewhere.listen()
+    outcomes = []
+    try:
+        with running(file, name, origin.url, variant) as proxy:
+            while cases:
+                outcomes.append(await play(cases.popleft(), proxy, origin, elsewhere))
+    finally:
+        await origin.close()
+        await elsewhere.close()
+    return outcomes
+
+
+async def _outcomes(file: pathlib.Path, name: str) -> dict[str, Outcome]:
+    """Every M case of the quick tier, by id."""
+    queues: dict[str, collections.deque[Case]] = collections.defaultdict(collections.deque)
+    for case in load().values():
+        if case.level == "M" and case.tier == "quick":
+            queues[case.settings].append(case)
+    lanes = [
+        asyncio.create_task(_lane(file, name, variant, cases))
+        for variant, cases in queues.items()
+        for _ in range(_LANES.get(variant, 1))
+    ]
+    try:
+        return {outcome.case.id: outcome for lane in lanes for outcome in await lane}
+    finally:
+        for lane in lanes:
+            lane.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*lanes, return_exceptions=True)
+
+
+def _run(mutant: Mutant | None, folder: pathlib.Path) -> dict[str, Outcome]:
+    file = folder / "miniature.py"
+    file.write_text(source(mutant))
+    return asyncio.run(_outcomes(file, "miniature" if mutant is None else mutant.name))
+
+
+def test_miniature_passes_every_case(tmp_path: pathlib.Path) -> None:
+    outcomes = _run(None, tmp_path)
+    failed = [outcome.report for outcome in outcomes.values() if outcome.verdict != "passed"]
+    assert not failed, "\n\n".join(failed)
+    assert len(outcomes) >= 40
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_mutant_is_caught(mutant: Mutant, tmp_path: pathlib.Path) -> None:
+    """By every case that names it, and by no unrelated one."""
+    outcomes = _run(mutant, tmp_path)
+    caught = {name for name, outcome in outcomes.items() if outcome.verdict == "failed"}
+    reports = "\n\n".join(outcomes[name].report for name in sorted(caught - mutant.caught_by))
+    assert caught == mutant.caught_by, f"missed {sorted(mutant.caught_by - caught)}; unrelated:\n{reports}"
