@@ -24,9 +24,13 @@ _FAILURES: tuple[tuple[type[BaseException], type[UpstreamError]], ...] = (
     (ssl.SSLCertVerificationError, CertificateBad),
     (ssl.SSLError, TLSFailed),
     (socket.gaierror, NameUnresolved),
+    (UnicodeError, NameUnresolved),  # the resolver's codec, for a label that is empty or too long
     (TimeoutError, ConnectTimeout),
     (ConnectionRefusedError, ConnectRefused),
+    (ConnectionError, TLSFailed),  # a TCP connect is refused, not reset: the peer hung up in the handshake
 )
+# Not failures but how a handshake asks for bytes; they stand in the chain of whatever happens next.
+_NO_FAILURES = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def tls_context(settings: TLSSettings) -> ssl.SSLContext:
@@ -41,7 +45,7 @@ def tls_context(settings: TLSSettings) -> ssl.SSLContext:
 
 def connect_failure(error: BaseException) -> UpstreamError:
     """What a failed connection attempt means, read from the error and all that caused it."""
-    causes = list(_causes(error))
+    causes = [cause for cause in _causes(error) if not isinstance(cause, _NO_FAILURES)]
     for kind, failure in _FAILURES:
         if any(isinstance(cause, kind) for cause in causes):
             return failure()
@@ -67,6 +71,6 @@ async def probe(url: UpstreamURL, context: ssl.SSLContext | None, *, connect_s: 
             _, writer = await asyncio.open_connection(
                 url.host, url.port, ssl=context, server_hostname=url.host if context else None
             )
-    except (OSError, TimeoutError) as error:
+    except (OSError, UnicodeError) as error:
         raise connect_failure(error) from error
     writer.transport.abort()

@@ -9,6 +9,7 @@ connection (contract case FRM-19).
 import asyncio
 import importlib
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
@@ -112,7 +113,7 @@ class HTTPXUpstream:
         library = self._library
         if isinstance(error, library.PoolTimeout):
             return PoolExhausted()
-        if isinstance(error, library.ConnectTimeout | library.ConnectError):
+        if isinstance(error, library.ConnectTimeout | library.ConnectError | UnicodeError):
             return connect_failure(error)
         if isinstance(error, library.WriteTimeout):
             return WriteTimeout()
@@ -122,6 +123,9 @@ class HTTPXUpstream:
             return ReadTimeout() if isinstance(error, library.ReadTimeout) else BodyIncomplete()
         if isinstance(error, library.ReadTimeout | TimeoutError):
             return ResponseTimeout()
+        if isinstance(error, ssl.SSLError):
+            # TLS 1.3: what the upstream thinks of our certificate comes as an alert after the handshake.
+            return connect_failure(error)
         if isinstance(error, library.RemoteProtocolError) and "disconnected" not in str(error):
             # h11's words for a 101 that nobody asked for (0.16.0, _state.py)
             return UpgradeRefused() if "_SWITCH_UPGRADE" in str(error) else ProtocolError()
@@ -188,5 +192,7 @@ class _Body:
         await undisturbed(self._close())
 
     async def _close(self) -> None:
-        await self._iterator.aclose()
-        await self._stream.aclose()
+        try:
+            await self._iterator.aclose()
+        finally:
+            await self._stream.aclose()
