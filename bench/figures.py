@@ -108,7 +108,10 @@ def _merged_p99(run: Run, cell: str) -> Added:
     assert isinstance(through, float)
     assert isinstance(direct, float)
     added = through - direct
-    return Added(cell, "response", 0.99, Interval(added, added, added, 1), None)
+    middle = Interval(added, added, added, 1)
+    if added <= 0:  # a tail that one outlier of either leg decides
+        return Added(cell, "response", 0.99, middle, Absence("below-resolution", "no more than direct"))
+    return Added(cell, "response", 0.99, middle, None)
 
 
 def coalescing(run: Run, cell: str) -> float | None:

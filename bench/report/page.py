@@ -95,7 +95,7 @@ def _health(found: View) -> Markup:
     meanings = [el("li", f"{one.name}: {one.value}. {upper(one.meaning)}.") for one in found.health]
     return join(
         [
-            el("h2", "Can this run be trusted?"),
+            el("h2", "Can this run be trusted?", id="health"),
             el("ul", *items, class_="strip"),
             el("details", el("summary", "What these mean"), el("ul", *meanings, class_="why")),
         ]

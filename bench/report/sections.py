@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from bench.cells import DIRECT
@@ -34,13 +35,13 @@ __all__ = [
     "missing",
 ]
 
-_FACTORS = ("framework", "server", "route", "recipe", "bare")
+_CHOICES = ("framework", "server", "route", "bare")
 _HEADS = {
     "a/a": "Resolution: the same cell twice",
     "framework": "Litestar over FastAPI",
     "server": "uvicorn over hypercorn",
     "route": "mount over handler",
-    "recipe": "The app over the recipe in its own framework",
+    "recipe": "The app over the recipe",
     "bare": "The app over bare ASGI",
 }
 
@@ -62,26 +63,28 @@ def _key() -> Markup:
 def effects_section(found: View) -> Markup:
     """Dot and interval per contrast, for capacity and for CPU per event."""
     parts = [
-        el("h2", "What each choice changes"),
+        el("h2", "What each choice changes", id="effects"),
         el(
             "p",
             "Each dot is a ratio with its 95 % interval; one means no difference. Inside the band "
-            f"(±{MARGIN:.0%}) a difference is too small to choose by. The first row's interval is what this "
-            "run can resolve.",
+            f"(±{MARGIN * 100:.0f} %) a difference is too small to choose by. The first row's interval is what this "
+            "run can resolve in one pair; effects over several pairs are finer.",
             class_="why",
         ),
     ]
     for name, says in (("rps", "right of one: more requests"), ("cpu-event", "left of one: less CPU")):
         parts.append(el("h3", f"{metric(name).title}: {says}"))
-        parts.append(
-            effects(_effect_rows(found, name), margin=MARGIN, title=f"Effects on {metric(name).title}")
-        )
+        # apart, because a factor of three would squeeze what differs by a tenth
+        for questions in (("a/a", *_CHOICES), ("recipe",)):
+            rows = _effect_rows(found, name, questions)
+            title = f"Effects on {metric(name).title}: {', '.join(questions)}"
+            parts.append(effects(rows, margin=MARGIN, title=title))
     parts.append(
         behind(
             contrasts_table(
                 found,
                 ("rps", "cpu-request", "cpu-event", "response-p50", "ttfe-p50", "delay-p50"),
-                ("a/a", *_FACTORS),
+                ("a/a", *_CHOICES, "recipe"),
             ),
             "All contrasts, all metrics, as a table",
         )
@@ -89,9 +92,9 @@ def effects_section(found: View) -> Markup:
     return join(parts)
 
 
-def _effect_rows(found: View, name: str) -> list[Row]:
+def _effect_rows(found: View, name: str, questions: Sequence[str]) -> list[Row]:
     rows: list[Row] = []
-    for question in ("a/a", *_FACTORS):
+    for question in questions:
         asked = found.asked(question)
         if asked:
             rows.append(Row(_HEADS[question], "", head=True))
@@ -104,6 +107,8 @@ def _effect_row(found: View, contrast: Contrast, name: str) -> Row:
     label = f"all of them ({contrast.where})" if contrast.main else contrast.where
     if contrast.question in ("recipe", "bare"):
         label = contrast.first
+    elif contrast.question == "a/a":
+        label = contrast.second
     if outcome.estimate is None:
         return Row(label, verdict_word(outcome))
     estimate = outcome.estimate
@@ -123,7 +128,7 @@ def _short(word: str) -> str:
 
 def figures_section(found: View) -> Markup:
     """Bars with intervals: capacity, CPU per request, CPU per event."""
-    parts = [el("h2", "Figures by cell"), _key()]
+    parts = [el("h2", "Figures by cell", id="figures"), _key()]
     for name in ("rps", "cpu-request", "cpu-event"):
         of = metric(name)
         parts.append(el("h3", f"{of.title} ({'more' if of.better == 'more' else 'less'} is better)"))
@@ -152,7 +157,7 @@ def _bar_row(found: View, cell: CellSpec, name: str) -> Row:
 
 def latency(found: View) -> Markup:
     """Quantiles at the fixed rate and of events, then what each cell adds to the direct leg."""
-    parts = [el("h2", "Delay")]
+    parts = [el("h2", "Delay", id="delay")]
     parts.append(el("h3", "Response time at 150 requests/s, from the intended start: p50, p90, p99"))
     parts.append(ranges(_quantile_rows(found, "S2"), title="Response time quantiles by cell"))
     parts.append(el("h3", "One-way delay of SSE events, origin to client: p50, p90, p99"))
@@ -218,7 +223,7 @@ def drift(found: View) -> Markup:
     heads = ["cell, ratio to its median", *(f"block {b + 1}" for b in range(found.run.header.blocks))]
     return join(
         [
-            el("h2", "Block by block"),
+            el("h2", "Block by block", id="blocks"),
             el(
                 "p",
                 "Requests per second of each cell in each block, against its own median, all on one scale. "
@@ -235,7 +240,7 @@ def gate_and_memory(found: View) -> Markup:
     """What each cell showed before it was timed, and what it holds."""
     return join(
         [
-            el("h2", "Gate, start-up and memory"),
+            el("h2", "Gate, start-up and memory", id="gate"),
             behind(gate_table(found), "What each cell had to show before it was timed"),
             behind(memory_table(found), "Start-up time and memory"),
         ]
@@ -253,7 +258,9 @@ def missing(found: View) -> Markup:
     rows += [[dropped.cell, "all", "not run", left_out(dropped)] for dropped in found.run.dropped]
     if not rows:
         return Markup("")
-    return join([el("h2", "What is missing, and why"), table(["cell", "metric", "", "reason"], rows)])
+    return join(
+        [el("h2", "What is missing, and why", id="missing"), table(["cell", "metric", "", "reason"], rows)]
+    )
 
 
 def environment(found: View) -> Markup:
@@ -267,7 +274,7 @@ def environment(found: View) -> Markup:
     ]
     return join(
         [
-            el("h2", "To repeat it"),
+            el("h2", "To repeat it", id="repeat"),
             el("p", el("code", header.command)),
             behind(table(["held constant", ""], constant), "What was held constant"),
             behind(

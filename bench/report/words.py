@@ -102,7 +102,7 @@ def verdict_word(outcome: Outcome) -> str:
     if outcome.verdict is None:
         return absence_word(outcome.absence) if outcome.absence else "cannot tell"
     if outcome.verdict == "equivalent":
-        return f"equivalent within ±{MARGIN:.0%}"
+        return f"equivalent within ±{MARGIN * 100:.0f} %"
     if outcome.verdict == "cannot-tell":
         return "cannot tell"
     return _direction(of, outcome.verdict == "more")
@@ -134,7 +134,7 @@ def resolution(found: View) -> str:
     ]
     if not parts:
         return "What this run can resolve is not known: it has no A/A pair with three blocks."
-    text = f"This run can resolve {', '.join(parts)} (the same cell timed twice, 95 %)."
+    text = f"This run can resolve {', '.join(parts)} in one pair (the same cell timed twice, 95 %)."
     off = [
         name
         for of, name in names
@@ -168,10 +168,13 @@ def _pick(found: View, contrast: Contrast) -> str:
     """Judge by capacity first, by CPU per event where capacity decides nothing."""
     for of in ("rps", "cpu-event"):
         outcome = found.outcome(contrast, of)
-        if outcome.verdict in ("more", "less"):
+        if outcome.estimate is not None and outcome.verdict in ("more", "less"):
             better = (outcome.verdict == "more") == (metric(of).better == "more")
             winner = contrast.first if better else contrast.second
-            return winner + ("" if of == "rps" else ", for streams")
+            times, part = sorted((outcome.estimate.ratio, 1 / outcome.estimate.ratio), reverse=True)
+            return (
+                f"{winner} ({ratio(times)})" if of == "rps" else f"{winner}, for streams ({ratio(part)} CPU)"
+            )
     outcome = found.outcome(contrast, "rps")
     if outcome.verdict == "equivalent":
         return "either: no difference to choose by"
@@ -181,7 +184,7 @@ def _pick(found: View, contrast: Contrast) -> str:
 def upper(text: str) -> str:
     """Return text as a sentence or title begins."""
     # names of programs keep their case at the start of a sentence
-    return text if text in ("uvicorn", "hypercorn") else text[:1].upper() + text[1:]
+    return text if text.startswith(("uvicorn", "hypercorn")) else text[:1].upper() + text[1:]
 
 
 def headline(found: View) -> str:
