@@ -121,9 +121,11 @@ class Proxy:
 async def open_proxy(settings: Settings) -> AsyncIterator[Proxy]:
     """Owns the upstream client and the log for as long as the server runs."""
     observer = Observer(AccessLog(sys.stdout.fileno()) if settings.app.access_log else None)
-    upstream = open_upstream(settings)
     try:
-        yield Proxy(settings, upstream, observer)
+        upstream = open_upstream(settings)
+        try:
+            yield Proxy(settings, upstream, observer)
+        finally:
+            await upstream.aclose()
     finally:
-        await upstream.aclose()
         observer.close()
