@@ -71,12 +71,12 @@ async def run_closed(
             connection.send(request)
         while len(trace) < scenario.warm_most and not counter.failures.counts:
             count = counter.completed
-            await _pass(scenario.warm_slice_s, counter.failures)
+            await counter.failures.wait(scenario.warm_slice_s)
             trace.append(counter.completed - count)
             if warm(trace, least=scenario.warm_least, tolerance=scenario.warm_tolerance):
                 break
         before, count = meter.read(), counter.completed
-        await _pass(scenario.window_s, counter.failures)
+        await counter.failures.wait(scenario.window_s)
         completed, after = counter.completed - count, meter.read()
         counter.going = False
         await _drained(connections)
@@ -84,14 +84,6 @@ async def run_closed(
         for connection in connections:
             connection.close()
     return ClosedResult(completed, trace, span(before, after), counter.failures.integrity())
-
-
-async def _pass(seconds: float, failures: Failures) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await failures.happened.wait()
-    except TimeoutError:
-        pass
 
 
 async def _drained(connections: list[_Looping], deadline_s: float = 2.0) -> None:

@@ -55,13 +55,21 @@ class Failures:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.first = ""
-        self.happened = asyncio.Event()
+        self._happened = asyncio.Event()
 
     def add(self, failure: Mismatch) -> None:
         """Count one."""
         self.counts[failure.kind] += 1
         self.first = self.first or str(failure)
-        self.happened.set()
+        self._happened.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Let a window pass; return early at the first failure."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._happened.wait()
+        except TimeoutError:
+            pass
 
     def integrity(self) -> Integrity:
         """Return it as it is recorded."""

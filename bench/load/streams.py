@@ -125,10 +125,10 @@ async def run_streams(address: Address, scenario: Streams, *, meter: Meter) -> S
         async with asyncio.timeout(10):
             await asyncio.gather(*(stream.warmed for stream in streams))
         await _open_all(address, scenario, streams, watch)
-        await _pass(scenario.settle_s, watch.failures)
+        await watch.failures.wait(scenario.settle_s)
         before = meter.read()
         watch.recording = True
-        await _pass(scenario.window_s, watch.failures)
+        await watch.failures.wait(scenario.window_s)
         watch.recording = False
         after = meter.read()
     except Mismatch as failure:
@@ -179,11 +179,3 @@ async def _open_all(address: Address, scenario: Streams, streams: list[_Stream],
                 await asyncio.sleep(0.005)
     finally:
         timer.close()
-
-
-async def _pass(seconds: float, failures: Failures) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await failures.happened.wait()
-    except TimeoutError:
-        pass

@@ -67,8 +67,8 @@ def effects_section(found: View) -> Markup:
         el(
             "p",
             "Each dot is a ratio with its 95 % interval; one means no difference. Inside the band "
-            f"(±{MARGIN * 100:.0f} %) a difference is too small to choose by. The first row's interval is what this "
-            "run can resolve in one pair; effects over several pairs are finer.",
+            f"(±{MARGIN * 100:.0f} %) a difference is too small to choose by. The first row is what this run "
+            "can resolve in one pair; effects over several pairs are finer.",
             class_="why",
         ),
     ]
