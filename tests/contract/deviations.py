@@ -24,7 +24,26 @@ class Deviation(msgspec.Struct, frozen=True):
     link: str
 
 
-DEVIATIONS: tuple[Deviation, ...] = ()
+DEVIATIONS: tuple[Deviation, ...] = (
+    Deviation(
+        case="MET-01-foo",
+        subjects="*-uvicorn-httptools",
+        reason="llhttp, under httptools, knows a fixed list of methods and answers 400 to any other",
+        link="https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts",
+    ),
+    Deviation(
+        case="MET-02",
+        subjects="*-hypercorn-h1",
+        reason="hypercorn upper-cases the method before the app sees it",
+        link="https://github.com/pgjones/hypercorn/blob/0.18.0/src/hypercorn/protocol/h11.py#L240",
+    ),
+    Deviation(
+        case="RSP-22",
+        subjects="*-uvicorn-httptools",
+        reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
+        link="https://github.com/encode/uvicorn/pull/1360",
+    ),
+)
 
 
 def deviation(case: Case, subject: Subject) -> Deviation | None:

@@ -1,13 +1,11 @@
-"""The smallest reverse proxy that keeps the contract: one file, plain sockets, nothing but the standard
-library.
+"""The smallest reverse proxy that keeps the contract: plain sockets, nothing but the standard library.
 
     client <-- Wire --> serve: one request after the other --> exchange <-- Wire --> upstream, from the Pool
 
-The suite's own test stands on it: it passes every M case that needs no admin page, and a mutant is this
-file with one line changed (mutants.py). It is written to be read and mutated, not to be fast, and speaks
-http:// only.
+The suite's own test stands on it: it passes every M case, and a mutant is the same program with one line
+changed (mutants.py). It is written to be read and mutated, not to be fast, and speaks http:// only.
 
-    python tests/meta/miniature.py HOST:PORT[/BASE] [POOL [TIMEOUT_S]]
+    python -m tests.meta.miniature HOST:PORT[/BASE] [POOL [TIMEOUT_S]]
 """
 
 import asyncio
@@ -15,35 +13,28 @@ import re
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from email.utils import formatdate
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
-Fields = list[tuple[bytes, bytes]]
-Framing = int | str  # bytes of Content-Length, or "chunked", or "close"
-T = TypeVar("T")
+from tests.meta.miniature_wire import (
+    LOOK_AHEAD,
+    Cut,
+    Fields,
+    Framing,
+    Refused,
+    Wire,
+    fields_of,
+    framing_of,
+    head_of,
+    options,
+    pieces,
+    values,
+)
 
-HOP_BY_HOP = {
-    b"connection",
-    b"keep-alive",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"upgrade",
-    b"proxy-authorization",
-}
-FRAMING = {b"content-length", b"transfer-encoding"}
-OURS = {
-    b"host",
-    b"via",
-    b"forwarded",
-    b"x-forwarded-for",
-    b"x-forwarded-host",
-    b"x-forwarded-proto",
-    b"x-real-ip",
-}
+HOP_BY_HOP = b"connection keep-alive proxy-connection te trailer upgrade proxy-authorization".split()
+FRAMING = b"content-length transfer-encoding".split()
+OURS = b"host via forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip".split()
 ADDED: Fields = [(b"X-Forwarded-Proto", b"http")]
-MAX_HEAD, LOOK_AHEAD = 1 << 17, 1 << 16
 
-FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) (HTTP/1\.[01])")
 STATUS_LINE = re.compile(rb"(HTTP/1\.[01]) ([1-5][0-9]{2})( [\t\x20-\x7e\x80-\xff]*)?")
 HOST = re.compile(rb"[A-Za-z0-9.\-_]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
@@ -55,84 +46,6 @@ UPSTREAM_HOST, _, UPSTREAM_PORT = UPSTREAM.partition(":")
 POOL = int(sys.argv[2]) if len(sys.argv) > 2 else 100
 TIMEOUT_S = float(sys.argv[3]) if len(sys.argv) > 3 else 60.0  # for an answer, and between reads of a body
 DEADLINE_S = min(TIMEOUT_S, 5.0)  # for a turn in the queue, and for a connection
-
-
-class Cut(Exception):
-    """The connection ended where a message did not."""
-
-
-class Refused(Exception):
-    """This exchange is answered by the proxy itself, with this status."""
-
-    def __init__(self, status: int):
-        self.status = status
-
-
-class Wire(asyncio.Protocol):
-    """One connection: bytes in as they are asked for, bytes out as they are taken, and whether it has
-    ended.
-    """
-
-    def __init__(self) -> None:
-        self.buffer, self.failed = bytearray(), False
-        self.changed, self.room, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.room.set()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        if len(self.buffer) > LOOK_AHEAD:
-            self.transport.pause_reading()
-        self.changed.set()
-
-    def eof_received(self) -> None:
-        self.connection_lost(None)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.failed = self.failed or error is not None
-        for event in (self.ended, self.changed, self.room):
-            event.set()
-
-    def pause_writing(self) -> None:
-        self.room.clear()
-
-    def resume_writing(self) -> None:
-        self.room.set()
-
-    async def more(self) -> None:
-        if self.ended.is_set():
-            raise Cut
-        self.changed.clear()
-        self.transport.resume_reading()
-        await self.changed.wait()
-
-    async def until(self, mark: bytes) -> bytes:
-        while (at := self.buffer.find(mark)) < 0:
-            if len(self.buffer) > MAX_HEAD:
-                raise Refused(400)
-            await self.more()
-        return self.take(at + len(mark))[: -len(mark)]
-
-    async def some(self, limit: int) -> bytes:
-        while not self.buffer:
-            await self.more()
-        return self.take(limit)
-
-    def take(self, limit: int) -> bytes:
-        data = bytes(self.buffer[:limit])
-        del self.buffer[:limit]
-        if len(self.buffer) <= LOOK_AHEAD and not self.ended.is_set():
-            self.transport.resume_reading()
-        return data
-
-    async def send(self, data: bytes) -> None:
-        if self.ended.is_set():
-            raise Cut
-        self.transport.write(data)
-        await self.room.wait()
 
 
 class Pool:
@@ -152,7 +65,7 @@ class Pool:
             wire = self.idle.pop()
             if not wire.ended.is_set() and not wire.buffer:
                 return wire
-            wire.transport.abort()
+            wire.transport.close()
         try:
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(DEADLINE_S):
@@ -171,77 +84,9 @@ class Pool:
         self.free.release()
 
 
-def fields_of(lines: list[bytes]) -> Fields:
-    matches = [FIELD.fullmatch(line) for line in lines]
-    if not all(matches):
-        raise Refused(400)
-    return [(match[1], match[2]) for match in matches if match]
-
-
-def values(fields: Fields, name: bytes) -> list[bytes]:
-    return [value for key, value in fields if key.lower() == name]
-
-
-def options(fields: Fields) -> set[bytes]:
-    return {option.strip(b" \t").lower() for option in b",".join(values(fields, b"connection")).split(b",")}
-
-
 def end_to_end(fields: Fields) -> Fields:
-    gone = HOP_BY_HOP | FRAMING | options(fields)
+    gone = {*HOP_BY_HOP, *FRAMING, *options(fields)}
     return [field for field in fields if field[0].lower() not in gone]
-
-
-def framing_of(fields: Fields, otherwise: T, refusal: int = 400) -> Framing | T:
-    """RFC 9112 section 6.3; whatever two readers could read in two ways is refused."""
-    codings, lengths = values(fields, b"transfer-encoding"), values(fields, b"content-length")
-    if codings:
-        if [coding.lower() for coding in codings] != [b"chunked"] or lengths:
-            raise Refused(refusal)
-        return "chunked"
-    if lengths:
-        if len(set(lengths)) > 1 or not re.fullmatch(rb"[0-9]{1,18}", lengths[0]):
-            raise Refused(refusal)
-        return int(lengths[0])
-    return otherwise
-
-
-async def pieces(wire: Wire, framing: Framing) -> AsyncIterator[bytes]:
-    """The content as it comes.
-
-    Raises: Cut where it ends before its framing says so, Refused where that is broken.
-    """
-    if framing == "close":
-        while True:
-            try:
-                piece = await wire.some(LOOK_AHEAD)
-            except Cut:
-                if wire.failed:
-                    raise
-                return
-            yield piece
-    elif framing == "chunked":
-        while size := await chunk_size(wire):
-            while size:
-                piece = await wire.some(size)
-                size -= len(piece)
-                yield piece
-            if await wire.until(b"\r\n"):
-                raise Refused(400)
-        while await wire.until(b"\r\n"):
-            pass
-    else:
-        left = int(framing)
-        while left:
-            piece = await wire.some(left)
-            left -= len(piece)
-            yield piece
-
-
-async def chunk_size(wire: Wire) -> int:
-    match = re.fullmatch(rb"([0-9A-Fa-f]{1,16})([ \t]*;.*)?", await wire.until(b"\r\n"))
-    if match is None:
-        raise Refused(400)
-    return int(match[1], 16)
 
 
 def target_of(method: bytes, target: bytes) -> bytes:
@@ -269,15 +114,15 @@ def request_head(method: bytes, target: bytes, fields: Fields, framing: Framing 
     return head_of(b"%s %s HTTP/1.1" % (method, target_of(method, target)), sent)
 
 
-def head_of(start: bytes, fields: Fields) -> bytes:
-    return b"\r\n".join([start, *(b"%s: %s" % field for field in fields), b"", b""])
-
-
 async def upload(client: Wire, framing: Framing, upstream: Wire) -> None:
     """The request body; what an upstream that has closed does not want is read and dropped."""
-    async for piece in pieces(client, framing):
-        if not upstream.ended.is_set():
-            await upstream.send(b"%x\r\n%s\r\n" % (len(piece), piece) if framing == "chunked" else piece)
+    try:
+        async for piece in pieces(client, framing):
+            if not upstream.ended.is_set():
+                await upstream.send(b"%x\r\n%s\r\n" % (len(piece), piece) if framing == "chunked" else piece)
+    except Cut:
+        upstream.transport.abort()  # what has come must not be taken for the whole
+        raise
     if framing == "chunked" and not upstream.ended.is_set():
         await upstream.send(b"0\r\n\r\n")
 
@@ -329,7 +174,7 @@ async def exchange(
             await upstream.send(head)
         sending = asyncio.ensure_future(upload(client, framing or 0, upstream))
         answer, came = await answered(upstream, sending)
-        status, bodiless = int(answer[2]), method == b"HEAD" or answer[2] in (b"204", b"304")
+        bodiless = method == b"HEAD" or answer[2] in (b"204", b"304")
         length = framing_of(came, "close", refusal=502)
         old = version == b"HTTP/1.0"
         chunked = not isinstance(length, int) and not bodiless and not old
@@ -339,7 +184,7 @@ async def exchange(
         await asyncio.wait({sending}, timeout=DEADLINE_S)
         done = sending.done() and sending.exception() is None
         close = b"close" in options(came) or answer[1] == b"HTTP/1.0" or (length == "close" and not bodiless)
-        whole = done and not close and status >= 200
+        whole = done and not close
         return keep and done
     finally:
         if sending is not None:
@@ -371,8 +216,8 @@ async def relay(body: AsyncIterator[bytes], client: Wire, chunked: bool) -> None
             if not piece:
                 break
             await client.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
-    except (Refused, TimeoutError):
-        raise Cut from None
+    except (Cut, Refused, TimeoutError):
+        raise Cut("the response is not whole") from None
     if chunked:
         await client.send(b"0\r\n\r\n")
 

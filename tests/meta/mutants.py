@@ -14,9 +14,9 @@ from shared.harness.process import Process
 from tests.contract.manifest import TIGHT_POOL, TIGHT_S, VARIANTS, Manifest
 from tests.contract.talk import Proxy
 
-__all__ = ["MUTANTS", "Mutant", "manifest", "running", "source"]
+__all__ = ["MUTANTS", "Mutant", "manifest", "running", "write"]
 
-_MINIATURE = pathlib.Path(__file__).with_name("miniature.py")
+_FILES = sorted(pathlib.Path(__file__).parent.glob("miniature*.py"))
 
 
 class Mutant(msgspec.Struct, frozen=True):
@@ -30,21 +30,122 @@ class Mutant(msgspec.Struct, frozen=True):
     caught_by: frozenset[str]
 
 
-MUTANTS: tuple[Mutant, ...] = ()
+def _mutant(name: str, line: str, instead: str, *caught_by: str) -> Mutant:
+    return Mutant(name, line, instead, frozenset(caught_by))
 
 
-def source(mutant: Mutant | None) -> str:
-    """The program's text. Raises: ValueError unless exactly one line changes."""
-    text = _MINIATURE.read_text()
-    if mutant is None:
-        return text
-    lines = text.split("\n")
-    places = [number for number, line in enumerate(lines) if line.strip() == mutant.line]
-    if len(places) != 1:
-        raise ValueError(f"{mutant.name}: {mutant.line!r} is in the miniature {len(places)} times, not once")
-    indent = lines[places[0]][: -len(mutant.line)]
-    lines[places[0]] = indent + mutant.instead
-    return "\n".join(lines)
+MUTANTS: tuple[Mutant, ...] = (
+    _mutant(
+        "keeps-hop-by-hop-fields",
+        'HOP_BY_HOP = b"connection keep-alive proxy-connection te trailer upgrade proxy-authorization".split()',
+        "HOP_BY_HOP = []",
+        "HDR-01",
+        "RSP-03",
+    ),
+    _mutant(
+        "keeps-what-connection-lists",
+        "gone = {*HOP_BY_HOP, *FRAMING, *options(fields)}",
+        "gone = {*HOP_BY_HOP, *FRAMING}",
+        "HDR-02",
+        "HDR-04",
+        "RSP-03",
+    ),
+    _mutant(
+        "ends-cut-responses-cleanly",
+        'raise Cut("the response is not whole") from None',
+        'raise Cut(await client.send(b"0\\r\\n\\r\\n") if chunked else "") from None',
+        "ERR-09",
+        "ERR-09-size",
+        "ERR-10",
+    ),
+    _mutant(
+        "ends-cut-uploads-cleanly",
+        "upstream.transport.abort()  # what has come must not be taken for the whole",
+        'await upstream.send(b"0\\r\\n\\r\\n")',
+        "RQB-09",
+        "CAN-04",
+    ),
+    _mutant(
+        "ignores-disconnects",
+        "await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)",
+        "await asyncio.wait({working})",
+        "CAN-01",
+        "CAN-01-body",
+        "CAN-03",
+        "CAN-07",
+        "CAN-08",
+    ),
+    _mutant(
+        "keeps-fields-in-a-mapping",  # so that Set-Cookie collapses
+        "sent = end_to_end(came)",
+        "sent = list({name.lower(): (name, value) for name, value in end_to_end(came)}.values())",
+        "RSP-04",
+        "RSP-05",
+        "SHR-01",
+    ),
+    _mutant(
+        "has-a-cookie-jar",
+        "answer, came = await answered(upstream, sending)",
+        "answer, came = await answered(upstream, sending); "
+        'ADDED[1:] = [(b"Cookie", jar) for jar in values(came, b"set-cookie")] or ADDED[1:]',
+        "SHR-01",
+    ),
+    _mutant(
+        "invents-fields",
+        'ADDED: Fields = [(b"X-Forwarded-Proto", b"http")]',
+        'ADDED = [(b"X-Forwarded-Proto", b"http"), (b"User-Agent", b"miniature"), (b"Accept", b"*/*")]',
+        "HDR-13",
+    ),
+    _mutant(
+        "decodes-targets",
+        'return (SLASH + BASE).rstrip("/").encode() + target',
+        'return (SLASH + BASE).rstrip("/").encode() + path + target[len(target.partition(b"?")[0]) :]',
+        "TGT-01",
+        "TGT-13",
+    ),
+    _mutant(
+        "lets-dot-segments-through",
+        'if BASE and any(segment.partition(b";")[0] == b".." for segment in re.split(rb"[/\\\\]", path)):',
+        "if False:",
+        "TGT-03",
+    ),
+    _mutant(
+        "has-no-pool-limit",
+        "self.free = asyncio.Semaphore(POOL)",
+        "self.free = asyncio.Semaphore(1 << 30)",
+        "CAN-07",
+        "ERR-13",
+        "SHR-07",
+    ),
+    _mutant(
+        "frames-empty-responses",
+        'if isinstance(length, int) and answer[2] != b"204":',
+        "if isinstance(length, int):",
+        "RSP-16",
+    ),
+    _mutant(
+        "adds-a-second-date",
+        'if not values(sent, b"date"):',
+        "if True:",
+        "RSP-06",
+    ),
+)
+
+
+def write(mutant: Mutant | None, folder: pathlib.Path) -> None:
+    """Put the program into `folder`, mutated. Raises: ValueError unless exactly one line changes."""
+    package = folder / "tests" / "meta"
+    package.mkdir(parents=True)
+    changed = 0
+    for file in _FILES:
+        lines = file.read_text().split("\n")
+        for number, line in enumerate(lines):
+            if mutant is not None and line.strip() == mutant.line:
+                lines[number] = line.replace(mutant.line, mutant.instead)
+                changed += 1
+        (package / file.name).write_text("\n".join(lines))
+    if mutant is not None and changed != 1:
+        raise ValueError(f"{mutant.name}: {mutant.line!r} is in the miniature {changed} times, not once")
 
 
 def manifest(variant: str) -> Manifest:
@@ -68,11 +169,13 @@ def manifest(variant: str) -> Manifest:
 
 
 @contextlib.contextmanager
-def running(file: pathlib.Path, name: str, origin_url: str, variant: str) -> Iterator[Proxy]:
-    """The program in `file`, in front of an origin, with the variant's settings. Raises: ProcessFailed."""
+def running(folder: pathlib.Path, name: str, origin_url: str, variant: str) -> Iterator[Proxy]:
+    """The program in `folder`, in front of an origin, with the variant's settings. Raises: ProcessFailed."""
     upstream = VARIANTS[variant].upstream.format(origin=origin_url).removeprefix("http://")
     limits = [str(TIGHT_POOL), str(TIGHT_S)] if variant == "tight" else []
-    process = Process.start([sys.executable, str(file), upstream, *limits], name=name)
+    # -P: the folder we stand in does not come before the one that the program was written to.
+    argv = [sys.executable, "-P", "-m", "tests.meta.miniature", upstream, *limits]
+    process = Process.start(argv, name=name, env={"PYTHONPATH": str(folder)})
     try:
         port = process.wait_for(_port, what="listening port")
         yield Proxy(name, "127.0.0.1", port, manifest(variant), process.pid)

@@ -12,19 +12,21 @@ import pytest
 from shared.harness.origin.scripted import Origin
 from tests.contract.case import Case, load
 from tests.contract.play import Outcome, play
-from tests.meta.mutants import MUTANTS, Mutant, running, source
+from tests.meta.mutants import MUTANTS, Mutant, running, write
 
 _LANES = {"plain": 3, "tight": 2}  # that many processes of one variant at once: most cases wait, few work
 
 
-async def _lane(file: pathlib.Path, name: str, variant: str, cases: collections.deque[Case]) -> list[Outcome]:
+async def _lane(
+    folder: pathlib.Path, name: str, variant: str, cases: collections.deque[Case]
+) -> list[Outcome]:
     """One process and one origin, and cases until there are none left."""
     origin, elsewhere = Origin(), Origin()
     origin.listen()
     elsewhere.listen()
     outcomes = []
     try:
-        with running(file, name, origin.url, variant) as proxy:
+        with running(folder, name, origin.url, variant) as proxy:
             while cases:
                 outcomes.append(await play(cases.popleft(), proxy, origin, elsewhere))
     finally:
@@ -33,14 +35,14 @@ async def _lane(file: pathlib.Path, name: str, variant: str, cases: collections.
     return outcomes
 
 
-async def _outcomes(file: pathlib.Path, name: str) -> dict[str, Outcome]:
+async def _outcomes(folder: pathlib.Path, name: str) -> dict[str, Outcome]:
     """Every M case of the quick tier, by id."""
     queues: dict[str, collections.deque[Case]] = collections.defaultdict(collections.deque)
     for case in load().values():
         if case.level == "M" and case.tier == "quick":
             queues[case.settings].append(case)
     lanes = [
-        asyncio.create_task(_lane(file, name, variant, cases))
+        asyncio.create_task(_lane(folder, name, variant, cases))
         for variant, cases in queues.items()
         for _ in range(_LANES.get(variant, 1))
     ]
@@ -54,9 +56,8 @@ async def _outcomes(file: pathlib.Path, name: str) -> dict[str, Outcome]:
 
 
 def _run(mutant: Mutant | None, folder: pathlib.Path) -> dict[str, Outcome]:
-    file = folder / "miniature.py"
-    file.write_text(source(mutant))
-    return asyncio.run(_outcomes(file, "miniature" if mutant is None else mutant.name))
+    write(mutant, folder)
+    return asyncio.run(_outcomes(folder, "miniature" if mutant is None else mutant.name))
 
 
 def test_miniature_passes_every_case(tmp_path: pathlib.Path) -> None:
