@@ -32,7 +32,7 @@ def _product(app: str, route: str, profile: str, *, twin: bool = False) -> CellS
     label = f"{framework_name(app)} {route}, {profile.split('-')[0]}"
     return CellSpec(
         id=subject.id + ("-twin" if twin else ""),
-        label=label + (" (twin)" if twin else ""),
+        label=label + (" (A/A)" if twin else ""),
         group="product",
         app=f"{app}_app.app:app",
         framework=app,
@@ -69,8 +69,8 @@ QUICK_CELLS: tuple[CellSpec, ...] = (
     _product("fastapi", "handler", _UVICORN),
     _product("litestar", "handler", _UVICORN),
     _product("fastapi", "handler", _UVICORN, twin=True),
-    _baseline("recipe-fastapi", "the recipe in FastAPI, uvicorn", framework="fastapi", engine="httpx"),
-    _baseline("recipe-litestar", "the recipe in Litestar, uvicorn", framework="litestar", engine="httpx"),
+    _baseline("recipe-fastapi", "recipe in FastAPI, uvicorn", framework="fastapi", engine="httpx"),
+    _baseline("recipe-litestar", "recipe in Litestar, uvicorn", framework="litestar", engine="httpx"),
     _product("fastapi", "handler", _HYPERCORN),
     _product("litestar", "handler", _HYPERCORN),
     _baseline("bare", "bare ASGI, uvicorn", engine="httpx2"),

@@ -6,31 +6,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.cells import DIRECT
-from bench.contrasts import Contrast
 from bench.record import Absence
 from bench.report.view import View
 from bench.report.words import (
     DASH,
     absence_word,
     duration,
-    interval,
     left_out,
     number,
     picks,
-    ratio,
     resolution,
-    verdict_word,
 )
 
 __all__ = ["show"]
 
 _LEVELS = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
-_COLUMNS = (
-    ("requests/s", "rps"),
-    ("CPU µs/request", "cpu-request"),
-    ("CPU µs/event", "cpu-event"),
-)
+_COLUMNS = (("req/s", "rps"), ("us/req", "cpu-request"), ("us/event", "cpu-event"))
+_ADDED = (("response", "response"), ("1st event", "first event"), ("event", "event"))
 
 
 def show(found: View, console: Console) -> None:
@@ -52,7 +44,12 @@ def show(found: View, console: Console) -> None:
             console.print(Text("  " + line))
     console.print()
     console.print(_cells(found))
-    console.print(_pairs(found))
+    console.print(
+        Text(
+            "us: CPU time. response, 1st event, event: ms of delay (p50) that the cell adds to direct.",
+            style="dim",
+        )
+    )
     for cell in found.cells:
         for of in ("rps", "response-p50", "cpu-event"):
             absence = found.figures[cell.id, of].absence
@@ -85,50 +82,29 @@ def _blocks_done(found: View, console: Console) -> None:
 
 
 def _cells(found: View) -> Table:
-    table = Table(box=None, pad_edge=False, title_justify="left", header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("cell")
     for name, _ in _COLUMNS:
         table.add_column(name, justify="right")
-    table.add_column("added ms p50", justify="right")
-    table.add_column("p99", justify="right")
-    table.add_column("event ms p50", justify="right")
-    table.add_column("p99", justify="right")
+    for name, _ in _ADDED:
+        table.add_column(name, justify="right")
     for cell in found.run.header.cells:
         row = [Text(cell.label, style="dim" if cell.group != "product" else "")]
         for _, of in _COLUMNS:
             figure = found.figures[cell.id, of]
             row.append(_value(figure.middle.value if figure.middle else None, figure.absence))
-        if cell.id == DIRECT:
-            row += [Text(DASH, style="dim")] * 4
-        else:
-            added = {(one.name, one.quantile): one for one in found.added[cell.id]}
-            for key in (("response", 0.5), ("response", 0.99), ("event", 0.5), ("event", 0.99)):
-                one = added[key]
-                row.append(_value(one.middle.value / 1e3 if one.middle else None, one.absence))
+        added = {one.name: one for one in found.added.get(cell.id, []) if one.quantile == 0.5}
+        for _, name in _ADDED:
+            one = added.get(name)
+            value = one.middle.value / 1e3 if one is not None and one.middle is not None else None
+            row.append(_value(value, one.absence if one is not None else None))
         table.add_row(*row)
     return table
 
 
 def _value(value: float | None, absence: Absence | None) -> Text:
-    if absence is not None or value is None:
-        word = absence_word(absence) if absence is not None else DASH
-        return Text(word, style="red" if word == "FAILED" else "dim")
-    return Text(number(value))
-
-
-def _pairs(found: View) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("pair by pair", "held equal", "requests/s", "", "CPU per event", ""):
-        table.add_column(name)
-    singles: list[Contrast] = found.asked("a/a", "framework", "server", "route", "recipe", "bare", main=False)
-    for contrast in singles:
-        row = [f"{contrast.first} / {contrast.second}", contrast.where]
-        for of in ("rps", "cpu-event"):
-            outcome = found.outcome(contrast, of)
-            estimate = outcome.estimate
-            row.append(
-                f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)})" if estimate else DASH
-            )
-            row.append(verdict_word(outcome))
-        table.add_row(*row)
-    return table
+    if absence is None and value is not None:
+        return Text(number(value))
+    word = absence_word(absence) if absence is not None else DASH
+    # the table has to fit into 80 columns
+    return Text(word.replace("below resolution", "unresolved"), style="red" if word == "FAILED" else "dim")
