@@ -1,4 +1,4 @@
-"""The table of variables: each row takes what it should, refuses what it should; README says the same."""
+"""The table of variables: each row takes what it should and refuses what it should."""
 
 import ipaddress
 import re
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from shared.variables import TABLE, Row, UpstreamURL
 
-README = Path(__file__).resolve().parents[2] / "README.md"
 ROWS = {row.name: row for row in TABLE}
 
 GOOD: dict[str, dict[str, Any]] = {
@@ -203,17 +202,3 @@ def test_a_ca_file_has_to_hold_a_certificate(tmp_path: Path) -> None:
         pem.write_bytes(content)
         with pytest.raises((ValueError, OSError)):
             row.read(str(pem))
-
-
-# README
-
-
-def readme_rows() -> list[tuple[str, str, str]]:
-    """(name, default as shown, meaning) of the settings table."""
-    lines = README.read_text("utf-8").splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "| `TANDEM_" in line]
-    return [(row[0].strip("`"), row[1], row[2]) for row in cells]
-
-
-def test_the_readme_holds_the_very_same_table() -> None:
-    assert readme_rows() == [(row.name, row.shown or f"`{row.default}`", row.meaning) for row in TABLE]
