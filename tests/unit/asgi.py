@@ -7,7 +7,7 @@ from typing import Any
 from shared.client import Client
 from shared.messages import ExchangeRecord, Headers, ProxyRequest
 
-__all__ = ["DISCONNECT", "FakeServer", "chunk", "end", "request_of", "scope_of"]
+__all__ = ["DISCONNECT", "FakeServer", "chunk", "end", "request_of", "scope_of", "started"]
 
 DISCONNECT = {"type": "http.disconnect"}
 
@@ -72,6 +72,13 @@ class FakeServer:
     def complete(self) -> bool:
         """The response was ended, which tells the client that it is whole."""
         return bool(self.sent) and self.sent[-1].get("more_body") is False
+
+
+def started(server: FakeServer, *, limit: int = 0) -> Client:
+    """A client that reads from that server."""
+    client = Client(server.receive, limit=limit)
+    client.start()
+    return client
 
 
 def scope_of(

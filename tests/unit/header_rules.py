@@ -1,0 +1,21 @@
+"""The header rules of one exchange in a call each, for tests."""
+
+from shared.headers import forwarding_fields, request_framing, request_headers, response_headers
+from shared.messages import Headers
+
+__all__ = ["NOW_S", "answered", "outgoing"]
+
+NOW_S = 784111777.9  # Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110 section 5.6.7
+
+
+def outgoing(came: Headers, *, trusted: bool = False) -> Headers:
+    """Everything that forward does with a request's fields, host rewritten."""
+    framing, length = request_framing(came, "1.1")
+    ours = forwarding_fields(came, peer="192.0.2.1", scheme="http", host=b"proxy.test", trusted=trusted)
+    return request_headers(
+        came, host=b"origin.test", framing=framing, length=length, forwarding=ours, http_version="1.1"
+    )
+
+
+def answered(came: Headers) -> Headers:
+    return response_headers(came, status=200, now_s=NOW_S)
