@@ -4,11 +4,21 @@ import hashlib
 import pathlib
 import random
 
-from shared.harness.origin.channel import WAIT_S, within
+from shared.harness.origin.channel import WAIT_S, Channel, LateError, within
 from shared.harness.origin.http1 import Body, Head, IncompleteError
 from tests.contract.wire import Response
 
-__all__ = ["absent", "digest", "gateway_failure", "never_whole", "noise", "ok", "same", "stall_bound"]
+__all__ = [
+    "absent",
+    "digest",
+    "flood",
+    "gateway_failure",
+    "never_whole",
+    "noise",
+    "ok",
+    "same",
+    "stall_bound",
+]
 
 
 def ok(response: Response, content: bytes | None = b"ok", status: int = 200) -> None:
@@ -65,6 +75,19 @@ def stall_bound() -> int:
         except OSError:
             kernel += 6 << 20
     return kernel + (10 << 20)
+
+
+async def flood(channel: Channel, bound: int) -> int:
+    """Send until the other side has stopped taking, or has taken more than `bound`; bytes it has taken."""
+    piece, begun, pause_s = bytes(1 << 16), channel.sent, 0.2
+    while (before := channel.sent) - begun <= bound:
+        try:
+            await within(pause_s, "more to be taken", channel.send(piece))
+        except LateError:
+            # No event tells a stall, only that time passes; the kernel lets a trickle through even then.
+            if channel.sent - before < len(piece) // 2:
+                break
+    return channel.sent - begun
 
 
 def noise(size: int, seed: int = 0) -> bytes:

@@ -63,10 +63,11 @@ class _ContractItem(pytest.Item):
 
 
 class CaseItem(_ContractItem):
-    """One case on one subject."""
+    """One case on one subject. beside: the subjects that share its route and profile."""
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, *, beside: tuple[Subject, ...], **kwargs: Any):
         super().__init__(**kwargs)
+        self.beside = beside
         subject = self.subjects[0]
         self.user_properties.append(("contract", subject.id))
         known = deviation(self.case, subject)
@@ -75,7 +76,7 @@ class CaseItem(_ContractItem):
             self.add_marker(pytest.mark.xfail(strict=True, raises=CaseFailedError, reason=reason))
 
     def runtest(self) -> None:
-        outcome = self.stage.outcome(self.case, self.subjects[0])
+        outcome = self.stage.outcome(self.case, self.subjects[0], self.beside)
         if outcome.verdict == "unsupported":
             pytest.skip(f"unsupported: the manifest declares no {', '.join(sorted(outcome.missing))}")
         if outcome.verdict == "failed":
@@ -90,7 +91,7 @@ class AgreeItem(_ContractItem):
         self.user_properties.append(("contract", AGREEMENT))
 
     def runtest(self) -> None:
-        first, second = (self.stage.outcome(self.case, subject) for subject in self.subjects)
+        first, second = (self.stage.outcome(self.case, each, self.subjects) for each in self.subjects)
         names = (first.proxy, second.proxy)
         if first.verdict != second.verdict:
             failed = first if first.verdict == "failed" else second
@@ -109,15 +110,17 @@ class AgreeItem(_ContractItem):
 
 def items_of(collector: pytest.Module, case: Case) -> Iterator[pytest.Item]:
     """Every item of one case: each app x route x profile, then agreement per route x profile."""
-    every = subjects()
     pairs: dict[tuple[str, str], list[Subject]] = collections.defaultdict(list)
-    for subject in every:
+    for subject in subjects():
         pairs[subject.route, subject.profile].append(subject)
-        yield CaseItem.from_parent(collector, name=f"{case.id}[{subject.id}]", case=case, subjects=(subject,))
-    for (route, profile), apps in pairs.items():
+    for (route, profile), pair in pairs.items():
+        apps = tuple(pair)
+        for subject in apps:
+            name = f"{case.id}[{subject.id}]"
+            yield CaseItem.from_parent(collector, name=name, case=case, subjects=(subject,), beside=apps)
         if len(apps) == 2:
             name = f"{case.id}[agree-{route}-{profile}]"
-            yield AgreeItem.from_parent(collector, name=name, case=case, subjects=tuple(apps))
+            yield AgreeItem.from_parent(collector, name=name, case=case, subjects=apps)
 
 
 def sorted_for_stage(items: list[pytest.Item]) -> list[pytest.Item]:

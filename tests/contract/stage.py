@@ -50,22 +50,35 @@ class Stage:
         if self._booked[key] <= 0:
             self._stop(key)
 
-    def outcome(self, case: Case, subject: Subject) -> Outcome:
-        """Play the case, or remember how it went. Raises: ProcessFailed when the subject does not start."""
-        known = self._outcomes.get((case.id, subject))
-        if known is None:
-            standing = self._stand(subject, case.settings)
-            known = self.run(play(case, standing.proxy, standing.origin, self._elsewhere))
-            if not standing.running.process.running():
-                tail = standing.running.process.log()[-2000:]
-                report = f"{known.report}\n\nthe proxy's process has died; its log ends:\n{tail}"
-                known = dataclasses.replace(known, verdict="failed", report=report)
-                self._stop((subject, case.settings))
-            elif known.verdict == "failed":
-                tail = standing.running.process.log()[-2000:]
-                known = dataclasses.replace(known, report=f"{known.report}\n\nthe proxy's log ends:\n{tail}")
-            self._outcomes[case.id, subject] = known
-        return known
+    def outcome(self, case: Case, subject: Subject, beside: tuple[Subject, ...] = ()) -> Outcome:
+        """Play the case, or remember how it went. Raises: ProcessFailed when the subject does not start.
+
+        beside: subjects that will be asked for too. Cases that wait for deadlines are played on all of them
+        at once, so that the waiting is done once.
+        """
+        if (case.id, subject) not in self._outcomes:
+            due = [subject]
+            if case.settings == "tight":
+                due += [other for other in beside if other != subject and self._booked[other, case.settings]]
+            standings = [self._stand(each, case.settings) for each in due]
+            for each, outcome in zip(due, self.run(self._play(case, standings)), strict=True):
+                self._outcomes[case.id, each] = self._with_log(outcome, (each, case.settings))
+        return self._outcomes[case.id, subject]
+
+    async def _play(self, case: Case, standings: list[_Standing]) -> list[Outcome]:
+        return await asyncio.gather(*(play(case, s.proxy, s.origin, self._elsewhere) for s in standings))
+
+    def _with_log(self, outcome: Outcome, key: tuple[Subject, str]) -> Outcome:
+        """A failure's report with what the proxy's process had to say; its death is a failure in any case."""
+        process = self._standing[key].running.process
+        died = not process.running()
+        if not died and outcome.verdict != "failed":
+            return outcome
+        word = "the proxy's process has died; its log ends" if died else "the proxy's log ends"
+        report = f"{outcome.report}\n\n{word}:\n{process.log()[-2000:]}"
+        if died:
+            self._stop(key)
+        return dataclasses.replace(outcome, verdict="failed", report=report)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run in the stage's own event loop, which all its origins live in."""

@@ -3,10 +3,10 @@
 import asyncio
 import gzip
 
-from shared.harness.origin.channel import LateError, within
+from shared.harness.origin.channel import within
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import absent, digest, never_whole, noise, ok, same, stall_bound
+from tests.contract.expect import absent, digest, flood, never_whole, noise, ok, same, stall_bound
 from tests.contract.talk import FRONT, Exchange, Talk, together
 
 MIB = 1 << 20
@@ -181,22 +181,9 @@ async def upstream_reads_nothing(talk: Talk) -> None:
     await x.ask("PUT", f"Content-Length: {offered}")
     up = await x.arrival()
     up.channel.narrow()
-    taken = await stalls(x, bound)
+    taken = await flood(x.client.channel, bound)
     assert taken <= bound, f"the proxy took {taken} bytes for an upstream that reads none"
     assert not up.body.begun
-
-
-async def stalls(x: Exchange, bound: int) -> int:
-    """Send until nothing has moved for a while, or `bound` is passed; bytes that have left."""
-    piece, before = bytes(65536), x.client.channel.sent
-    while (taken := x.client.channel.sent - before) <= bound:
-        with_out_moving_s = 0.3  # what shows a stall is that time passes: no event tells it
-        try:
-            await within(with_out_moving_s, "the proxy to take more", x.client.channel.send(piece))
-        except LateError:
-            if x.client.channel.sent - before == taken:
-                return taken
-    return taken
 
 
 @case("RQB-08", requirement="RFC 9112 §6.3, §8", anchor="YARP WrongContentLength", needs=("streams",))

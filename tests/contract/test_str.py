@@ -2,10 +2,10 @@
 
 import asyncio
 
-from shared.harness.origin.channel import LateError, within
+from shared.harness.origin.channel import within
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import absent, digest, noise, ok, same, stall_bound
+from tests.contract.expect import absent, digest, flood, noise, ok, same, stall_bound
 from tests.contract.talk import Talk, together
 
 MIB = 1 << 20
@@ -119,24 +119,10 @@ async def client_reads_nothing(talk: Talk) -> None:
     up.channel.narrow()
     await up.head_of("200 OK", f"Content-Length: {offered}")
     response = await x.head()
-    before = up.channel.sent
-    sending = asyncio.ensure_future(_flood(up, bound))
+    sending = asyncio.ensure_future(flood(up.channel, bound))
     assert len(await response.some(1024)) == 1024
-    await within(10, "the origin to stall or to pass the bound", sending)
-    taken = up.channel.sent - before
+    taken = await within(10, "the origin to stall or to pass the bound", sending)
     assert taken <= bound, f"the proxy took {taken} bytes for a client that reads none"
-
-
-async def _flood(up: Arrival, bound: int) -> None:
-    """Send until nothing has moved for a while, or `bound` is passed."""
-    piece, begun = bytes(65536), up.channel.sent
-    while (taken := up.channel.sent) - begun <= bound:
-        without_moving_s = 0.3  # what shows a stall is that time passes: no event tells it
-        try:
-            await within(without_moving_s, "the proxy to take more", up.channel.send(piece))
-        except LateError:
-            if up.channel.sent == taken:
-                return
 
 
 @case("STR-06", requirement="RFC 9110 §6.4", anchor="Go", deadline_s=60)
@@ -197,7 +183,7 @@ async def slow_reader(talk: Talk) -> None:
     await slow.ask()
     flooded = await slow.arrival()
     await flooded.head_of("200 OK", f"Content-Length: {2048 * MIB}")
-    flooding = asyncio.ensure_future(_flood(flooded, 64 * MIB))
+    flooding = asyncio.ensure_future(flood(flooded.channel, stall_bound()))
     streams = [await talk.exchange() for _ in range(39)]
     for x in streams:
         await x.ask()
