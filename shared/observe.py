@@ -1,6 +1,7 @@
 """One record per exchange; from it a JSON log line and the Prometheus metrics. Field values are never looked
 at."""
 
+import asyncio
 import os
 import re
 import secrets
@@ -84,6 +85,8 @@ class Observer:
 
     def __init__(self, log: AccessLog | None) -> None:
         self._log = log
+        self._open = 0
+        self._none_open: asyncio.Future[None] | None = None
         self._encode = msgspec.json.Encoder().encode
         registry = self._registry = CollectorRegistry()
         self._in_flight = Gauge(
@@ -117,6 +120,7 @@ class Observer:
 
     def begin(self, method: str, path: str, headers: Headers) -> ExchangeRecord:
         self._in_flight.inc()
+        self._open += 1
         return ExchangeRecord(
             method=method, path=path, request_id=request_id(headers), started=time.monotonic()
         )
@@ -127,6 +131,7 @@ class Observer:
             return
         record.finished = time.monotonic()
         self._in_flight.dec()
+        self._open -= 1
         method = record.method if record.method in _METHODS else "other"
         self._total.labels(method, str(record.status), record.outcome).inc()
         self._received.inc(record.bytes_received)
@@ -136,6 +141,14 @@ class Observer:
             self._upstream.observe(record.upstream_s)
         if self._log is not None:
             self._log.write(self._encode(log_line(record, now=datetime.now(UTC))))
+        if self._open == 0 and self._none_open is not None and not self._none_open.done():
+            self._none_open.set_result(None)
+
+    async def idle(self) -> None:
+        """Return as soon as every exchange of this process is finished. One waits at a time."""
+        if self._open:
+            self._none_open = asyncio.get_running_loop().create_future()
+            await self._none_open
 
     def exposition(self) -> bytes:
         """All metrics in the Prometheus text format."""

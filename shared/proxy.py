@@ -1,10 +1,10 @@
 """What one running proxy shares between its exchanges: opened by the app's lifespan, closed with it."""
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from shared import reqtarget
@@ -22,6 +22,7 @@ from shared.upstream import Upstream, open_upstream
 __all__ = ["Proxy", "open_proxy"]
 
 READY_CACHE_S = 1.0
+LAST_RECORDS_S = 1.0  # for exchanges that are being cut to end, so that their records are written
 
 
 class Proxy:
@@ -117,7 +118,7 @@ class Proxy:
             return self._ready
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def open_proxy(settings: Settings) -> AsyncIterator[Proxy]:
     """Owns the upstream client and the log for as long as the server runs."""
     observer = Observer(AccessLog(sys.stdout.fileno()) if settings.app.access_log else None)
@@ -127,5 +128,8 @@ async def open_proxy(settings: Settings) -> AsyncIterator[Proxy]:
             yield Proxy(settings, upstream, observer)
         finally:
             await upstream.aclose()
+            # uvicorn cancels what outlives the drain and ends the lifespan in the same turn of the loop.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(observer.idle(), LAST_RECORDS_S)
     finally:
         observer.close()

@@ -201,3 +201,34 @@ async def test_the_log_is_written_also_when_the_upstream_cannot_be_closed(
                 await proxy(scope_of(), server.receive, server.send)
     with os.fdopen(read_fd) as log:
         assert len(log.read().splitlines()) == 1
+
+
+@aio
+async def test_an_exchange_that_is_cut_by_the_stop_is_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvicorn cancels what outlives the drain and ends the lifespan at once: clean-up still goes on."""
+    upstream = ScriptedUpstream(body=ScriptedBody([b"x"], silent=True))
+    monkeypatch.setattr(module, "open_upstream", lambda _: upstream)
+    read_fd, write_fd = os.pipe()
+    with os.fdopen(write_fd, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        async with open_proxy(parse({"TANDEM_UPSTREAM_URL": "http://origin.test"})) as proxy:
+            server = FakeServer(end())
+            task = asyncio.ensure_future(proxy(scope_of(), server.receive, server.send))
+            await settle()
+            task.cancel()
+    with os.fdopen(read_fd) as log:
+        (line,) = log.read().splitlines()
+    assert json.loads(line)["outcome"] == "proxy_stopped"
+    await asyncio.wait([task])
+
+
+@aio
+async def test_an_exchange_that_never_ends_does_not_keep_the_proxy_from_stopping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "open_upstream", lambda _: ScriptedUpstream())
+    monkeypatch.setattr(module, "LAST_RECORDS_S", 0.02)
+    settings = parse({"TANDEM_UPSTREAM_URL": "http://origin.test", "TANDEM_ACCESS_LOG": "off"})
+    async with open_proxy(settings) as proxy:
+        record = proxy.observer.begin("GET", "/", [])
+    proxy.observer.finish(record)  # too late, and no harm
