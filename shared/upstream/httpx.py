@@ -1,9 +1,10 @@
-"""httpx2 and httpx 0.28 as engines: one adapter, because their interfaces are the same.
+"""httpx2 and httpx 0.28 as engines, at the layer below their clients: httpcore2 and httpcore, one adapter for
+both.
 
 Straight through the transport: no cookie jar, no invented field, no redirects, no environment proxies, no
-decoding (docs/decisions says why). What the pair cannot do, whoever calls it: the request is sent whole
-before the response is read, 1xx and trailers are dropped, and bytes past the end of a response stay in the
-connection (contract case FRM-19).
+decoding, and none of what the client and its models cost (docs/decisions 0005, 0006). What the pair cannot
+do, whoever calls it: the request is sent whole before the response is read, 1xx and trailers are dropped, and
+bytes past the end of a response stay in the connection (contract case FRM-19).
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from shared.messages import RequestBody, UpstreamRequest, UpstreamResponse
 from shared.settings import Settings
 from shared.tasks import undisturbed
 from shared.upstream.connect import connect_failure, probe, tls_context
+from shared.upstream.network import Network
 
 __all__ = ["HTTPXUpstream"]
 
@@ -37,38 +39,27 @@ Phase = Literal["connect", "send", "head", "body"]
 # h11 takes any two digits; another major version would be another message format (RFC 9110 section 2.5).
 _VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 
-# Both libraries log a line per request at INFO, httpcore a dozen at DEBUG.
-_LOGGERS = ("httpx", "httpx2", "httpcore", "httpcore2")
+# What each library's AsyncHTTPTransport hands its requests to.
+_CORES = {"httpx2": "httpcore2", "httpx": "httpcore"}
 
 
 class HTTPXUpstream:
     """Implements shared.upstream.Upstream."""
 
     def __init__(self, settings: Settings) -> None:
-        library: Any = importlib.import_module(settings.engine)
-        for name in _LOGGERS:
-            logging.getLogger(name).setLevel(logging.WARNING)
-        self._library = library
+        core: Any = importlib.import_module(_CORES[settings.engine])
+        logging.getLogger(core.__name__).setLevel(logging.WARNING)  # a dozen lines per request at DEBUG
+        self._core = core
         self._address = settings.upstream
         self._timeouts = settings.timeouts
         self._context = tls_context(settings.tls)
-        self._url = library.URL(
-            scheme=settings.upstream.scheme,
-            host=settings.upstream.host,
-            port=settings.upstream.port,
-            path="/",
+        self._pool = core.AsyncConnectionPool(
+            ssl_context=self._context,
+            max_connections=settings.pool.max_connections,
+            max_keepalive_connections=settings.pool.max_keepalive,
+            keepalive_expiry=settings.pool.keepalive_expiry_s,
+            network_backend=Network(core),
         )
-        pool = settings.pool
-        self._transport = library.AsyncHTTPTransport(
-            verify=self._context,
-            trust_env=False,
-            limits=library.Limits(
-                max_connections=pool.max_connections,
-                max_keepalive_connections=pool.max_keepalive,
-                keepalive_expiry=pool.keepalive_expiry_s,
-            ),
-        )
-        self._upload = _upload_class(library.AsyncByteStream)
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         timeouts = {
@@ -78,20 +69,19 @@ class HTTPXUpstream:
             "read": self._timeouts.response_s,
         }
         deadline = asyncio.timeout(None)
-        upload = self._upload(request.body, deadline, self._timeouts.response_s)
-        message = self._library.Request(
-            "GET",
-            self._url,
-            headers=request.headers,
-            stream=upload,
-            extensions={"target": request.target, "timeout": timeouts},
+        upload = _Upload(request.body, deadline, self._timeouts.response_s)
+        url = self._core.URL(
+            scheme=self._address.scheme,
+            host=self._address.host,
+            port=self._address.port,
+            target=request.target,
         )
-        message.method = request.method.decode(
-            "ascii"
-        )  # the constructor upper-cases; methods are case-sensitive
+        message = self._core.Request(
+            request.method, url, headers=request.headers, content=upload, extensions={"timeout": timeouts}
+        )
         try:
             async with deadline:
-                response = await self._transport.handle_async_request(message)
+                response = await self._pool.handle_async_request(message)
         except Exception as error:
             raise self._failure(error, upload.phase) from error
         finally:
@@ -100,68 +90,60 @@ class HTTPXUpstream:
         if response.extensions["http_version"] not in _VERSIONS:
             await response.aclose()
             raise ProtocolError
-        # The same dict that the transport looks into when the body is read.
+        # The same dict that the connection looks into when the body is read.
         timeouts["read"] = self._timeouts.read_s or None  # type: ignore[assignment]
-        return UpstreamResponse(
-            response.status_code, response.headers.raw, _Body(response.stream, self._failure)
-        )
+        return UpstreamResponse(response.status, response.headers, _Body(response.stream, self._failure))
 
     def _failure(self, error: Exception, phase: Phase) -> ProxyError:
         """What an exception of the library, or of the upload, means in this phase."""
         if isinstance(error, ProxyError):
             return error
-        library = self._library
-        if isinstance(error, library.PoolTimeout):
+        core = self._core
+        if isinstance(error, core.PoolTimeout):
             return PoolExhausted()
-        if isinstance(error, library.ConnectTimeout | library.ConnectError | UnicodeError):
+        if isinstance(error, core.ConnectTimeout | core.ConnectError | UnicodeError):
             return connect_failure(error)
-        if isinstance(error, library.WriteTimeout):
+        if isinstance(error, core.WriteTimeout):
             return WriteTimeout()
-        if isinstance(error, library.LocalProtocolError):
+        if isinstance(error, core.LocalProtocolError):
             return BadRequest("the request cannot be written as HTTP/1.1")
         if phase == "body":
-            return ReadTimeout() if isinstance(error, library.ReadTimeout) else BodyIncomplete()
-        if isinstance(error, library.ReadTimeout | TimeoutError):
+            return ReadTimeout() if isinstance(error, core.ReadTimeout) else BodyIncomplete()
+        if isinstance(error, core.ReadTimeout | TimeoutError):
             return ResponseTimeout()
         if isinstance(error, ssl.SSLError):
             # TLS 1.3: what the upstream thinks of our certificate comes as an alert after the handshake.
             return connect_failure(error)
-        if isinstance(error, library.RemoteProtocolError) and "disconnected" not in str(error):
-            # h11's words for a 101 that nobody asked for (0.16.0, _state.py)
-            return UpgradeRefused() if "_SWITCH_UPGRADE" in str(error) else ProtocolError()
-        return Terminated() if isinstance(error, library.TransportError) else ProtocolError()
+        if isinstance(error, core.NetworkError) or "disconnected" in str(error):
+            return Terminated()
+        # h11's words for a 101 that nobody asked for (0.16.0, _state.py)
+        return UpgradeRefused() if "_SWITCH_UPGRADE" in str(error) else ProtocolError()
 
     async def probe(self) -> None:
         context = self._context if self._address.scheme == "https" else None
         await probe(self._address, context, connect_s=self._timeouts.connect_s)
 
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        await self._pool.aclose()
 
 
-def _upload_class(base: type) -> Any:
-    """The request stream: knows, because the transport asks it for bytes, how far the exchange has come.
+class _Upload:
+    """The request stream: knows, because the connection asks it for bytes, how far the exchange has come."""
 
-    A class made per library, since each transport insists on its own base class.
-    """
+    def __init__(self, body: RequestBody | None, deadline: asyncio.Timeout, response_s: float) -> None:
+        self._body = body
+        self._deadline = deadline
+        self._response_s = response_s
+        self.phase: Phase = "connect"
 
-    class Upload(base):  # type: ignore[misc]
-        def __init__(self, body: RequestBody | None, deadline: asyncio.Timeout, response_s: float) -> None:
-            self._body = body
-            self._deadline = deadline
-            self._response_s = response_s
-            self.phase: Phase = "connect"
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            self.phase = "send"
-            if self._body is not None:
-                async for chunk in self._body:
-                    yield chunk
-            # The last byte has been handed to the socket: from here on the upstream is to answer.
-            self.phase = "head"
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._response_s)
-
-    return Upload
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.phase = "send"
+        if self._body is not None:
+            async for chunk in self._body:
+                yield chunk
+        # The last byte has been handed to the socket: from here on the upstream is to answer.
+        self.phase = "head"
+        self._deadline.reschedule(asyncio.get_running_loop().time() + self._response_s)
 
 
 class _Body:

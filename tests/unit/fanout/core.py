@@ -62,7 +62,7 @@ async def records(proxy: Proxy, query: str, headers: Headers | None = None) -> l
 def pooled(proxy: Proxy) -> list[Any]:
     """The requests that the engine's pool still counts."""
     upstream: Any = proxy.upstream
-    requests: list[Any] = upstream._transport._pool._requests
+    requests: list[Any] = upstream._pool._requests
     return requests
 
 

@@ -1,0 +1,259 @@
+"""The network backend that httpcore is given: one asyncio.Protocol per connection, no timer per read.
+
+    transport -> buffer -> chunks (past HIGH_WATER bytes of them the socket rests) -> read()
+    write() -> transport, and waits only while the transport's buffer is over its mark
+
+httpcore's own backend goes through anyio: a cancel scope with a timer for each read and write, and a system
+call for each idle connection whenever a request begins (docs/decisions/0006 has the measurement).
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections import deque
+from typing import Any, cast
+
+from aiohappyeyeballs import AddrInfoType, start_connection
+
+__all__ = ["HIGH_WATER", "Network", "Stream"]
+
+HIGH_WATER = 64 * 1024  # bytes read ahead of whoever reads
+RACE_DELAY_S = 0.25  # before the next address is tried beside the first (RFC 8305 section 5)
+
+
+class Network:
+    """httpcore's AsyncNetworkBackend; `core` is httpcore or httpcore2, whose exceptions it raises."""
+
+    def __init__(self, core: Any) -> None:
+        self._core = core
+        # One for all streams: the loop fills it and tells of it in one go. (A plain Protocol would be handed
+        # up to 256 KiB at a time, which is more than an exchange may hold.)
+        self._buffer = memoryview(bytearray(HIGH_WATER))
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: Any = None,
+        socket_options: Any = None,
+    ) -> "Stream":
+        """Raises ConnectTimeout or ConnectError. httpcore names the last two parameters; nobody sets them."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout):
+                sock = await start_connection(
+                    await _addresses(host, port), happy_eyeballs_delay=RACE_DELAY_S, loop=loop
+                )
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                try:
+                    _, stream = await loop.create_connection(
+                        lambda: Stream(self._core, loop, self._buffer), sock=sock
+                    )
+                except BaseException:
+                    sock.close()
+                    raise
+        except TimeoutError as error:
+            raise self._core.ConnectTimeout("no connection in time") from error
+        except OSError as error:
+            raise self._core.ConnectError(str(error)) from error
+        return stream
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def _addresses(host: str, port: int) -> list[AddrInfoType]:
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return cast("list[AddrInfoType]", found)
+    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
+
+
+class Stream(asyncio.BufferedProtocol):
+    """httpcore's AsyncNetworkStream, and the protocol of its own transport."""
+
+    def __init__(self, core: Any, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
+        self._core = core
+        self._buffer = buffer
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._chunks: deque[bytes] = deque()
+        self._held = 0
+        self._resting = False  # reading is paused
+        self._ended = False  # nothing more will be read
+        self._lost: BaseException | None = None
+        self._closed = False
+        self._reader = _Waiter(loop)
+        self._writer = _Waiter(loop)
+        self._full = False  # writing is paused
+
+    # the protocol's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._chunks.append(bytes(self._buffer[:nbytes]))
+        self._held += nbytes
+        if self._held > HIGH_WATER and not self._resting and self._transport is not None:
+            self._resting = True
+            self._transport.pause_reading()
+        self._reader.wake()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        self._reader.wake()
+        # Half open, where that exists: an upload may still be wanted.
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = self._closed = True
+        self._lost = exc
+        self._reader.wake()
+        self._writer.wake()
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._writer.wake()
+
+    # httpcore's side
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """The next bytes, b"" at the end. Raises ReadTimeout, ReadError, ssl.SSLError."""
+        while not self._chunks:
+            if isinstance(self._lost, ssl.SSLError):
+                raise self._lost  # the alert says what is wrong, and the pool drops causes
+            if self._lost is not None:
+                raise self._core.ReadError(str(self._lost)) from self._lost
+            if self._ended:
+                return b""
+            if not await self._reader.wait(timeout):
+                raise self._core.ReadTimeout("nothing came in time")
+        data = self._chunks.popleft()
+        if len(data) > max_bytes:
+            self._chunks.appendleft(data[max_bytes:])
+            data = data[:max_bytes]
+        self._held -= len(data)
+        if (
+            self._resting
+            and self._held <= HIGH_WATER // 2
+            and not self._closed
+            and self._transport is not None
+        ):
+            self._resting = False
+            self._transport.resume_reading()
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Returns when there is room for more. Raises WriteTimeout when none was made in time, WriteError."""
+        if buffer and not self._closed and self._transport is not None:
+            self._transport.write(buffer)
+        while self._full and not self._closed:
+            waiting = self._unsent()
+            if not await self._writer.wait(timeout) and self._unsent() >= waiting:
+                raise self._core.WriteTimeout("the other side takes nothing")
+        if self._closed:
+            raise self._core.WriteError("the connection is closed")
+
+    def _unsent(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> "Stream":
+        """The same stream, encrypted from here on. Raises ConnectTimeout, ConnectError."""
+        assert self._transport is not None
+        try:
+            async with asyncio.timeout(timeout):
+                self._transport = await self._loop.start_tls(
+                    self._transport, self, ssl_context, server_hostname=server_hostname
+                )
+        except BaseException as error:
+            await self.aclose()
+            if isinstance(error, TimeoutError):
+                raise self._core.ConnectTimeout("no TLS session in time") from error
+            if isinstance(error, OSError):
+                raise self._core.ConnectError(str(error)) from error
+            raise
+        if self._transport is None:
+            raise self._core.ConnectError("closed during the TLS handshake")
+        return self
+
+    async def aclose(self) -> None:
+        """At once: what has not been written by now is not worth waiting for."""
+        self._closed = self._ended = True
+        self._reader.close()
+        self._writer.close()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":
+            # httpcore asks this of idle connections: is there something that nobody asked for, an end or
+            # bytes?
+            return self._ended or bool(self._chunks)
+        return None if self._transport is None else self._transport.get_extra_info(info)
+
+
+class _Waiter:
+    """One task at a time waits here for the protocol to call wake(), or for silence.
+
+    The timer outlives the wait: a wait that ends early leaves it running, the next moves the deadline, and
+    when it fires too soon it goes back to sleep for the rest. So a stream of reads costs one timer per
+    timeout, not one per read.
+    """
+
+    __slots__ = ("_deadline", "_due", "_future", "_loop", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._future: asyncio.Future[bool] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when the timer fires
+        self._deadline: float | None = None
+
+    async def wait(self, timeout: float | None) -> bool:
+        """True when woken, False after `timeout` seconds."""
+        self._future = self._loop.create_future()
+        self._deadline = None if timeout is None else self._loop.time() + timeout
+        if self._deadline is not None and (self._timer is None or self._due > self._deadline):
+            self._arm(self._deadline)
+        try:
+            return await self._future
+        finally:
+            self._future = None
+
+    def wake(self, value: bool = True) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(value)
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = when
+        self._timer = self._loop.call_at(when, self._fired)
+
+    def _fired(self) -> None:
+        self._timer = None
+        if self._future is None or self._deadline is None:
+            return
+        if self._loop.time() >= self._deadline:
+            self.wake(False)
+        else:
+            self._arm(self._deadline)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.wake()
