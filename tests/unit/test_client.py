@@ -124,6 +124,20 @@ async def test_a_body_of_exactly_the_limit_passes() -> None:
     client.close()
 
 
+@aio
+async def test_the_limit_counts_what_has_been_handed_on_already() -> None:
+    server = FakeServer(chunk(b"12345"))
+    client = started(server, limit=10)
+    assert await anext(client) == b"12345"
+    server.say(chunk(b"67890"))
+    assert await anext(client) == b"67890"
+    server.say(chunk(b"!"))
+    with pytest.raises(BodyTooLarge):
+        await anext(client)
+    client.close()
+    server.leave()
+
+
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=20), limit=st.integers(1, 60))
 def test_one_byte_over_the_limit_is_refused_and_nothing_beyond_it_is_handed_on(
     sizes: list[int], limit: int
