@@ -252,11 +252,10 @@ async def stalled(talk: Talk) -> None:
     anchor="Envoy UO; nginx queue",
     settings="tight",
     needs=("pool", "pool_timeout_s"),
+    compare="verdict",
 )
 async def pool_exhausted(talk: Talk) -> None:
-    """With every connection busy the next request is 503 at the queue's deadline, and those under way go
-    on.
-    """
+    """With every connection busy the next request is 503 at the queue's deadline; the busy ones go on."""
     assert talk.manifest.pool is not None
     assert talk.manifest.pool_timeout_s is not None
     held = [await talk.exchange() for _ in range(talk.manifest.pool)]

@@ -303,7 +303,7 @@ async def _status(x: Exchange, status: int) -> None:
 @case("RQB-13", requirement="RFC 9110 §8.4", anchor="RFC 9110 §7.7")
 async def coded_content(talk: Talk) -> None:
     """Coded and structured bodies are bytes: neither decoded nor parsed."""
-    packed = gzip.compress(b"text " * 1000)
+    packed = gzip.compress(b"text " * 1000, mtime=0)
     form = b'--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\n\x00\xff\r\n--b--\r\n'
     for body, fields in (
         (packed, ("Content-Encoding: gzip", "Content-Type: text/plain")),
