@@ -58,7 +58,7 @@ class Stage:
         """
         if (case.id, subject) not in self._outcomes:
             due = [subject]
-            if case.settings == "tight":
+            if case.settings == "tight" or case.tier == "long":
                 due += [other for other in beside if other != subject and self._booked[other, case.settings]]
             standings = [self._stand(each, case.settings) for each in due]
             for each, outcome in zip(due, self.run(self._play(case, standings)), strict=True):

@@ -13,6 +13,8 @@ case, is the leak check (rule 15): nothing of the case is left in the proxy.
 import asyncio
 import contextlib
 import dataclasses
+import os
+import pathlib
 import re
 import secrets
 import time
@@ -192,6 +194,14 @@ class Talk:
     def note(self, name: str, value: object) -> None:
         """A fact that both apps must agree on, beside the bytes."""
         self.notes[name] = value
+
+    def resident(self) -> int:
+        """Bytes of the proxy's resident memory; 0 where it is not our process or there is no /proc."""
+        try:
+            pages = int(pathlib.Path(f"/proc/{self.proxy.pid}/statm").read_text().split()[1])
+        except OSError:
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     @property
     def accepted(self) -> int:

@@ -119,9 +119,12 @@ async def client_reads_nothing(talk: Talk) -> None:
     up.channel.narrow()
     await up.head_of("200 OK", f"Content-Length: {offered}")
     response = await x.head()
+    before = talk.resident()
     sending = asyncio.ensure_future(flood(up.channel, bound))
     assert len(await response.some(1024)) == 1024
     taken = await within(10, "the origin to stall or to pass the bound", sending)
+    grown = (talk.resident() - before) / MIB
+    assert grown < 40, f"resident memory grew by {grown:.0f} MiB"
     assert taken <= bound, f"the proxy took {taken} bytes for a client that reads none"
 
 
@@ -158,7 +161,7 @@ def _framed(body: bytes, chunked: bool) -> bytes:
 
 @case("STR-06-long", requirement="RFC 9110 §6.4", anchor="Go", tier="long", deadline_s=180)
 async def gigabyte(talk: Talk) -> None:
-    """1 GiB arrives whole and unchanged."""
+    """1 GiB arrives whole and unchanged, and the proxy holds no more than a sliver of it at a time."""
     piece, count = noise(MIB), 1024
     x = await talk.exchange()
     await x.ask()
@@ -166,14 +169,20 @@ async def gigabyte(talk: Talk) -> None:
     await up.head_of("200 OK", f"Content-Length: {count * MIB}")
     response = await x.head()
 
+    before = peak = talk.resident()
+
     async def origin() -> None:
+        nonlocal peak
         for _ in range(count):
             await up.send(piece)
+            peak = max(peak, talk.resident())
 
     await together(origin(), response.swallow(170))
     up.release()
     ok(response, None)
     assert response.body.hash.hexdigest() == digest(piece * count), "the download arrived changed"
+    grown = (peak - before) / MIB
+    assert grown < 40, f"resident memory grew by {grown:.0f} MiB"
 
 
 @case("STR-07", requirement="RFC 9110 §3.7", anchor="one event loop, one pool")
