@@ -77,8 +77,7 @@ class Answer:
                 else:
                     async for chunk in response.body:
                         await self._send_chunk(send, chunk)
-            # (7) From here on the server's own http.disconnect means "sent", not "left".
-            client.detach()
+            # (7) Watched no longer: from here on the server's own http.disconnect means "sent", not "left".
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ProxyError as error:
             record.outcome = error.type

@@ -122,6 +122,12 @@ class Client:
             _wake(self._wake_reader)
         return chunk
 
+    async def has_content(self) -> bool:
+        while not (self._chunks or self._ended or self.gone):
+            self._wake_consumer = asyncio.get_running_loop().create_future()
+            await self._wake_consumer
+        return bool(self._chunks)
+
     def discard(self) -> None:
         self._discarding = True
         self._chunks.clear()
@@ -130,9 +136,6 @@ class Client:
 
     def watching(self) -> "_Watch":
         return _Watch(self)
-
-    def detach(self) -> None:
-        self.watch = None
 
     def close(self) -> None:
         self.discard()

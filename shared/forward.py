@@ -28,13 +28,16 @@ __all__ = ["forward", "upstream_request"]
 
 async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSettings) -> ProxyResponse:
     """Raises a ProxyError when there is no response head to pass on."""
-    outgoing = upstream_request(request, settings)
-    asked = time.monotonic()
-    try:
-        with request.client.watching():
+    with request.client.watching():
+        # HTTP/2 frames a body by itself: only its first byte, or its end, tells whether there is one.
+        framed_below = request.http_version not in ("1.0", "1.1")
+        content = framed_below and await request.client.has_content()
+        outgoing = upstream_request(request, settings, content=content)
+        asked = time.monotonic()
+        try:
             answer = await upstream.send(outgoing)
-    finally:
-        request.record.upstream_s = time.monotonic() - asked
+        finally:
+            request.record.upstream_s = time.monotonic() - asked
     try:
         return _client_response(request, answer)
     except ProxyError:
@@ -42,8 +45,13 @@ async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSe
         raise
 
 
-def upstream_request(request: ProxyRequest, settings: ForwardSettings) -> UpstreamRequest:
-    """Steps (1) and (2), pure. Raises BadRequest, HeaderTooLarge or BodyTooLarge."""
+def upstream_request(
+    request: ProxyRequest, settings: ForwardSettings, *, content: bool = False
+) -> UpstreamRequest:
+    """Steps (1) and (2), pure. `content` is whether there is a body although no field frames one.
+
+    Raises BadRequest, HeaderTooLarge or BodyTooLarge.
+    """
     # (1)
     if fields.head_size(request.method, request.target, request.headers) > settings.max_header:
         raise HeaderTooLarge
@@ -51,6 +59,8 @@ def upstream_request(request: ProxyRequest, settings: ForwardSettings) -> Upstre
         raise BadRequest("this proxy opens no tunnels")
     target = reqtarget.upstream_target(request.target, settings.upstream.base, method=request.method)
     framing, length = fields.request_framing(request.headers, request.http_version)
+    if framing == "none" and content:
+        framing = "chunked"
     if length is not None and 0 < settings.max_body < int(length):
         raise BodyTooLarge
     # (2)

@@ -49,8 +49,8 @@ class ClientSide(RequestBody, Protocol):
     def watching(self) -> AbstractContextManager[None]:
         """While inside, the client's leaving cancels the block and raises ClientGone."""
 
-    def detach(self) -> None:
-        """The exchange has said its last word: leaving is no longer of interest, draining goes on."""
+    async def has_content(self) -> bool:
+        """Whether the request has a body of at least a byte; returns as soon as that is known."""
 
     def close(self) -> None:
         """End of the exchange: the rest of the upload is taken and dropped, then receive() is left alone."""

@@ -113,7 +113,7 @@ class Observer:
         )
         self._upstream = Histogram(
             "tandem_upstream_seconds",
-            "From asking for an upstream connection to the response head",
+            "From asking for an upstream connection to the response head or the failure",
             buckets=_BUCKETS_S,
             registry=registry,
         )

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from shared import reqtarget
@@ -20,6 +21,8 @@ from shared.settings import Settings
 from shared.upstream import Upstream, open_upstream
 
 __all__ = ["Proxy", "open_proxy"]
+
+_log = logging.getLogger("tandem")
 
 READY_CACHE_S = 1.0
 LAST_RECORDS_S = 1.0  # for exchanges that are being cut to end, so that their records are written
@@ -59,34 +62,34 @@ class Proxy:
     async def answer(self, request: ProxyRequest) -> Answer:
         """Forward, and hand on what comes back. Raises a ProxyError that knows its request; answer_failure()
         takes it."""
-        try:
+        with self._answerable(request):
             return Answer(await forward(request, self.upstream, self.settings.forward), self.observer)
-        except ProxyError as error:
-            error.request = request
-            raise
-        except BaseException as error:
-            self._abandon(request, error)
-            raise
 
     async def fanout(self, request: ProxyRequest) -> Answer:
         """Answer with the first characters of several upstream responses (shared.fanout). Raises as answer()
         does."""
-        try:
+        with self._answerable(request):
             return Answer(self._fanout.respond(request), self.observer)
+
+    @contextlib.contextmanager
+    def _answerable(self, request: ProxyRequest) -> Iterator[None]:
+        """Whatever fails inside becomes a ProxyError that knows its request, a fault of ours among it; only a
+        cancellation ends the exchange here, for no Answer will."""
+        try:
+            yield
         except ProxyError as error:
             error.request = request
             raise
-        except BaseException as error:
-            self._abandon(request, error)
+        except Exception as fault:
+            _log.exception("fault in the proxy itself, request %s", request.record.request_id)
+            internal = InternalError()
+            internal.request = request
+            raise internal from fault
+        except BaseException:
+            request.record.outcome = "proxy_stopped"
+            request.client.close()
+            self.observer.finish(request.record)
             raise
-
-    def _abandon(self, request: ProxyRequest, error: BaseException) -> None:
-        """End an exchange that no Answer will end."""
-        request.record.outcome = (
-            "proxy_stopped" if isinstance(error, asyncio.CancelledError) else InternalError.type
-        )
-        request.client.close()
-        self.observer.finish(request.record)
 
     def answer_failure(self, error: ProxyError) -> Answer:
         """The answer to a request that answer() or fanout() failed."""

@@ -41,15 +41,16 @@ class Network:
     ) -> "Stream":
         """Raises ConnectTimeout or ConnectError. httpcore names the last two parameters; nobody sets them."""
         loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(deadline):
                 sock = await start_connection(
                     await _addresses(host, port), happy_eyeballs_delay=RACE_DELAY_S, loop=loop
                 )
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 try:
                     _, stream = await loop.create_connection(
-                        lambda: Stream(self._core, loop, self._buffer), sock=sock
+                        lambda: Stream(self._core, loop, self._buffer, deadline), sock=sock
                     )
                 except BaseException:
                     sock.close()
@@ -76,8 +77,11 @@ async def _addresses(host: str, port: int) -> list[AddrInfoType]:
 class Stream(asyncio.BufferedProtocol):
     """httpcore's AsyncNetworkStream, and the protocol of its own transport."""
 
-    def __init__(self, core: Any, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
+    def __init__(
+        self, core: Any, loop: asyncio.AbstractEventLoop, buffer: memoryview, deadline: float | None
+    ) -> None:
         self._core = core
+        self._connect_by = deadline
         self._buffer = buffer
         self._loop = loop
         self._transport: asyncio.Transport | None = None
@@ -171,10 +175,13 @@ class Stream(asyncio.BufferedProtocol):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> "Stream":
-        """The same stream, encrypted from here on. Raises ConnectTimeout, ConnectError."""
+        """The same stream, encrypted from here on. Raises ConnectTimeout, ConnectError.
+
+        httpcore gives the handshake the connect timeout anew; here both share one.
+        """
         assert self._transport is not None
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(self._connect_by):
                 self._transport = await self._loop.start_tls(
                     self._transport, self, ssl_context, server_hostname=server_hostname
                 )

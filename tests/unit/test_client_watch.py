@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import ClientGone
 from tests.unit.aio import aio, settle
-from tests.unit.asgi import FakeServer, end, started
+from tests.unit.asgi import FakeServer, chunk, end, started
 
 
 @aio
@@ -72,15 +72,25 @@ async def test_leaving_between_two_blocks_is_seen_by_the_second() -> None:
 
 
 @aio
-async def test_after_detach_leaving_cancels_nothing() -> None:
+async def test_after_the_block_leaving_cancels_nothing() -> None:
     server = FakeServer(end())
     client = started(server)
     with client.watching():
-        client.detach()
-        server.leave()
         await settle()
+    server.leave()
+    await settle()
     assert client.gone
     client.close()
+
+
+@aio
+async def test_whether_there_is_content_is_known_with_the_first_byte_or_the_end() -> None:
+    for messages, content in (([end()], False), ([chunk(b""), end(b"x")], True), ([chunk(b"x")], True)):
+        server = FakeServer(*messages)
+        client = started(server)
+        assert await client.has_content() is content
+        server.leave()
+        client.close()
 
 
 @aio

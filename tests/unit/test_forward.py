@@ -197,6 +197,22 @@ async def test_the_upload_reaches_the_upstream() -> None:
     assert upstream.uploads == [b"one two"]
 
 
+@pytest.mark.parametrize(("messages", "content"), [((chunk(b"a"), end(b"b")), b"ab"), ((end(),), None)])
+@aio
+async def test_an_upload_over_http_2_is_chunked_when_there_is_one(
+    messages: Any, content: bytes | None
+) -> None:
+    """HTTP/2 needs no field to frame a body; without one it must not be dropped, nor invented."""
+    upstream = ScriptedUpstream(204)
+    client = Client(FakeServer(*messages).receive)
+    client.start()
+    request = request_of(client, method=b"POST", headers=[HOST], http_version="2")
+    await forward(request, upstream, SETTINGS)
+    assert sent(upstream.requests[0].headers, b"transfer-encoding") == ([b"chunked"] if content else [])
+    assert (upstream.requests[0].body is not None) is (content is not None)
+    client.close()
+
+
 @aio
 async def test_what_is_refused_never_reaches_the_upstream() -> None:
     upstream = ScriptedUpstream()

@@ -92,12 +92,18 @@ async def test_a_failure_knows_its_request_and_so_can_be_answered_elsewhere(erro
 
 
 @aio
-async def test_a_bug_ends_the_exchange_and_goes_on_to_the_framework() -> None:
+async def test_a_fault_of_our_own_is_logged_with_its_trace_and_told_without(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = FakeServer(end())
     proxy = proxy_over(ScriptedUpstream(error=KeyError("bug")))
-    with pytest.raises(KeyError):
-        await proxy.answer(proxy.translate(scope_of(), FakeServer(end()).receive))
+    await proxy(scope_of(), server.receive, server.send)
+    assert server.status == 500
+    assert b"proxy_internal_error" in server.body
+    assert b"bug" not in server.body
+    assert "KeyError: 'bug'" in caplog.text
     assert counted(proxy) == [
-        'tandem_exchanges_total{method="GET",outcome="proxy_internal_error",status="0"} 1.0'
+        'tandem_exchanges_total{method="GET",outcome="proxy_internal_error",status="500"} 1.0'
     ]
 
 
