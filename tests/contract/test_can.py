@@ -18,7 +18,7 @@ async def answers(up: Arrival) -> None:
 
 @case(
     "CAN-01",
-    requirement="RFC 9110 §3.7; issue: within a second",
+    requirement="promise: a leaver ends its exchange within a second",
     anchor="Go TestReverseProxyCancellation; litellm #31499",
 )
 async def before_the_head(talk: Talk) -> None:
@@ -32,7 +32,9 @@ async def before_the_head(talk: Talk) -> None:
 
 
 @case(
-    "CAN-01-body", requirement="RFC 9110 §3.7", anchor="the request body has been read when the client leaves"
+    "CAN-01-body",
+    requirement="promise: a leaver ends its exchange within a second",
+    anchor="the request body has been read when the client leaves",
 )
 async def after_the_upload(talk: Talk) -> None:
     """The same after a whole upload: the end of the body is not the end of watching."""
@@ -49,7 +51,12 @@ async def after_the_upload(talk: Talk) -> None:
         await up.peer_closed(talk.manifest.leave_s)
 
 
-@case("CAN-02", requirement="RFC 9110 §3.7", anchor="Caddy client_disconnect_test", compare="verdict")
+@case(
+    "CAN-02",
+    requirement="promise: a leaver ends its exchange within a second",
+    anchor="Caddy client_disconnect_test",
+    compare="verdict",
+)
 async def in_the_body(talk: Talk) -> None:
     """A client that leaves in the middle of a steady stream ends it at the upstream."""
     for leave in ("close", "reset"):
@@ -73,7 +80,7 @@ async def in_the_body(talk: Talk) -> None:
 
 @case(
     "CAN-03",
-    requirement="RFC 9110 §3.7",
+    requirement="promise: a leaver ends its exchange within a second",
     anchor="nginx proxy_ignore_client_abort; HAProxy http_abortonclose.vtc",
 )
 async def in_silence(talk: Talk) -> None:
@@ -107,7 +114,7 @@ async def in_the_upload(talk: Talk) -> None:
 
 @case(
     "CAN-06",
-    requirement="issue: leavers at random moments, a pool of 10",
+    requirement="promise: a pool outlives those that leave it",
     anchor="httpcore #1093, #658, #830; httpx #1461, #2139, #3782",
     settings="tight",
     needs=("pool",),
@@ -176,7 +183,7 @@ async def ten_at_once(talk: Talk) -> None:
 
 @case(
     "CAN-07",
-    requirement="issue: cancel while queued",
+    requirement="promise: who leaves the queue is not served",
     anchor="httpcore PR #1035, #1094, #1099",
     settings="tight",
     needs=("pool",),

@@ -138,7 +138,7 @@ async def body_with_get(talk: Talk) -> None:
 @case(
     "RQB-06",
     level="P",
-    requirement="RFC 9110 §3.7",
+    requirement="promise: no byte waits for another",
     anchor="nginx proxy_request_buffering*.t",
     needs=("streams",),
 )
@@ -162,7 +162,10 @@ async def lock_step(talk: Talk) -> None:
 
 
 @case(
-    "RQB-07", requirement="RFC 9110 §3.7", anchor="Go streams; uvicorn HIGH_WATER_LIMIT", needs=("streams",)
+    "RQB-07",
+    requirement="promise: back-pressure both ways",
+    anchor="Go streams; uvicorn HIGH_WATER_LIMIT",
+    needs=("streams",),
 )
 async def upstream_reads_nothing(talk: Talk) -> None:
     """An upstream that stops reading makes the client wait: of a huge body only a little leaves its hands."""

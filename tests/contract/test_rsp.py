@@ -358,7 +358,7 @@ async def one_framing(talk: Talk) -> None:
         absent(response.head, "X-T", "Set-Cookie")
 
 
-@case("RSP-24", requirement="RFC 9110 §6.4; RFC 9112 §9.3", anchor="FRM oracle (iii)")
+@case("RSP-24", requirement="RFC 9110 §6.4; RFC 9112 §9.3", anchor="HTTP Garden: a response in a response")
 async def body_is_no_message(talk: Talk) -> None:
     """A body that looks like a response is a body; the next response on the connection is the next
     response.

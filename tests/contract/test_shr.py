@@ -78,7 +78,7 @@ async def close_is_obeyed(talk: Talk) -> None:
 
 @case(
     "SHR-07",
-    requirement="issue: TANDEM_MAX_CONNECTIONS",
+    requirement="promise: TANDEM_MAX_CONNECTIONS",
     anchor="httpcore connection_pool.py; PR #920, #1000",
     settings="tight",
     needs=("pool",),
@@ -148,7 +148,7 @@ async def nothing_leaks(talk: Talk) -> None:
     await ten_at_once(talk)
 
 
-@case("SHR-12", requirement="RFC 9110 §7.6", anchor="environment proxies are for user agents")
+@case("SHR-12", requirement="RFC 9110 §7.6", anchor="one shared client")
 async def other_users_errors(talk: Talk) -> None:
     """One exchange that fails does not touch those beside it."""
     good = [await talk.exchange() for _ in range(5)]

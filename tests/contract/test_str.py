@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 @case(
     "STR-01",
-    requirement="RFC 9110 §3.7; WHATWG fetch: the head resolves before the body",
+    requirement="promise: no byte waits for another",
     anchor="Go FlushIntervalHeaders",
 )
 async def head_first(talk: Talk) -> None:
@@ -59,7 +59,9 @@ async def server_sent_events(talk: Talk) -> None:
     await _lock_step(talk, 100, "Content-Type: text/event-stream", ask=("Accept: text/event-stream",))
 
 
-@case("STR-03", requirement="RFC 9110 §3.7", anchor="Go flushes when the length is unknown")
+@case(
+    "STR-03", requirement="promise: no byte waits for another", anchor="Go flushes when the length is unknown"
+)
 async def any_type(talk: Talk) -> None:
     """The same holds for every content type and for a known length: nothing is guessed from a name."""
     for kind in ("application/x-ndjson", "application/octet-stream", "text/html"):
@@ -107,7 +109,7 @@ async def _with_gaps(talk: Talk, gap_s: float, count: int) -> None:
     ok(await response.to_the_end(), b"event" * count)
 
 
-@case("STR-05", requirement="RFC 9110 §3.7", anchor="uvicorn and hypercorn flow control")
+@case("STR-05", requirement="promise: back-pressure both ways", anchor="uvicorn and hypercorn flow control")
 async def client_reads_nothing(talk: Talk) -> None:
     """A client that reads 1 KiB and stops makes the upstream wait: of a huge body only a little is taken."""
     bound = stall_bound()
@@ -185,7 +187,7 @@ async def gigabyte(talk: Talk) -> None:
     assert grown < 40, f"resident memory grew by {grown:.0f} MiB"
 
 
-@case("STR-07", requirement="RFC 9110 §3.7", anchor="one event loop, one pool")
+@case("STR-07", requirement="promise: no reader holds up another", anchor="one event loop, one pool")
 async def slow_reader(talk: Talk) -> None:
     """Forty streams at once, one of whose clients reads nothing: the other thirty-nine are not held up."""
     slow = await talk.exchange(await talk.connect(receive_buffer=4096))

@@ -117,7 +117,7 @@ async def other_hosts(talk: Talk) -> None:
             assert up.head.target == target.encode(), f"{target!r} became {up.head.target!r}"
 
 
-@case("TGT-10-at", requirement="RFC 9112 §3.2", anchor="Python urljoin, `http://upstream` + `@evil.test`")
+@case("TGT-10-at", requirement="RFC 9112 §3.2", anchor="concatenation: `http://upstream` + `@evil.test`")
 async def authority_without_slash(talk: Talk) -> None:
     """A target without its leading slash cannot lengthen the upstream's authority."""
     assert talk.elsewhere is not None

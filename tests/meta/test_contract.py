@@ -1,0 +1,200 @@
+"""The suite about itself: deviations tell no framework apart, failures show the wire, leaks and
+disagreement are found.
+"""
+
+import asyncio
+import fnmatch
+import pathlib
+from collections.abc import Coroutine
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import pytest
+
+from shared.harness.origin.scripted import Origin
+from shared.harness.subject import subjects
+from tests.contract.agree import differences
+from tests.contract.case import Case, case, load
+from tests.contract.deviations import DEVIATIONS, deviation
+from tests.contract.expect import ok
+from tests.contract.items import Count
+from tests.contract.manifest import VARIANTS
+from tests.contract.play import Outcome, play
+from tests.contract.table import PAGE, page
+from tests.contract.talk import Talk
+from tests.meta.mutants import running, write
+
+T = TypeVar("T")
+
+
+def test_first_cut_is_there() -> None:
+    cases = load().values()
+    assert sum(c.level == "M" and c.tier == "quick" for c in cases) >= 40
+    assert {c.family for c in cases} >= {"HDR", "TGT", "MET", "RQB", "RSP", "STR", "CAN", "ERR", "SHR"}
+    assert {c.settings for c in cases} == VARIANTS.keys()
+
+
+def test_page_is_made_from_the_cases() -> None:
+    assert PAGE.read_text() == page(), "run `python -m tests.contract.table`"
+
+
+@pytest.mark.parametrize("known", DEVIATIONS, ids=lambda known: f"{known.case}:{known.subjects}")
+def test_deviation_is_a_limit_of_no_framework(known: Any) -> None:
+    assert known.case in load(), "no such case"
+    assert known.reason
+    assert known.link.startswith("https://")
+    names = {subject.id.removeprefix(f"{subject.app}-") for subject in subjects()}
+    matched = fnmatch.filter(names, known.subjects)
+    assert matched, f"{known.subjects} matches no subject"
+    found = {s.id for s in subjects() if deviation(load()[known.case], s) is known}
+    assert len(found) == 2 * len(matched), "a deviation has to hold for both apps"
+
+
+def test_id_is_used_once() -> None:
+    async def other(talk: Talk) -> None:
+        """Something else."""
+
+    with pytest.raises(ValueError, match="declared twice"):
+        case("HDR-01", requirement="none")(other)
+    with pytest.raises(ValueError, match="not a case id"):
+        case("XYZ-01", requirement="none")(other)
+
+
+# Cases that are not in the registry, played on the miniature: what does the suite make of them?
+
+
+def _case(conversation: Any) -> Case:
+    return Case(
+        id="ERR-99",
+        sentence="A made-up case.",
+        conversation=conversation,
+        level="M",
+        requirement="none",
+        anchor="",
+        tier="quick",
+        settings="plain",
+        needs=frozenset(),
+        compare="bytes",
+        deadline_s=10,
+        file=__file__,
+        line=conversation.__code__.co_firstlineno,
+    )
+
+
+async def _played(conversation: Any, folder: pathlib.Path) -> Outcome:
+    write(None, folder)
+    origin = Origin()
+    origin.listen()
+    try:
+        with running(folder, "miniature", origin.url, "plain") as proxy:
+            outcome = await play(_case(conversation), proxy, origin)
+            assert not origin.ledger.carried(), "a failed case left an exchange behind"
+            return outcome
+    finally:
+        await origin.close()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def test_failure_shows_both_sides_and_the_ledger(tmp_path: pathlib.Path) -> None:
+    async def wrong(talk: Talk) -> None:
+        x = await talk.exchange()
+        _, response = await x.trip("POST", "X-Sent: 1", body=b"content", reply=("X-Came: 2",))
+        ok(response, b"something else")
+
+    outcome = _run(_played(wrong, tmp_path))
+    assert outcome.verdict == "failed"
+    for expected in (
+        "content b'ok', not b'something else'",  # what was expected, and what was seen
+        'ok(response, b"something else")',  # the line of the case
+        "client 0 -> proxy POST /t-",
+        "origin connection 0 <- proxy POST /t-",
+        "origin connection 0 -> proxy HTTP/1.1 200 OK",
+        "client 0 <- proxy HTTP/1.1 200 OK",
+        "X-Sent: 1",
+        "X-Came: 2",
+        "the origin's ledger",
+        "length body, 7 bytes, complete; answered",
+    ):
+        assert expected in outcome.report, f"{expected!r} is not in\n{outcome.report}"
+
+
+def test_hanging_case_ends_and_says_what_it_waited_for(tmp_path: pathlib.Path) -> None:
+    async def hangs(talk: Talk) -> None:
+        x = await talk.exchange()
+        await x.ask()
+        await x.response(0.1)
+
+    outcome = _run(_played(hangs, tmp_path))
+    assert outcome.verdict == "failed"
+    assert "waited 0.1 s for a response head" in outcome.report
+
+
+def test_request_that_nobody_sent_is_found(tmp_path: pathlib.Path) -> None:
+    async def stray(talk: Talk) -> None:
+        x = await talk.exchange()
+        talk.origin.forget(x.token)
+        await x.ask()
+        await x.response()
+
+    assert "requests that no client sent" in _run(_played(stray, tmp_path)).report
+
+
+def test_fault_of_a_case_is_told_with_its_traceback(tmp_path: pathlib.Path) -> None:
+    async def broken(talk: Talk) -> None:
+        raise KeyError("a fault of its own")
+
+    report = _run(_played(broken, tmp_path)).report
+    assert "KeyError" in report
+    assert "a fault of its own" in report
+
+
+def test_disagreement_is_found(tmp_path: pathlib.Path) -> None:
+    def answering(reply: str) -> Any:
+        async def one(talk: Talk) -> None:
+            x = await talk.exchange()
+            ok((await x.trip(reply=(reply,)))[1])
+
+        return one
+
+    a, same, other = (
+        _run(_played(answering(reply), tmp_path / str(n)))
+        for n, reply in enumerate(("X-A: 1", "X-A: 1", "X-A: 2"))
+    )
+    assert a.transcript is not None
+    assert same.transcript is not None
+    assert other.transcript is not None
+    assert differences(a.transcript, same.transcript, ("a", "b")) == []
+    unlike = differences(a.transcript, other.transcript, ("a", "b"))
+    assert len(unlike) == 2
+    assert "X-A: 1" in unlike[0]
+    assert "X-A: 2" in unlike[1]
+
+
+def _report(node_id: str, subject: str, outcome: str, **more: Any) -> Any:
+    properties = [("contract", subject)]
+    return SimpleNamespace(
+        nodeid=node_id, user_properties=properties, when="call", outcome=outcome, passed=outcome == "passed",
+        skipped=outcome == "skipped", **more,
+    )  # fmt: skip
+
+
+def test_summary_counts_every_item_and_misses_none() -> None:
+    count = Count()
+    ids = [f"tests/contract/test_hdr.py::HDR-0{n}[some-subject]" for n in range(1, 6)]
+    count.pytest_xdist_node_collection_finished([*ids, "tests/unit/test_x.py::test_y[z]"])
+    for node_id, outcome, more in (
+        (ids[0], "passed", {}),
+        (ids[1], "skipped", {"wasxfail": "reason"}),
+        (ids[2], "skipped", {}),
+        (ids[3], "failed", {}),
+    ):
+        count.pytest_runtest_logreport(_report(node_id, "some-subject", outcome, **more))
+    assert count.not_run() == [ids[4]]
+    words = count.lines()[0].split()
+    assert " ".join(words) == "some-subject 1 passed 1 deviated 1 unsupported 1 failed 1 not run"
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    count.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert session.exitstatus == pytest.ExitCode.TESTS_FAILED
