@@ -87,7 +87,7 @@ def made_header(blocks: int = BLOCKS) -> RunRecord:
         pinning="subject alone on one core, load engine and origin on another",
         environment={"cpu": "a <made-up> CPU"},
         packages={"fastapi": "0"},
-        settings={"TANDEM_ACCESS_LOG": "off"},
+        settings={"TANDEM_ACCESS_LOG": "on"},
     )
 
 
