@@ -96,7 +96,7 @@ class Channel:
                 self.tls.do_handshake()
             except ssl.SSLWantReadError:
                 await self._flush()
-                raw = await asyncio.get_running_loop().sock_recv(self._sock, 65536)
+                raw = await self._pull(65536)
                 if not raw:
                     raise ConnectionResetError("closed during the TLS handshake") from None
                 self._incoming.write(raw)
@@ -194,24 +194,26 @@ class Channel:
             if self.on_closed is not None:
                 self.on_closed()
 
+    # Neither asks the loop's sock_recv or sock_sendall: a wait that is cancelled in the moment its bytes come
+    # would lose them there. Here a cancelled wait has taken nothing.
+
     async def _push(self, view: memoryview) -> int:
         loop = asyncio.get_running_loop()
         while True:
-            try:
-                taken = self._sock.send(view)
-            except (BlockingIOError, InterruptedError):
-                writable = loop.create_future()
-                loop.add_writer(self._sock, _wake, writable)
-                try:
-                    await writable
-                finally:
-                    loop.remove_writer(self._sock)
-                continue
             await asyncio.sleep(0)  # a fast reader would otherwise keep the loop from everyone else
-            return taken
+            try:
+                return self._sock.send(view)
+            except (BlockingIOError, InterruptedError):
+                await _called_back(loop.add_writer, loop.remove_writer, self._sock)
 
     async def _pull(self, limit: int) -> bytes:
-        return await asyncio.get_running_loop().sock_recv(self._sock, limit)
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(0)  # and so would a fast writer
+            try:
+                return self._sock.recv(limit)
+            except (BlockingIOError, InterruptedError):
+                await _called_back(loop.add_reader, loop.remove_reader, self._sock)
 
     async def _receive_tls(self, limit: int) -> bytes:
         assert self.tls is not None
@@ -233,6 +235,16 @@ class Channel:
                 view = view[await self._push(view) :]
 
 
-def _wake(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
+async def _called_back(
+    add: Callable[[socket.socket, Callable[[], None]], None],
+    remove: Callable[[socket.socket], object],
+    sock: socket.socket,
+) -> None:
+    """Return once the loop calls back for this socket."""
+    ready = asyncio.get_running_loop().create_future()
+    add(sock, lambda: None if ready.done() else ready.set_result(None))
+    try:
+        await ready
+    finally:
+        if sock.fileno() >= 0:  # closing it has removed it
+            remove(sock)

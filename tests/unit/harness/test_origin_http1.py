@@ -2,6 +2,7 @@
 says.
 """
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from shared.harness.origin.http1 import (
     request_framing,
     response_framing,
 )
-from tests.unit.aio import aio
+from tests.unit.aio import aio, settle
 
 
 def test_request_is_read() -> None:
@@ -197,3 +198,17 @@ async def test_body_leaves_the_next_message_alone() -> None:
         with pytest.raises(IncompleteError) as error:
             await reader.head()
         assert error.value.got == b""
+
+
+@aio
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_wait_that_is_given_up_has_taken_nothing(turns: int) -> None:
+    """Whichever turn of the loop the cancellation falls into, also the one between bytes and waiter."""
+    with _ends() as (here, there):
+        waiting = asyncio.ensure_future(there.receive())
+        await settle()
+        await here.send(b"x")
+        await settle(turns)
+        waiting.cancel()
+        outcome = (await asyncio.gather(waiting, return_exceptions=True))[0]
+        assert (outcome if isinstance(outcome, bytes) else await there.receive()) == b"x"
