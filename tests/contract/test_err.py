@@ -13,18 +13,20 @@ from tests.contract.talk import Exchange, Talk
 from tests.contract.wire import Response
 
 _SLACK_S = 1.5  # beyond a deadline: a busy machine is no fault of the proxy's
+_AT_ONCE_S = 1.0
 
 
 @case("ERR-01", requirement="RFC 9209 §2.3 connection_refused: 502", anchor="YARP UnableToConnect")
 async def refused(talk: Talk) -> None:
-    """An upstream that refuses connections is 502 at once, and served again as soon as it is back."""
+    """An upstream that refuses connections is 502 within a second, and served again as soon as it is back."""
     async with talk.origin.refusing():
         for _ in range(3):
             x = await talk.exchange()
             began_s = time.monotonic()
             await x.ask()
-            gateway_failure(await x.response(), 502)
-            assert time.monotonic() - began_s < 1 + _SLACK_S
+            gateway_failure(await x.response(_AT_ONCE_S + _SLACK_S), 502)
+            took_s = time.monotonic() - began_s
+            assert took_s < _AT_ONCE_S + _SLACK_S, f"refused after {took_s:.1f} s"
     y = await talk.exchange()
     ok((await y.trip())[1])
 
@@ -323,12 +325,8 @@ async def never_ours(talk: Talk) -> None:
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: Upgrade",
     ):
         response = await _answered_with(talk, head, "\r\n\r\nok", then="close")
-        shown = head[:60]
-        assert response.status in (200, 502, 503, 504, 599), f"{shown!r}: status {response.status}"
-        if response.status == 200:
-            ok(response)
-        else:
-            gateway_failure(response, 502)
+        assert response.status == 502, f"{head[:60]!r}: status {response.status}"
+        gateway_failure(response, 502)
 
 
 @case("ERR-16", requirement="RFC 9110 §9.2.2", anchor="httpx #2983, #3515", compare="verdict")

@@ -50,6 +50,10 @@ async def forged(talk: Talk) -> None:
         "x-forwarded-host: forged.test",
         "X-FORWARDED-PROTO: forged",
         "X-Real-IP: 6.6.6.6",
+        # A CGI-like upstream reads `_` as `-`, and some read the draft of RFC 7239.
+        "X_Forwarded_For: 6.6.6.6",
+        "X-Forwarded: for=6.6.6.6",
+        "X_Real_IP: 6.6.6.6",
     )
     ok(response)
     assert b"6.6.6.6" not in seen.raw, f"a forged address went through: {seen.raw!r}"

@@ -72,18 +72,6 @@ async def test_leaving_between_two_blocks_is_seen_by_the_second() -> None:
 
 
 @aio
-async def test_after_the_block_leaving_cancels_nothing() -> None:
-    server = FakeServer(end())
-    client = started(server)
-    with client.watching():
-        await settle()
-    server.leave()
-    await settle()
-    assert client.gone
-    client.close()
-
-
-@aio
 async def test_whether_there_is_content_is_known_with_the_first_byte_or_the_end() -> None:
     for messages, content in (([end()], False), ([chunk(b""), end(b"x")], True), ([chunk(b"x")], True)):
         server = FakeServer(*messages)
