@@ -29,9 +29,7 @@ __all__ = ["forward", "upstream_request"]
 async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSettings) -> ProxyResponse:
     """Raises a ProxyError when there is no response head to pass on."""
     with request.client.watching():
-        # HTTP/2 frames a body by itself: only its first byte, or its end, tells whether there is one.
-        framed_below = request.http_version not in ("1.0", "1.1")
-        content = framed_below and await request.client.has_content()
+        content = await request.client.has_content() if _content_is_in_doubt(request) else None
         outgoing = upstream_request(request, settings, content=content)
         asked = time.monotonic()
         try:
@@ -45,10 +43,20 @@ async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSe
         raise
 
 
+def _content_is_in_doubt(request: ProxyRequest) -> bool:
+    """Whether the fields do not tell if there is a body; its first byte, or its end, then has to.
+
+    HTTP/2 needs no field to frame one. And uvicorn-httptools loses the body of a request that asks for an
+    upgrade: llhttp stops after its head, and would read the body as the next request (httptools_impl.py,
+    data_received).
+    """
+    return request.http_version not in ("1.0", "1.1") or fields.asks_upgrade(request.headers)
+
+
 def upstream_request(
-    request: ProxyRequest, settings: ForwardSettings, *, content: bool = False
+    request: ProxyRequest, settings: ForwardSettings, *, content: bool | None = None
 ) -> UpstreamRequest:
-    """Steps (1) and (2), pure. `content` is whether there is a body although no field frames one.
+    """Steps (1) and (2), pure. `content` is whether the body has a byte, where that has been looked into.
 
     Raises BadRequest, HeaderTooLarge or BodyTooLarge.
     """
@@ -59,8 +67,11 @@ def upstream_request(
         raise BadRequest("this proxy opens no tunnels")
     target = reqtarget.upstream_target(request.target, settings.upstream.base, method=request.method)
     framing, length = fields.request_framing(request.headers, request.http_version)
-    if framing == "none" and content:
-        framing = "chunked"
+    announced = framing == "chunked" or length not in (None, b"0")
+    if content is False and announced:
+        raise BadRequest("the request announces a body and has none")
+    if content and not announced:
+        framing, length = "chunked", None
     if length is not None and 0 < settings.max_body < int(length):
         raise BodyTooLarge
     # (2)
@@ -81,8 +92,7 @@ def upstream_request(
         ),
         http_version=request.http_version,
     )
-    has_body = framing == "chunked" or length not in (None, b"0")
-    return UpstreamRequest(request.method, target, outgoing, request.client if has_body else None)
+    return UpstreamRequest(request.method, target, outgoing, request.client if announced or content else None)
 
 
 def _client_response(request: ProxyRequest, answer: UpstreamResponse) -> ProxyResponse:

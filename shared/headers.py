@@ -20,6 +20,7 @@ __all__ = [
     "HOP_BY_HOP",
     "VIA_NAME",
     "Framing",
+    "asks_upgrade",
     "check_host",
     "connection_options",
     "end_to_end",
@@ -30,6 +31,7 @@ __all__ = [
     "request_framing",
     "request_headers",
     "response_headers",
+    "says_who_asked",
     "via",
 ]
 
@@ -87,13 +89,15 @@ def head_size(method: bytes, target: bytes, headers: Headers) -> int:
 def request_framing(headers: Headers, http_version: str) -> tuple[Framing, bytes | None]:
     """How the request body is framed, and its Content-Length.
 
-    Transfer-Encoding wins over Content-Length, which then goes (RFC 9112 section 6.3): uvicorn-h11 and
-    hypercorn accept both and leave both in the scope. Raises BadRequest for a framing that two readers could
-    read in two ways.
+    Raises BadRequest for a framing that two readers could read in two ways, Transfer-Encoding beside
+    Content-Length first of all (RFC 9112 section 6.1): uvicorn-h11 and hypercorn accept both, read by the one
+    and keep the connection open.
     """
     codings = [value.strip(b" \t").lower() for name, value in headers if name.lower() == b"transfer-encoding"]
     lengths = {value for name, value in headers if name.lower() == b"content-length"}
     if codings:
+        if lengths:
+            raise BadRequest("a request has Content-Length or Transfer-Encoding, not both")
         if codings != [b"chunked"]:
             raise BadRequest("the only transfer coding this proxy knows is chunked")
         if http_version == "1.0":
@@ -150,7 +154,7 @@ def forwarding_fields(
     for name, value in end_to_end(headers) if trusted else ():
         if name.lower() in FORWARDING:
             came[name.lower()].append(value)
-        elif _says_who_asked(name.lower()):
+        elif says_who_asked(name.lower()) and b"_" not in name:
             others.append((name, value))
     address = peer.encode("ascii", "replace")
     fields = [
@@ -167,9 +171,18 @@ def forwarding_fields(
     return fields
 
 
-def _says_who_asked(name: bytes) -> bool:
-    # -Port, -Prefix, -Ssl, -User …: no list is complete, and upstreams believe whichever they know.
-    return name in FORWARDING or name.startswith(b"x-forwarded-")
+def says_who_asked(name: bytes) -> bool:
+    # -Port, -Prefix, -Ssl, -User …: no list is complete, and upstreams believe whichever they know. CGI and
+    # WSGI read an underscore in a name as they read a dash.
+    dashed = name.replace(b"_", b"-")
+    return dashed in FORWARDING or dashed.startswith(b"x-forwarded")
+
+
+def asks_upgrade(headers: Headers) -> bool:
+    """Whether the client would like to speak another protocol (RFC 9110 section 7.8). It may; we go on in
+    HTTP.
+    """
+    return any(name.lower() == b"upgrade" for name, _ in headers)
 
 
 def via(headers: Headers, http_version: str) -> tuple[bytes, bytes]:
@@ -202,7 +215,7 @@ def request_headers(
     kept = end_to_end(headers)
     for name, value in kept:
         lower = name.lower()
-        if lower in _REWRITTEN or _says_who_asked(lower):
+        if lower in _REWRITTEN or says_who_asked(lower):
             continue
         if lower != b"expect" or value.lower() != b"100-continue":
             fields.append((name, value))

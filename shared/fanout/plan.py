@@ -96,7 +96,7 @@ def _name(value: bytes) -> bytes:
     name = value.lower()
     if not _NAME.fullmatch(name):
         raise BadRequest(f"header={_quoted(value)} is not the name of a header field")
-    if name in _NOT_FORWARDED:
+    if name in _NOT_FORWARDED or fields.says_who_asked(name):
         raise BadRequest(f"header={_quoted(value)} cannot be forwarded: it belongs to one connection")
     return name
 

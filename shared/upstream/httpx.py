@@ -87,12 +87,13 @@ class HTTPXUpstream:
         finally:
             if request.body is not None:
                 request.body.discard()
+        body = _Body(response.stream, self._failure)
         if response.extensions["http_version"] not in _VERSIONS:
-            await response.aclose()
+            await body.aclose()
             raise ProtocolError
         # The same dict that the connection looks into when the body is read.
         timeouts["read"] = self._timeouts.read_s or None  # type: ignore[assignment]
-        return UpstreamResponse(response.status, response.headers, _Body(response.stream, self._failure))
+        return UpstreamResponse(response.status, response.headers, body)
 
     def _failure(self, error: Exception, phase: Phase) -> ProxyError:
         """What an exception of the library, or of the upload, means in this phase."""
@@ -116,6 +117,9 @@ class HTTPXUpstream:
             return connect_failure(error)
         if isinstance(error, core.NetworkError) or "disconnected" in str(error):
             return Terminated()
+        if phase == "send":
+            # h11's own LocalProtocolError, which httpcore lets through: more or fewer bytes than announced.
+            return BadRequest("the request body does not fit its Content-Length")
         # h11's words for a 101 that nobody asked for (0.16.0, _state.py)
         return UpgradeRefused() if "_SWITCH_UPGRADE" in str(error) else ProtocolError()
 

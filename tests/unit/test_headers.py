@@ -57,8 +57,6 @@ def test_end_to_end(came: str, kept: str) -> None:
         ("content-length: 5\nContent-Length: 5", "1.1", ("length", b"5")),
         ("Transfer-Encoding: chunked", "1.1", ("chunked", None)),
         ("Transfer-Encoding: \tChunked ", "1.1", ("chunked", None)),
-        ("Content-Length: 5\nTransfer-Encoding: chunked", "1.1", ("chunked", None)),
-        ("Transfer-Encoding: chunked\nContent-Length: 5", "1.1", ("chunked", None)),
     ],
 )
 def test_how_a_request_is_framed(came: str, version: str, framing: tuple[str, bytes | None]) -> None:
@@ -68,6 +66,8 @@ def test_how_a_request_is_framed(came: str, version: str, framing: tuple[str, by
 @pytest.mark.parametrize(
     ("came", "version"),
     [
+        ("Content-Length: 5\nTransfer-Encoding: chunked", "1.1"),
+        ("Transfer-Encoding: chunked\nContent-Length: 5", "1.1"),
         ("Content-Length: 5\nContent-Length: 6", "1.1"),
         ("Content-Length: 5\nContent-Length: 05", "1.1"),
         ("Content-Length: 5, 5", "1.1"),

@@ -30,7 +30,7 @@ from urllib.parse import parse_qs
 from shared.harness.origin.chunked import ChunkedError, ChunkedReader
 from shared.harness.origin.payload import JSON_BODY, PATTERN, event
 
-__all__ = ["FastOrigin", "OriginState", "main"]
+__all__ = ["FastOrigin", "OriginState", "loop_factory", "main"]
 
 _HIGH_WATER = 256 * 1024
 _MAX_HEAD = 64 * 1024
@@ -269,6 +269,17 @@ async def _serve(host: str, port: int) -> None:
     server.close()
 
 
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the rig's event loops, for both of its ends: uvloop's, or None for asyncio's own
+    where there is no uvloop.
+    """
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -278,13 +289,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one, which the first line names")
     options = parser.parse_args(arguments)
     try:
-        import uvloop
-
-        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
-    except ImportError:
-        loop_factory = None
-    try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(options.host, options.port))
     except OSError as failure:
         print(
