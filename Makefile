@@ -8,7 +8,8 @@ python := .venv/bin/python
 
 # What a person may set: make test JOBS=4 ARGS='-k HDR' · make run APP=litestar PORT=9000 · make check PYTHON=python3.12
 PYTHON ?=
-JOBS ?= auto
+# The suite waits more than it computes: two workers a core.
+JOBS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) )))
 ARGS ?=
 APP ?= fastapi
 SERVER ?= uvicorn
@@ -25,7 +26,7 @@ bench: venv ## the quick benchmark: about four minutes, then a verdict and bench
 test: venv ## the quick tier: unit tests, the contract on every subject, the mutants
 	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q $(ARGS)
 
-test-long: venv ## the long tier: 1 GiB bodies, minute-long gaps, soaks
+test-long: venv ## the long tier: 1 GiB up and down with memory watched, a gap of 31 s
 	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q -m long --timeout 900 $(ARGS)
 
 check: venv ## format, lint, types, import rules
