@@ -168,7 +168,7 @@ def _scenarios(wanted: list[str]) -> tuple[Scenario, ...]:
 def _list(console: Console) -> int:
     console.print("[bold]Scenarios[/]")
     for scenario in QUICK:
-        console.print(f"  {scenario.id}  {scenario.title}")
+        console.print(f"  {scenario.id}  {scenario.words}", soft_wrap=True)
     console.print("[bold]Cells of the quick plan[/], the first to be kept first")
     for cell in QUICK_CELLS:
         console.print(f"  {cell.id:36} {cell.label}")

@@ -25,13 +25,18 @@ class Metric(NamedTuple):
 
     id: str
     scenario: str
-    title: str
+    what: str
+    under: str  # how the title goes on where the load matters, which the run's own scenario puts into words
     unit: str
     better: Literal["more", "less"]
     more: str
     less: str
     of: Callable[[Result], Value]
     of_direct: bool = False  # whether the direct leg has such a value: it has no process in between
+
+    def title(self, load: str) -> str:
+        """Return the metric's title under that load; without one, of what is read alone."""
+        return self.what + self.under.format(load=load) if load else self.what
 
 
 def quantile_us(encoded: list[str], quantile: float) -> Value:
@@ -84,16 +89,21 @@ _SPEED = ("faster", "slower")
 _COST = ("dearer", "cheaper")
 _DELAY = ("slower", "faster")
 
+_LOAD = ", {load}"
+_RATE = " at {load}"
+
 METRICS: tuple[Metric, ...] = (
-    Metric("rps", "S3", "Requests per second, 32 connections", "/s", "more", *_SPEED, _rps, True),
-    Metric("cpu-request", "S3", "CPU per request, near saturation", "µs", "less", *_COST, _cpu_per_request),
-    Metric("cpu-request-paced", "S2", "CPU per request, at 150/s", "µs", "less", *_COST, _cpu_per_request),
-    Metric("cpu-event", "S5", "CPU per SSE event, at 2,500/s", "µs", "less", *_COST, _cpu_per_event),
-    Metric("response-p50", "S2", "Response time p50, at 150/s", "µs", "less", *_DELAY, _response(0.5), True),
-    Metric("response-p90", "S2", "Response time p90, at 150/s", "µs", "less", *_DELAY, _response(0.9), True),
-    Metric("ttfe-p50", "S5", "Time to first event p50", "µs", "less", *_DELAY, _streams("ttfe", 0.5), True),
-    Metric("delay-p50", "S5", "Event delay p50", "µs", "less", *_DELAY, _streams("delay", 0.5), True),
-    Metric("delay-p99", "S5", "Event delay p99", "µs", "less", *_DELAY, _streams("delay", 0.99), True),
+    Metric("rps", "S3", "Requests per second", _LOAD, "/s", "more", *_SPEED, _rps, True),
+    Metric("cpu-request", "S3", "CPU per request", _LOAD, "µs", "less", *_COST, _cpu_per_request),
+    Metric("cpu-request-paced", "S2", "CPU per request", _RATE, "µs", "less", *_COST, _cpu_per_request),
+    Metric("cpu-event", "S5", "CPU per SSE event", _RATE, "µs", "less", *_COST, _cpu_per_event),
+    Metric("response-p50", "S2", "Response time p50", _RATE, "µs", "less", *_DELAY, _response(0.5), True),
+    Metric("response-p90", "S2", "Response time p90", _RATE, "µs", "less", *_DELAY, _response(0.9), True),
+    Metric(
+        "ttfe-p50", "S5", "Time to first event p50", "", "µs", "less", *_DELAY, _streams("ttfe", 0.5), True
+    ),
+    Metric("delay-p50", "S5", "Event delay p50", "", "µs", "less", *_DELAY, _streams("delay", 0.5), True),
+    Metric("delay-p99", "S5", "Event delay p99", "", "µs", "less", *_DELAY, _streams("delay", 0.99), True),
 )
 
 

@@ -40,6 +40,7 @@ from bench.record import (
 from bench.scenarios import Closed, Gate, Open, Scenario, Streams
 from bench.usage import Meter, memory
 from shared.harness import subject as subjects
+from shared.harness.origin.fast import loop_factory
 from shared.harness.origin.payload import JSON_BODY
 from shared.harness.process import ROOT, Process, ProcessFailed
 from shared.harness.servers import Running, start_server
@@ -104,7 +105,7 @@ def run_plan(
                 Process.start(
                     [sys.executable, "-m", "shared.harness.origin.fast"], name="fast origin", cpus=rig_cpus
                 ) as origin,
-                asyncio.Runner(loop_factory=_loop_factory()) as runner,
+                asyncio.Runner(loop_factory=loop_factory()) as runner,
             ):
                 _blocks(_Rig(header, origin, runner), records, bar, budget_s)
         except KeyboardInterrupt:
@@ -241,14 +242,6 @@ async def _open_streams(origin: Address, deadline_s: float = 2.0) -> int:
 def _origin_port(log: str) -> int | None:
     found = re.search(r"^fast origin on http://[^:]+:(\d+)$", log, re.MULTILINE)
     return int(found[1]) if found else None
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _one_line(failure: ProcessFailed) -> str:

@@ -135,9 +135,8 @@ class ResponseReader:
         head = self._heads.get(raw)
         if head is None:
             head = _parse_head(raw)
-            if (
-                len(self._heads) >= _CACHED_HEADS
-            ):  # heads that differ each time (request ids) must not pile up
+            # heads that differ each time (request ids) must not pile up
+            if len(self._heads) >= _CACHED_HEADS:
                 self._heads.clear()
             self._heads[raw] = head
         return head

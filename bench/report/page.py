@@ -16,6 +16,7 @@ from bench.report.sections import (
 )
 from bench.report.view import View
 from bench.report.words import duration, headline, picks, resolution, upper
+from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["page"]
 
@@ -107,10 +108,10 @@ def _footer() -> Markup:
         "footer",
         el(
             "p",
-            "Ratios are geometric means of paired ratios over blocks with Student-t 95 % intervals, each its "
-            "own; verdicts are corrected for asking several questions (Holm). Equivalent means inside "
-            "±5 % by two one-sided tests, a margin chosen beforehand. Bars and dots are medians over "
-            "blocks; outliers stay in. A missing figure has its reason and is never a zero. "
-            "This page was made from records.jsonl beside it.",
+            "Ratios are geometric means of paired ratios over blocks with Student-t "
+            f"{CONFIDENCE * 100:g} % intervals, each its own; verdicts are corrected for asking several "
+            f"questions (Holm). Equivalent means inside ±{MARGIN * 100:g} % by two one-sided tests, a margin "
+            "chosen beforehand. Bars and dots are medians over blocks; outliers stay in. A missing figure "
+            "has its reason and is never a zero. This page was made from records.jsonl beside it.",
         ),
     )

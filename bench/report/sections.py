@@ -23,7 +23,7 @@ from bench.report.tables import (
 )
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, interval, left_out, number, ratio, verdict_word
-from bench.stats import MARGIN
+from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = [
     "drift",
@@ -66,18 +66,18 @@ def effects_section(found: View) -> Markup:
         el("h2", "What each choice changes", id="effects"),
         el(
             "p",
-            "Each dot is a ratio with its 95 % interval; one means no difference. Inside the band "
-            f"(±{MARGIN * 100:.0f} %) a difference is too small to choose by. The first row is what this run "
-            "can resolve in one pair; effects over several pairs are finer.",
+            f"Each dot is a ratio with its {CONFIDENCE * 100:g} % interval; one means no difference. Inside "
+            f"the band (±{MARGIN * 100:g} %) a difference is too small to choose by. The first row is what "
+            "this run can resolve in one pair; effects over several pairs are finer.",
             class_="why",
         ),
     ]
     for name, says in (("rps", "right of one: more requests"), ("cpu-event", "left of one: less CPU")):
-        parts.append(el("h3", f"{metric(name).title}: {says}"))
+        parts.append(el("h3", f"{found.title(name)}: {says}"))
         # apart, because a factor of three would squeeze what differs by a tenth
         for questions in (("a/a", *_CHOICES), ("recipe",)):
             rows = _effect_rows(found, name, questions)
-            title = f"Effects on {metric(name).title}: {', '.join(questions)}"
+            title = f"Effects on {found.title(name)}: {', '.join(questions)}"
             parts.append(effects(rows, margin=MARGIN, title=title))
     parts.append(
         behind(
@@ -131,9 +131,9 @@ def figures_section(found: View) -> Markup:
     parts = [el("h2", "Figures by cell", id="figures"), _key()]
     for name in ("rps", "cpu-request", "cpu-event"):
         of = metric(name)
-        parts.append(el("h3", f"{of.title} ({'more' if of.better == 'more' else 'less'} is better)"))
+        parts.append(el("h3", f"{found.title(name)} ({of.better} is better)"))
         rows = [_bar_row(found, cell, name) for cell in found.cells]
-        parts.append(bars(rows, unit=of.unit, title=f"{of.title} by cell"))
+        parts.append(bars(rows, unit=of.unit, title=f"{found.title(name)} by cell"))
     direct = found.figures[DIRECT, "rps"].middle if (DIRECT, "rps") in found.figures else None
     if direct is not None:
         parts.append(
@@ -158,7 +158,8 @@ def _bar_row(found: View, cell: CellSpec, name: str) -> Row:
 def latency(found: View) -> Markup:
     """Quantiles at the fixed rate and of events, then what each cell adds to the direct leg."""
     parts = [el("h2", "Delay", id="delay")]
-    parts.append(el("h3", "Response time at 150 requests/s, from the intended start: p50, p90, p99"))
+    at = f" at {load}" if (load := found.load("S2")) else ""
+    parts.append(el("h3", f"Response time{at}, from the intended start: p50, p90, p99"))
     parts.append(ranges(_quantile_rows(found, "S2"), title="Response time quantiles by cell"))
     parts.append(el("h3", "One-way delay of SSE events, origin to client: p50, p90, p99"))
     parts.append(ranges(_quantile_rows(found, "S5"), title="Event delay quantiles by cell"))
@@ -250,7 +251,7 @@ def gate_and_memory(found: View) -> Markup:
 def missing(found: View) -> Markup:
     """Every figure that could not be had, with its reason."""
     rows = [
-        [cell.label, metric(name).title, absence_word(absence), absence.detail]
+        [cell.label, found.title(name), absence_word(absence), absence.detail]
         for cell in found.cells
         for name in ("rps", "cpu-request", "cpu-event", "response-p50", "delay-p50")
         if (absence := found.figures[cell.id, name].absence) is not None
@@ -263,13 +264,22 @@ def missing(found: View) -> Markup:
     )
 
 
+def _loops(cells: Sequence[CellSpec]) -> list[list[str]]:
+    by_loop: dict[str, list[str]] = {}
+    for cell in cells:
+        by_loop.setdefault(cell.loop, []).append(cell.label)
+    if len(by_loop) == 1:
+        return [["loop", f"{loop} in every cell"] for loop in by_loop]
+    return [[f"loop {loop}", "; ".join(labels)] for loop, labels in by_loop.items()]
+
+
 def environment(found: View) -> Markup:
     """What was held constant, the machine, the versions, and the command that repeats it."""
     header = found.run.header
     constant = [
-        *([s.id, s.title] for s in header.scenarios),
+        *([scenario.id, scenario.words] for scenario in header.scenarios),
         *([name, value] for name, value in header.settings.items()),
-        ["loop", "uvloop in every cell"],
+        *_loops(found.cells),
         ["request", "GET with host, user-agent and accept; keep-alive connections over loopback"],
     ]
     return join(

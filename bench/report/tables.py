@@ -49,7 +49,7 @@ def cells_table(found: View, metrics: Sequence[str]) -> Markup:
             else:
                 row.append(value_interval(figure.middle) if figure.middle else DASH)
         rows.append(row)
-    return table(["cell", *(f"{metric(name).title} ({metric(name).unit})" for name in metrics)], rows)
+    return table(["cell", *(f"{found.title(name)} ({metric(name).unit})" for name in metrics)], rows)
 
 
 def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str]) -> Markup:
@@ -65,7 +65,7 @@ def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str
             )
             row.append(figure + verdict_word(outcome))
         rows.append(row)
-    return table(["contrast", *(metric(name).title for name in metrics)], rows)
+    return table(["contrast", *map(found.title, metrics)], rows)
 
 
 def added_table(found: View) -> Markup:

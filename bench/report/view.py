@@ -10,6 +10,7 @@ from bench.cells import DIRECT
 from bench.check import Health, health, verdict_of
 from bench.contrasts import Contrast, Outcome, contrasts, judge
 from bench.figures import Added, Figure, added_delays, figures
+from bench.metrics import metric
 from bench.record import CellSpec, Run
 
 __all__ = ["View", "view"]
@@ -34,9 +35,9 @@ class View(msgspec.Struct, frozen=True):
         """Whether nothing is wrong with the run itself."""
         return verdict_of(self.health) != "bad"
 
-    def outcome(self, contrast: Contrast, metric: str) -> Outcome:
+    def outcome(self, contrast: Contrast, name: str) -> Outcome:
         """Return one contrast in one metric."""
-        return next(o for o in self.outcomes if o.contrast == contrast and o.metric == metric)
+        return next(o for o in self.outcomes if o.contrast == contrast and o.metric == name)
 
     def asked(self, *questions: str, main: bool | None = None) -> list[Contrast]:
         """Return the contrasts of these questions, each once, in order."""
@@ -47,10 +48,18 @@ class View(msgspec.Struct, frozen=True):
                 seen.append(contrast)
         return seen
 
-    def resolution(self, metric: str) -> float | None:
+    def load(self, scenario: str) -> str:
+        """Return in words what this run asked of its cells in a scenario; empty when it was not run."""
+        return next((one.load for one in self.run.header.scenarios if one.id == scenario), "")
+
+    def title(self, name: str) -> str:
+        """Return the title of a metric, with the load that this run read it under."""
+        return metric(name).title(self.load(metric(name).scenario))
+
+    def resolution(self, name: str) -> float | None:
         """Return the A/A interval's farther end from one, as a fraction; None without an A/A pair."""
         for contrast in self.asked("a/a"):
-            estimate = self.outcome(contrast, metric).estimate
+            estimate = self.outcome(contrast, name).estimate
             if estimate is not None:
                 return max(estimate.high, 1 / estimate.low) - 1
         return None

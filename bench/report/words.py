@@ -6,7 +6,7 @@ from bench.contrasts import Contrast, Outcome
 from bench.metrics import Metric, metric
 from bench.record import Absence, Dropped
 from bench.report.view import View
-from bench.stats import MARGIN, Interval
+from bench.stats import CONFIDENCE, MARGIN, Interval
 
 __all__ = [
     "DASH",
@@ -70,8 +70,12 @@ def ratio(value: float) -> str:
 
 def interval(low: float, high: float) -> str:
     """Return the ends of a ratio's interval, in the digits of `ratio`."""
+    return DASH.join(_ends(low, high))
+
+
+def _ends(low: float, high: float) -> tuple[str, str]:
     digits = 1 if low >= 1.95 else 2
-    return f"{low:.{digits}f}{DASH}{high:.{digits}f}"
+    return f"{low:.{digits}f}", f"{high:.{digits}f}"
 
 
 def value_interval(found: Interval) -> str:
@@ -102,7 +106,7 @@ def verdict_word(outcome: Outcome) -> str:
     if outcome.verdict is None:
         return absence_word(outcome.absence) if outcome.absence else "cannot tell"
     if outcome.verdict == "equivalent":
-        return f"equivalent within ±{MARGIN * 100:.0f} %"
+        return f"equivalent within ±{MARGIN * 100:g} %"
     if outcome.verdict == "cannot-tell":
         return "cannot tell"
     return _direction(of, outcome.verdict == "more")
@@ -119,6 +123,11 @@ def sentence(outcome: Outcome) -> str:
         why = outcome.absence.detail if outcome.absence else ""
         return f"{upper(contrast.first)} against {contrast.second}: {verdict_word(outcome)} ({why})"
     estimate = outcome.estimate
+    if outcome.verdict == "cannot-tell":
+        # one number would read as a finding: the sentence says the range that this run leaves open
+        low, high = _ends(estimate.low, estimate.high)
+        verb = _SENTENCES[outcome.metric].format(ratio=f"{low}{TIMES} to {high}{TIMES}")
+        return f"{upper(contrast.first)} {verb} {contrast.second}: {verdict_word(outcome)}"
     verb = _SENTENCES[outcome.metric].format(ratio=ratio(estimate.ratio))
     return (
         f"{upper(contrast.first)} {verb} {contrast.second} "
@@ -134,7 +143,10 @@ def resolution(found: View) -> str:
     ]
     if not parts:
         return "What this run can resolve is not known: it has no A/A pair with three blocks."
-    text = f"This run can resolve {', '.join(parts)} in one pair (the same cell timed twice, 95 %)."
+    text = (
+        f"This run can resolve {', '.join(parts)} in one pair "
+        f"(the same cell timed twice, {CONFIDENCE * 100:g} %)."
+    )
     off = [
         name
         for of, name in names
@@ -165,20 +177,34 @@ def _sentences(found: View, contrast: Contrast) -> list[str]:
 
 
 def _pick(found: View, contrast: Contrast) -> str:
-    """Judge by capacity first, by CPU per event where capacity decides nothing."""
-    for of in ("rps", "cpu-event"):
-        outcome = found.outcome(contrast, of)
-        if outcome.estimate is not None and outcome.verdict in ("more", "less"):
-            better = (outcome.verdict == "more") == (metric(of).better == "more")
-            winner = contrast.first if better else contrast.second
-            times, part = sorted((outcome.estimate.ratio, 1 / outcome.estimate.ratio), reverse=True)
-            return (
-                f"{winner} ({ratio(times)})" if of == "rps" else f"{winner}, for streams ({ratio(part)} CPU)"
-            )
-    outcome = found.outcome(contrast, "rps")
-    if outcome.verdict == "equivalent":
+    """Judge by capacity first, by CPU per event where capacity decides nothing or where it says otherwise."""
+    capacity, streams = (found.outcome(contrast, of) for of in ("rps", "cpu-event"))
+    by_capacity, by_streams = _winner(capacity), _winner(streams)
+    if by_capacity and by_streams and by_streams != by_capacity:
+        return f"{by_capacity} ({_times(capacity)}), but {by_streams} for streams ({_part(streams)} CPU)"
+    if by_capacity:
+        return f"{by_capacity} ({_times(capacity)})"
+    if by_streams:
+        return f"{by_streams}, for streams ({_part(streams)} CPU)"
+    if capacity.verdict == "equivalent":
         return "either: no difference to choose by"
-    return "this run cannot tell" if outcome.estimate is not None else "no figure"
+    return "this run cannot tell" if capacity.estimate is not None else "no figure"
+
+
+def _winner(outcome: Outcome) -> str:
+    """Return the better of the two; empty when there is no telling."""
+    if outcome.verdict not in ("more", "less"):
+        return ""
+    first = outcome.verdict == metric(outcome.metric).better
+    return outcome.contrast.first if first else outcome.contrast.second
+
+
+def _times(outcome: Outcome) -> str:
+    return ratio(max(outcome.estimate.ratio, 1 / outcome.estimate.ratio)) if outcome.estimate else DASH
+
+
+def _part(outcome: Outcome) -> str:
+    return ratio(min(outcome.estimate.ratio, 1 / outcome.estimate.ratio)) if outcome.estimate else DASH
 
 
 def upper(text: str) -> str:

@@ -14,11 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bench.metrics import METRICS
 from bench.record import Absence, Dropped, End, Run
 from bench.report import write_html, write_terminal
 from bench.report.markup import Markup, el
 from bench.report.view import view
 from bench.report.words import headline, number, resolution, sentence
+from bench.scenarios import Closed, Open, Scenario, Streams
+from bench.stats import CONFIDENCE, MARGIN
 from shared.harness.process import ROOT
 from tests.unit.bench.made import made_run
 
@@ -99,6 +102,58 @@ def test_the_first_screen_says_resolution_health_and_verdict_in_words() -> None:
         r"The FastAPI app serves 3\.\d\N{MULTIPLICATION SIGN} the requests per second of the recipe", text
     )
     assert headline(view(made_run())).startswith("Framework: Litestar")
+
+
+def test_a_page_says_of_its_run_what_the_records_hold() -> None:
+    """Every load, rate and loop stands in the page as the header has it; none of the usual ones is left."""
+    run = made_run()
+
+    def other(scenario: Scenario) -> Scenario:
+        match scenario:
+            case Closed():
+                return msgspec.structs.replace(scenario, connections=7, window_s=1.25)
+            case Open():
+                return msgspec.structs.replace(scenario, rate=1234.0, arrivals="constant")
+            case Streams():
+                return msgspec.structs.replace(scenario, streams=30, every_us=10_000)
+            case _:
+                return scenario
+
+    header = run.header
+    cells = [
+        msgspec.structs.replace(cell, loop="asyncio") if cell.id == "recipe-fastapi" else cell
+        for cell in header.cells
+    ]
+    header = msgspec.structs.replace(header, scenarios=list(map(other, header.scenarios)), cells=cells)
+    usual, text = "".join(parsed(run).text), "".join(parsed(msgspec.structs.replace(run, header=header)).text)
+    for was, now in (
+        ("32 connections", "7 connections"),
+        ("150 requests/s", "1,234 requests/s"),
+        ("2,500 events/s", "3,000 events/s"),
+        ("50 streams, 50 events/s each", "30 streams, 100 events/s each"),
+        ("Poisson arrivals", "constant arrivals"),
+        ("uvloop in every cell", "recipe in FastAPI, uvicorn"),
+    ):
+        assert was in usual
+        assert was not in text
+        assert now in text
+    assert f"±{MARGIN * 100:g} %" in usual
+    assert f"{CONFIDENCE * 100:g} % intervals" in usual
+
+
+def test_a_title_without_its_scenario_names_no_load() -> None:
+    run = made_run()
+    only = [scenario for scenario in run.header.scenarios if scenario.id in ("S0", "S3")]
+    cells = [
+        msgspec.structs.replace(record, results={of: record.results[of] for of in ("S0", "S3")})
+        for record in run.cells
+    ]
+    header = msgspec.structs.replace(run.header, scenarios=only)
+    found = view(msgspec.structs.replace(run, header=header, cells=cells))
+    assert found.title("rps") == "Requests per second, 32 connections"
+    assert found.title("response-p50") == "Response time p50"
+    assert all("{" not in found.title(of.id) for of in METRICS)
+    assert "Response time, from the intended start" in write_html(found.run)
 
 
 def test_absences_are_shown_with_their_reason_in_both_reports() -> None:
