@@ -6,10 +6,13 @@ import random
 
 from shared.harness.origin.channel import WAIT_S, Channel, LateError, within
 from shared.harness.origin.http1 import Body, Head, IncompleteError
-from tests.contract.wire import Response
+from tests.contract.talk import FRONT
+from tests.contract.wire import Client, Response
 
 __all__ = [
+    "SMUGGLED",
     "absent",
+    "closed_for_good",
     "digest",
     "flood",
     "gateway_failure",
@@ -19,6 +22,10 @@ __all__ = [
     "same",
     "stall_bound",
 ]
+
+
+SMUGGLED = f"GET /SMUGGLED HTTP/1.1\r\nHost: {FRONT}\r\n\r\n".encode()
+"""A request that is content. At the origin it would be a stray, which fails every case (`Talk.settle`)."""
 
 
 def ok(response: Response, content: bytes | None = b"ok", status: int = 200) -> None:
@@ -50,6 +57,15 @@ def gateway_failure(response: Response, *statuses: int) -> None:
     everything = response.head.raw + response.content
     for secret in (b"127.0.0.1", b"upstream.invalid", b"Traceback", b"httpx", b"httpcore", b".py"):
         assert secret not in everything, f"{secret!r} is told to the client: {everything[:400]!r}"
+
+
+async def closed_for_good(client: Client) -> None:
+    """The proxy closes, and has nothing more to say on this connection: no answer to what was content."""
+    rest = bytes(client.reader.buffer)
+    before = client.channel.received
+    await client.peer_closed()
+    assert not rest, f"{rest[:200]!r} came after the response"
+    assert client.channel.received == before, "something came after the response"
 
 
 async def never_whole(body: Body, deadline_s: float = WAIT_S) -> None:

@@ -78,7 +78,7 @@ class CaseItem(_ContractItem):
     def runtest(self) -> None:
         outcome = self.stage.outcome(self.case, self.subjects[0], self.beside)
         if outcome.verdict == "unsupported":
-            pytest.skip(f"unsupported: the manifest declares no {', '.join(sorted(outcome.missing))}")
+            pytest.skip(f"unsupported: {outcome.report}")
         if outcome.verdict == "failed":
             raise CaseFailedError(outcome.report)
 

@@ -14,8 +14,9 @@ class Manifest:
     """Declared policies of one proxy. Times in seconds, sizes in bytes; None: not declared.
 
     leave_s: how soon a client's leaving closes the upstream side, at most.
-    base: path prefix of the upstream URL. failures: how failures made by the proxy look ("tandem": JSON
-    body and Proxy-Status). metrics: path of a Prometheus page with the in-flight gauge.
+    base: path prefix of the upstream URL. server_name: SNI of its TLS connections to the upstream. failures:
+    how failures made by the proxy look ("tandem": JSON body and Proxy-Status). metrics: path of a Prometheus
+    page with the in-flight gauge.
     """
 
     host: Literal["rewrite", "preserve"]
@@ -24,6 +25,7 @@ class Manifest:
     via: str | None
     base: str = ""
     reachable: bool = True
+    server_name: str | None = None
     pool: int | None = None
     pool_timeout_s: float | None = None
     connect_timeout_s: float | None = None
@@ -48,13 +50,15 @@ class Manifest:
 class Variant:
     """Settings beside the defaults. Each variant costs one process per subject, so there are few.
 
-    upstream: how the origin's address becomes the upstream URL.
+    upstream: how the origin's address becomes the upstream URL. tls: the origin speaks TLS, under a CA that
+    the proxy is told to trust.
     """
 
     settings: dict[str, str]
     upstream: str = "{origin}"
     base: str = ""
     reachable: bool = True
+    tls: bool = False
 
 
 # Seconds until a deadline strikes under `tight`: long enough for a machine that is busy, short enough to
@@ -79,6 +83,7 @@ VARIANTS: dict[str, Variant] = {
     "based": Variant({}, upstream="{origin}/base", base="/base"),
     # RFC 6761 §6.4: names under `invalid` never resolve.
     "nowhere": Variant({}, upstream="http://upstream.invalid", reachable=False),
+    "tls": Variant({}, upstream="https://localhost:{port}", tls=True),
 }
 
 
@@ -93,6 +98,7 @@ def manifest_of(variant: str) -> Manifest:
         via="1.1 tandem",
         base=chosen.base,
         reachable=chosen.reachable,
+        server_name="localhost" if chosen.tls else None,
         pool=TIGHT_POOL if tight else 100,
         pool_timeout_s=TIGHT_S if tight else 5.0,
         connect_timeout_s=TIGHT_S if tight else 5.0,

@@ -9,6 +9,7 @@ from shared.harness.origin.channel import Event
 from shared.harness.origin.scripted import Origin
 from tests.contract.agree import Transcript, transcript_of
 from tests.contract.case import Case
+from tests.contract.memory import UnmeasuredError
 from tests.contract.talk import Proxy, Talk
 
 __all__ = ["Outcome", "play"]
@@ -19,7 +20,9 @@ _SHOWN_LINES = 80
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """report: for people, empty unless failed. transcript: what both apps must have in common."""
+    """report: for people, empty when passed. missing: what the manifest does not declare. transcript: what
+    both apps must have in common.
+    """
 
     case: Case
     proxy: str
@@ -33,18 +36,25 @@ async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | Non
     """Never raises for a case that fails: whatever went wrong is the outcome."""
     missing = frozenset(need for need in case.needs if not proxy.manifest.offers(need))
     if missing:
-        return Outcome(case, proxy.id, "unsupported", missing=missing)
+        report = f"the manifest declares no {', '.join(sorted(missing))}"
+        return Outcome(case, proxy.id, "unsupported", report, missing=missing)
     talk = Talk(proxy, origin, elsewhere)
     failure: BaseException | None = None
+    unmeasured = ""
     try:
-        async with asyncio.timeout(case.deadline_s):
-            await case.conversation(talk)
+        try:
+            async with asyncio.timeout(case.deadline_s):
+                await case.conversation(talk)
+        except UnmeasuredError as error:
+            unmeasured = str(error)
         await talk.settle()
     except Exception as error:  # noqa: BLE001 - a fault of the case itself is told like any other failure
         failure = error
     report = "" if failure is None else _report(case, talk, failure)
     transcript = transcript_of(talk)
     await talk.close()
+    if failure is None and unmeasured:
+        return Outcome(case, proxy.id, "unsupported", unmeasured)
     verdict: Literal["passed", "failed"] = "passed" if failure is None else "failed"
     return Outcome(case, proxy.id, verdict, report, transcript=transcript)
 

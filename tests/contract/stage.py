@@ -7,6 +7,7 @@ once per subject; the outcome is remembered, so that "both apps agree" costs no 
 import asyncio
 import collections
 import dataclasses
+import ssl
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from tests.contract.case import Case
 from tests.contract.manifest import VARIANTS, manifest_of
 from tests.contract.play import Outcome, play
 from tests.contract.talk import Proxy
+from tests.contract.tls import Authority
 
 __all__ = ["Stage"]
 
@@ -38,6 +40,7 @@ class Stage:
         self._standing: dict[tuple[Subject, str], _Standing] = {}
         self._outcomes: dict[tuple[str, Subject], Outcome] = {}
         self._elsewhere: Origin | None = None
+        self._authority: Authority | None = None
         self._booked: collections.Counter[tuple[Subject, str]] = collections.Counter()
 
     def book(self, subject: Subject, case: Case) -> None:
@@ -89,18 +92,25 @@ class Stage:
             self._stop(key)
         if self._elsewhere is not None:
             self.run(self._elsewhere.close())
+        if self._authority is not None:
+            self._authority.close()
         self._runner.close()
 
     def _stand(self, subject: Subject, variant: str) -> _Standing:
         key = (subject, variant)
         if key not in self._standing:
             chosen = VARIANTS[variant]
-            origin = self.run(_open())
+            settings, tls = dict(chosen.settings), None
+            if chosen.tls:
+                self._authority = self._authority or Authority()
+                settings["TANDEM_UPSTREAM_CA"] = str(self._authority.ca)
+                tls = self._authority.server()
+            origin = self.run(_open(tls))
             if self._elsewhere is None:
                 self._elsewhere = self.run(_open())
-            url = chosen.upstream.format(origin=origin.url)
+            url = chosen.upstream.format(origin=origin.url, port=origin.port)
             try:
-                running = start(subject, url, settings=chosen.settings)
+                running = start(subject, url, settings=settings)
             except BaseException:
                 self.run(origin.close())
                 raise
@@ -117,7 +127,7 @@ class Stage:
             standing.running.stop()
 
 
-async def _open() -> Origin:
-    origin = Origin()
+async def _open(tls: ssl.SSLContext | None = None) -> Origin:
+    origin = Origin(tls=tls)
     origin.listen()
     return origin

@@ -23,7 +23,8 @@ should. **P**: a policy, as the proxy's manifest declares it. A requirement that
 project's own, where no RFC speaks.
 
 Settings: `plain` are the defaults, `tight` has a pool of ten, deadlines of a second and a body limit of
-1 MiB, `based` has a base path in the upstream's URL, `nowhere` an upstream name that does not resolve.
+1 MiB, `based` has a base path in the upstream's URL, `nowhere` an upstream name that does not resolve,
+`tls` an upstream over TLS, under a CA of its own.
 """
 
 

@@ -13,8 +13,6 @@ case, is the leak check (rule 15): nothing of the case is left in the proxy.
 import asyncio
 import contextlib
 import dataclasses
-import os
-import pathlib
 import re
 import secrets
 import time
@@ -25,6 +23,7 @@ from shared.harness.origin.http1 import RequestHead
 from shared.harness.origin.ledger import ExchangeRecord
 from shared.harness.origin.scripted import EXCHANGE_FIELD, Arrival, Origin, Script
 from tests.contract.manifest import Manifest
+from tests.contract.memory import Memory
 from tests.contract.wire import Client, Response, wire_bytes
 
 __all__ = ["FRONT", "LEAVE_S", "Exchange", "Proxy", "Talk", "together"]
@@ -86,11 +85,15 @@ class Exchange:
         *fields: str | bytes,
         target: str | bytes | None = None,
         body: bytes | None = None,
+        tail: bytes = b"",
         version: str = "HTTP/1.1",
         host: str | None = FRONT,
         deadline_s: float = WAIT_S,
     ) -> None:
-        """Send a request: what the case says, and Content-Length when there is a `body`."""
+        """Send a request in one go: what the case says, and Content-Length when there is a `body`.
+
+        tail: bytes that follow the head as they are, framed by the case's own fields.
+        """
         self.method = method
         self.asked += 1
         lines: list[str | bytes] = [
@@ -102,7 +105,7 @@ class Exchange:
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         head = b"\r\n".join(wire_bytes(line) for line in [*lines, "", ""])
-        await self.client.send(head + (body or b""), deadline_s=deadline_s)
+        await self.client.send(head + (body or b"") + tail, deadline_s=deadline_s)
 
     async def arrival(self, deadline_s: float = WAIT_S) -> Arrival:
         """The request, as it has arrived at the origin. Raises: LateError."""
@@ -195,13 +198,9 @@ class Talk:
         """A fact that both apps must agree on, beside the bytes."""
         self.notes[name] = value
 
-    def resident(self) -> int:
-        """Bytes of the proxy's resident memory; 0 where it is not our process or there is no /proc."""
-        try:
-            pages = int(pathlib.Path(f"/proc/{self.proxy.pid}/statm").read_text().split()[1])
-        except OSError:
-            return 0
-        return pages * os.sysconf("SC_PAGE_SIZE")
+    def memory(self) -> Memory:
+        """The proxy's resident memory, measured from now on."""
+        return Memory(self.proxy.pid)
 
     @property
     def accepted(self) -> int:

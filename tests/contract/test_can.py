@@ -122,7 +122,7 @@ async def in_the_upload(talk: Talk) -> None:
     deadline_s=60,
 )
 async def churn(talk: Talk) -> None:
-    """After 500 clients that leave at every moment there is, a pool of 10 still answers ten requests at
+    """After 600 clients that leave at every moment there is, a pool of 10 still answers ten requests at
     once.
     """
     assert talk.manifest.pool is not None
@@ -153,7 +153,7 @@ async def churn(talk: Talk) -> None:
             getattr(x.client, leave)()
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(500):
+        for _ in range(600):
             wait = choices.choice(("nothing", "a turn", "arrival", "answer"))
             group.create_task(leaver(wait, choices.choice(parts), choices.choice(("close", "reset"))))
     await ten_at_once(talk)
@@ -199,11 +199,11 @@ async def in_the_queue(talk: Talk) -> None:
     arrivals = [await x.arrival() for x in held]
     leaver, waiter = await talk.exchange(), await talk.exchange()
     await leaver.ask()
-    await _pass_through(talk)
+    await pass_through(talk)
     await waiter.ask()
-    await _pass_through(talk)
+    await pass_through(talk)
     leaver.client.close()
-    await _pass_through(talk)
+    await pass_through(talk)
     await arrivals[0].answer()
     up = await waiter.arrival(2)
     await up.answer()
@@ -215,7 +215,7 @@ async def in_the_queue(talk: Talk) -> None:
     assert leaver.expected.count == 0, "the request of a client that had left reached the upstream"
 
 
-async def _pass_through(talk: Talk) -> None:
+async def pass_through(talk: Talk) -> None:
     """Return when the proxy has handled whatever its sockets held before: it answers what it reads in order.
 
     The request has two Host fields, so the proxy answers 400 itself and needs no connection for it.

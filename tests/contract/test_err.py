@@ -186,7 +186,7 @@ async def both_framings(talk: Talk) -> None:
         up.close()
 
 
-async def _begun(talk: Talk, *pieces: str | bytes, got: bytes) -> tuple[Exchange, Response]:
+async def begun(talk: Talk, *pieces: str | bytes, got: bytes) -> tuple[Exchange, Response]:
     """A response that has begun: the upstream has sent these bytes, and the client has `got` of the body."""
     x = await talk.exchange()
     await x.ask()
@@ -207,7 +207,7 @@ async def cut_in_content_length(talk: Talk) -> None:
     """A response that the upstream cuts before its Content-Length is cut for the client too, never ended."""
     for end in ("close", "reset"):
         head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
-        x, response = await _begun(talk, head, b"x" * 50, got=b"x" * 50)
+        x, response = await begun(talk, head, b"x" * 50, got=b"x" * 50)
         getattr(x.arrivals[0], end)()
         await never_whole(response.body)
         await x.client.peer_closed()
@@ -220,7 +220,7 @@ _CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 async def cut_in_chunks(talk: Talk) -> None:
     """A chunked response without its last chunk does not get one from the proxy."""
     for end in ("close", "reset"):
-        x, response = await _begun(talk, _CHUNKED, got=b"hello")
+        x, response = await begun(talk, _CHUNKED, got=b"hello")
         getattr(x.arrivals[0], end)()
         await never_whole(response.body)
         await x.client.peer_closed()
@@ -230,7 +230,7 @@ async def cut_in_chunks(talk: Talk) -> None:
 async def broken_chunk(talk: Talk) -> None:
     """A chunk size that is none, in mid-body, cuts the response."""
     for size in ("zz\r\n", "-5\r\nhello\r\n", "0x5\r\nhello\r\n0\r\n\r\n"):
-        x, response = await _begun(talk, _CHUNKED, got=b"hello")
+        x, response = await begun(talk, _CHUNKED, got=b"hello")
         await x.arrivals[0].send(size)
         await never_whole(response.body)
         await x.arrivals[0].peer_closed(talk.manifest.leave_s)
@@ -246,7 +246,7 @@ async def broken_chunk(talk: Talk) -> None:
 async def stalled(talk: Talk) -> None:
     """A response that stalls in mid-body past the read timeout is cut at both ends, never ended."""
     assert talk.manifest.read_timeout_s is not None
-    x, response = await _begun(talk, _CHUNKED, got=b"hello")
+    x, response = await begun(talk, _CHUNKED, got=b"hello")
     await never_whole(response.body, talk.manifest.read_timeout_s + _SLACK_S)
     await x.arrivals[0].peer_closed(1)
 

@@ -32,7 +32,8 @@ from tests.meta.miniature_wire import (
 
 HOP = b"connection keep-alive proxy-authorization proxy-connection te trailer upgrade".split()
 FRAMING = b"content-length transfer-encoding".split()
-OURS = b"host via forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip".split()
+OURS = b"host via forwarded x-real-ip x-forwarded".split()
+OURS += b"x-forwarded-for x-forwarded-host x-forwarded-proto".split()
 ADDED: Fields = [(b"X-Forwarded-Proto", b"http")]
 
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) (HTTP/1\.[01])")
@@ -104,7 +105,7 @@ def target_of(method: bytes, target: bytes) -> bytes:
 def request_head(method: bytes, target: bytes, fields: Fields, framing: Framing | None, peer: str) -> bytes:
     kept = end_to_end(fields)
     sent: Fields = [(b"Host", UPSTREAM.encode())]
-    sent += [field for field in kept if field[0].lower() not in OURS]
+    sent += [field for field in kept if field[0].lower().replace(b"_", b"-") not in OURS]
     sent += [(b"Via", b", ".join([*values(kept, b"via"), b"1.1 miniature"]))]
     sent += [(b"X-Forwarded-For", peer.encode()), *ADDED]
     sent += [(b"X-Forwarded-Host", host) for host in values(fields, b"host")]

@@ -3,6 +3,7 @@ it.
 """
 
 import contextlib
+import dataclasses
 import pathlib
 import re
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from shared.harness.process import Process
-from tests.contract.manifest import TIGHT_POOL, TIGHT_S, VARIANTS, Manifest
+from tests.contract.manifest import TIGHT_POOL, TIGHT_S, VARIANTS, Manifest, manifest_of
 from tests.contract.talk import Proxy
 
 __all__ = ["MUTANTS", "Mutant", "manifest", "running", "write"]
@@ -57,6 +58,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "ERR-09",
         "ERR-09-size",
         "ERR-10",
+    ),
+    _mutant(
+        "takes-both-framings",
+        'if [coding.lower() for coding in codings] != [b"chunked"] or lengths:',
+        'if [coding.lower() for coding in codings] != [b"chunked"]:',
+        "FRM-01",
     ),
     _mutant(
         "ends-cut-uploads-cleanly",
@@ -149,22 +156,15 @@ def write(mutant: Mutant | None, folder: pathlib.Path) -> None:
 
 
 def manifest(variant: str) -> Manifest:
-    """What the miniature declares under one of the variants that cases ask for."""
-    tight = variant == "tight"
-    return Manifest(
-        host="rewrite",
-        forwarded_for="replace",
-        forwarded_host=True,
+    """What the miniature declares under a variant: what our apps do, without what it does not have."""
+    return dataclasses.replace(
+        manifest_of(variant),
         via="1.1 miniature",
-        base=VARIANTS[variant].base,
-        reachable=VARIANTS[variant].reachable,
-        pool=TIGHT_POOL if tight else 100,
-        pool_timeout_s=TIGHT_S if tight else 5.0,
-        connect_timeout_s=TIGHT_S if tight else 5.0,
-        response_timeout_s=TIGHT_S if tight else 60.0,
-        read_timeout_s=TIGHT_S if tight else 60.0,
-        leave_s=1.0,
-        traits=frozenset({"keepalive", "replaces", "streams"}),
+        keepalive_expiry_s=None,
+        max_body=None,
+        max_header=None,
+        failures=None,
+        metrics=None,
     )
 
 

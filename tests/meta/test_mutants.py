@@ -11,6 +11,7 @@ import pytest
 
 from shared.harness.origin.scripted import Origin
 from tests.contract.case import Case, load
+from tests.contract.manifest import VARIANTS
 from tests.contract.play import Outcome, play
 from tests.meta.mutants import MUTANTS, Mutant, running, write
 
@@ -39,10 +40,14 @@ async def _lane(
 
 
 async def _outcomes(folder: pathlib.Path, name: str, light: bool) -> dict[str, Outcome]:
-    """Every M case of the quick tier, by id; `light`: but for the heavy ones."""
+    """Every M case of the quick tier, by id, but for TLS, which the miniature does not speak.
+
+    light: but for the heavy ones too.
+    """
     queues: dict[str, collections.deque[Case]] = collections.defaultdict(collections.deque)
     for case in load().values():
-        if case.level == "M" and case.tier == "quick" and not (case.id in _HEAVY and light):
+        asked = case.level == "M" and case.tier == "quick" and not VARIANTS[case.settings].tls
+        if asked and not (case.id in _HEAVY and light):
             queues[case.settings].append(case)
     lanes = [
         asyncio.create_task(_lane(folder, name, variant, cases))
@@ -67,7 +72,8 @@ def _run(mutant: Mutant | None, folder: pathlib.Path) -> dict[str, Outcome]:
 
 def test_miniature_passes_every_case(tmp_path: pathlib.Path) -> None:
     outcomes = _run(None, tmp_path)
-    failed = [outcome.report for outcome in outcomes.values() if outcome.verdict != "passed"]
+    # What is unsupported here could not be measured on this system; anything not declared would be a gap.
+    failed = [each.report for each in outcomes.values() if each.verdict == "failed" or each.missing]
     assert not failed, "\n\n".join(failed)
     assert len(outcomes) >= 40
 

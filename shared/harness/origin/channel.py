@@ -159,6 +159,13 @@ class Channel:
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
+    async def goodbye(self) -> None:
+        """TLS only: close_notify, the orderly end of what we send; the TCP connection is left open."""
+        assert self.tls is not None
+        with contextlib.suppress(ssl.SSLError):  # it would like to have the other side's
+            self.tls.unwrap()
+        await self._flush()
+
     def finish(self) -> None:
         """Half-close: nothing more will be sent, reading goes on."""
         self.note("half-closed")
