@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["ChunkedError", "ChunkedReader"]
 
 _MAX_LINE = 4096  # a chunk-size line or trailer line longer than this is nobody's real framing
+_MAX_TRAILERS = 64
+
+# no white space around a bare size: RFC 9112 §7.1.1 has it only beside an extension's semicolon
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
+_TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 
 
 class ChunkedError(ValueError):
@@ -15,7 +22,8 @@ class ChunkedReader:
     """Feed it raw bytes, take content slices out.
 
     ``done`` turns true after the last chunk and its trailer section; ``rest`` then holds the bytes that
-    came after the message. Raises `ChunkedError` on malformed framing.
+    came after the message. Raises `ChunkedError` on malformed framing, and on a size of more than 16 digits,
+    a line of more than 4,096 bytes or more than 64 trailers. What an extension says is not looked at.
     """
 
     def __init__(self) -> None:
@@ -24,6 +32,7 @@ class ChunkedReader:
         self._buffer = b""
         self._left = 0  # content bytes of the current chunk still to come
         self._state = "size"
+        self._trailers = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the content slices that ``data`` completes, in order."""
@@ -41,11 +50,18 @@ class ChunkedReader:
                 if self._left:
                     break
                 self._state = "content-end"
-                continue
+            if self._state == "content-end":
+                line_end = buffer[at : at + 2]
+                if not b"\r\n".startswith(line_end):
+                    raise ChunkedError("chunk content is longer than its size")
+                if len(line_end) < 2:
+                    break
+                at += 2
+                self._state = "size"
             end = buffer.find(b"\r\n", at)
+            if (len(buffer) - 1 if end < 0 else end) - at > _MAX_LINE:
+                raise ChunkedError(f"a {self._state} line is longer than {_MAX_LINE} bytes")
             if end < 0:
-                if len(buffer) - at > _MAX_LINE:
-                    raise ChunkedError(f"no line end within {_MAX_LINE} bytes of a {self._state} line")
                 break
             self._line(buffer[at:end])
             at = end + 2
@@ -57,14 +73,14 @@ class ChunkedReader:
 
     def _line(self, line: bytes) -> None:
         if self._state == "size":
-            digits = line.split(b";", 1)[0].strip()
-            if not digits or digits.strip(b"0123456789abcdefABCDEF"):
-                raise ChunkedError(f"chunk size {line[:32]!r} is not hexadecimal")
-            self._left = int(digits, 16)
+            found = _SIZE_LINE.fullmatch(line)
+            if found is None:
+                raise ChunkedError(f"chunk size {line[:32]!r} is not hexadecimal, in 1 to 16 digits")
+            self._left = int(found[1], 16)
             self._state = "content" if self._left else "trailer"
-        elif self._state == "content-end":
-            if line:
-                raise ChunkedError("chunk content is longer than its size")
-            self._state = "size"
         elif not line:
             self.done = True
+        else:
+            self._trailers += 1
+            if self._trailers > _MAX_TRAILERS or not _TRAILER_LINE.fullmatch(line):
+                raise ChunkedError(f"trailer line {line[:32]!r} is no field, or more than {_MAX_TRAILERS}")
