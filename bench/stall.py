@@ -1,11 +1,11 @@
 """What blocking calls cost beside this proxy, for docs/connection-closed.md: `python -m bench.stall`.
 
-    CLIENTS connections, each asking again when its answer is in --.
-    a probe of /-/healthy every PROBE_S, timed from when it was due -+-> subject -> origin, UPSTREAM_S later
+    some connections, each asking again when its answer is in ---------.
+    a probe of /-/healthy now and then, timed from when it was due ----+-> who is asked -> origin, slow
 
-The first column of figures says how much gets through, the last how long a trivial request waits meanwhile:
-the stall of the event loop that the old "ConnectionClosed" message was a symptom of. One run, closed loop:
-read the ratios.
+The first column of figures says how much gets through, the health columns how long a trivial request waits
+meanwhile: the stall of the event loop that the old "ConnectionClosed" message, counted in the last, was a
+symptom of. One run, closed loop: read the ratios.
 """
 
 from __future__ import annotations
@@ -20,16 +20,22 @@ import numpy as np
 
 from shared.harness.servers import start_server
 
-__all__ = ["Row", "main", "measure"]
+__all__ = ["ROWS", "Asked", "Row", "Shape", "main", "measure", "row"]
 
-CLIENTS = 32
-UPSTREAM_S = 0.04
-WINDOW_S = 5.0
-PROBE_S = 0.05
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n" + b"x" * 1024
 
 
-class Subject(msgspec.Struct, frozen=True):
+class Shape(msgspec.Struct, frozen=True):
+    """How hard is asked and for how long; `deadline_s` bounds all of it."""
+
+    clients: int = 32
+    upstream_s: float = 0.04
+    window_s: float = 5.0
+    probe_every_s: float = 0.05
+    deadline_s: float = 60.0
+
+
+class Asked(msgspec.Struct, frozen=True):
     """Who is asked, for what, and how many upstream requests one client request means."""
 
     name: str
@@ -38,21 +44,23 @@ class Subject(msgspec.Struct, frozen=True):
     fan: int
 
 
-SUBJECTS = (
-    Subject("this proxy, handler", "fastapi_app.app:app", "/slow", 1),
-    Subject("`requests` in an async endpoint", "bench.baselines.blocking:app", "/slow", 1),
-    Subject(
+ROWS = (
+    Asked("this proxy, handler", "fastapi_app.app:app", "/slow", 1),
+    Asked("`requests` in an async endpoint", "bench.baselines.blocking:app", "/slow", 1),
+    Asked(
         "this proxy, fan-out of five", "fastapi_app.app:app", "/-/fanout?" + "&".join(["path=/slow"] * 5), 5
     ),
-    Subject("a thread pool per call, five `requests`", "bench.baselines.thread_pool:app", "/slow", 5),
+    Asked("a thread pool per call, five `requests`", "bench.baselines.thread_pool:app", "/slow", 5),
 )
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Figures of one subject. Latencies in milliseconds; `closed_messages` counts the old error in the
-    server's log."""
+    """The figures of one who was asked. Latencies in milliseconds; `closed_messages` counts the old error in
+    the server's log."""
 
     name: str
+    exchanges: int
+    probes: int
     upstream_requests_per_s: float
     p50_ms: float
     p99_ms: float
@@ -62,22 +70,33 @@ class Row(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def slow_origin() -> AsyncIterator[str]:
-    """An upstream that answers each request after UPSTREAM_S, any number of them at once."""
+async def slow_origin(upstream_s: float) -> AsyncIterator[str]:
+    """An upstream that answers each request after `upstream_s`, any number of them at once."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 await reader.readuntil(b"\r\n\r\n")
-                await asyncio.sleep(UPSTREAM_S)
+                await asyncio.sleep(upstream_s)
                 writer.write(ANSWER)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the proxy has closed the connection
+        finally:
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def _connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
 
 
 async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str) -> None:
@@ -93,50 +112,54 @@ async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         await reader.readexactly(int(length.split(b":")[1]))
 
 
-async def measure(subject: Subject, port: int) -> tuple[list[float], list[float]]:
-    """Seconds of every exchange, and of every probe, within one window."""
+async def measure(target: str, port: int, shape: Shape) -> tuple[list[float], list[float]]:
+    """Seconds of every exchange, and of every probe, within one window.
+
+    Raises RuntimeError for an answer that is no whole 200, TimeoutError at the deadline (in a group, if any).
+    """
     loop = asyncio.get_running_loop()
     taken: list[float] = []
     probed: list[float] = []
-    end = loop.time() + WINDOW_S
+    end = loop.time() + shape.window_s
 
     async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (start := loop.time()) < end:
-            await _exchange(reader, writer, subject.target)
-            taken.append(loop.time() - start)
-        writer.close()
+        async with _connection(port) as ends:
+            while (start := loop.time()) < end:
+                await _exchange(*ends, target)
+                taken.append(loop.time() - start)
 
     async def probe(due: float) -> None:
         await asyncio.sleep(due - loop.time())
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        await _exchange(reader, writer, "/-/healthy")
-        probed.append(loop.time() - due)
-        writer.close()
+        async with _connection(port) as ends:
+            await _exchange(*ends, "/-/healthy")
+            probed.append(loop.time() - due)
 
     begin = loop.time()
-    probes = (probe(begin + n * PROBE_S) for n in range(int(WINDOW_S / PROBE_S)))
-    async with asyncio.timeout(WINDOW_S * 12), asyncio.TaskGroup() as tasks:
-        for job in (*(client() for _ in range(CLIENTS)), *probes):
+    due = (begin + n * shape.probe_every_s for n in range(round(shape.window_s / shape.probe_every_s)))
+    async with asyncio.timeout(shape.deadline_s), asyncio.TaskGroup() as tasks:
+        for job in (*(client() for _ in range(shape.clients)), *map(probe, due)):
             tasks.create_task(job)
     return taken, probed
 
 
-async def _row(subject: Subject) -> Row:
-    async with slow_origin() as upstream:
+async def row(asked: Asked, shape: Shape) -> Row:
+    """Start who is asked in front of a slow origin, measure, stop. Raises ProcessFailed, and as `measure`."""
+    async with slow_origin(shape.upstream_s) as upstream:
         env = {"TANDEM_UPSTREAM_URL": upstream, "TANDEM_MAX_CONNECTIONS": "200"}
-        running = await asyncio.to_thread(start_server, subject.app, profile="uvicorn-httptools", env=env)
+        running = await asyncio.to_thread(start_server, asked.app, profile="uvicorn-httptools", env=env)
         try:
             begin = time.monotonic()
-            taken, probed = await measure(subject, running.port)
+            taken, probed = await measure(asked.target, running.port, shape)
             seconds = time.monotonic() - begin
             messages = running.process.log().count("ConnectionClosed")
         finally:
             await asyncio.to_thread(running.stop)
     p50, p99 = np.quantile(taken, (0.5, 0.99)) * 1000
     return Row(
-        subject.name,
-        len(taken) * subject.fan / seconds,
+        asked.name,
+        len(taken),
+        len(probed),
+        len(taken) * asked.fan / seconds,
         p50,
         p99,
         float(np.median(probed)) * 1000,
@@ -147,20 +170,21 @@ async def _row(subject: Subject) -> Row:
 
 def main() -> None:
     """Print the table as Markdown."""
-    print(f"{CLIENTS} clients, upstream answers after {UPSTREAM_S * 1000:.0f} ms, one process\n")
-    print("| subject | upstream requests/s | p50 ms | p99 ms | health p50 ms | health max ms | old message |")
+    shape = Shape()
+    print(f"{shape.clients} clients, upstream answers after {shape.upstream_s * 1000:.0f} ms, one process\n")
+    print("| asked | upstream requests/s | p50 ms | p99 ms | health p50 ms | health max ms | old message |")
     print("|---|---|---|---|---|---|---|")
-    for subject in SUBJECTS:
-        row = asyncio.run(_row(subject))
+    for asked in ROWS:
+        found = asyncio.run(row(asked, shape))
         figures = (
-            row.upstream_requests_per_s,
-            row.p50_ms,
-            row.p99_ms,
-            row.healthy_p50_ms,
-            row.healthy_max_ms,
+            found.upstream_requests_per_s,
+            found.p50_ms,
+            found.p99_ms,
+            found.healthy_p50_ms,
+            found.healthy_max_ms,
         )
         cells = " | ".join(f"{figure:,.0f}" for figure in figures)
-        print(f"| {row.name} | {cells} | {row.closed_messages} times |", flush=True)
+        print(f"| {found.name} | {cells} | {found.closed_messages} times |", flush=True)
 
 
 if __name__ == "__main__":
