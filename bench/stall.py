@@ -66,14 +66,17 @@ class Row(msgspec.Struct, frozen=True):
     p99_ms: float
     healthy_p50_ms: float
     healthy_max_ms: float
+    upstream_connections: int
     closed_messages: int
 
 
 @asynccontextmanager
-async def slow_origin(upstream_s: float) -> AsyncIterator[str]:
-    """An upstream that answers each request after `upstream_s`, any number of them at once."""
+async def slow_origin(upstream_s: float, accepted: list[None]) -> AsyncIterator[str]:
+    """An upstream that answers each request after `upstream_s`, any number of them at once. Every connection
+    it accepts adds to `accepted`."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(None)
         try:
             while True:
                 await reader.readuntil(b"\r\n\r\n")
@@ -144,7 +147,8 @@ async def measure(target: str, port: int, shape: Shape) -> tuple[list[float], li
 
 async def row(asked: Asked, shape: Shape) -> Row:
     """Start who is asked in front of a slow origin, measure, stop. Raises ProcessFailed, and as `measure`."""
-    async with slow_origin(shape.upstream_s) as upstream:
+    accepted: list[None] = []
+    async with slow_origin(shape.upstream_s, accepted) as upstream:
         env = {"TANDEM_UPSTREAM_URL": upstream, "TANDEM_MAX_CONNECTIONS": "200"}
         running = await asyncio.to_thread(start_server, asked.app, profile="uvicorn-httptools", env=env)
         try:
@@ -164,6 +168,7 @@ async def row(asked: Asked, shape: Shape) -> Row:
         p99,
         float(np.median(probed)) * 1000,
         max(probed) * 1000,
+        len(accepted),
         messages,
     )
 
@@ -172,12 +177,15 @@ def main() -> None:
     """Print the table as Markdown."""
     shape = Shape()
     print(f"{shape.clients} clients, upstream answers after {shape.upstream_s * 1000:.0f} ms, one process\n")
-    print("| asked | upstream requests/s | p50 ms | p99 ms | health p50 ms | health max ms | old message |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| asked | upstream requests/s | connections | p50 ms | p99 ms | health p50 ms | max ms | old message |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for asked in ROWS:
         found = asyncio.run(row(asked, shape))
         figures = (
             found.upstream_requests_per_s,
+            found.upstream_connections,
             found.p50_ms,
             found.p99_ms,
             found.healthy_p50_ms,

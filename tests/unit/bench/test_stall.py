@@ -25,12 +25,16 @@ def found(asked: Asked) -> Row:
 
 
 def test_the_product_answers_clients_and_probes() -> None:
-    assert found(PRODUCT).upstream_requests_per_s > 0
+    result = found(PRODUCT)
+    assert result.upstream_requests_per_s > 0
+    assert result.upstream_connections <= SHAPE.clients
 
 
 def test_blocking_calls_take_turns() -> None:
     """One at a time, so never more in a second than there are upstream waits in it."""
-    assert 0 < found(BLOCKING).upstream_requests_per_s <= 1 / SHAPE.upstream_s
+    result = found(BLOCKING)
+    assert 0 < result.upstream_requests_per_s <= 1 / SHAPE.upstream_s
+    assert result.upstream_connections == result.exchanges
 
 
 def test_an_answer_that_is_no_200_is_an_error_and_no_figure() -> None:
