@@ -3,7 +3,7 @@
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import absent, ok, same
-from tests.contract.talk import Talk, together
+from tests.contract.talk import Exchange, Talk, together
 from tests.contract.test_can import ten_at_once
 
 
@@ -34,15 +34,16 @@ async def credentials(talk: Talk) -> None:
         said = up.head.one("Authorization") or b"nothing"
         await up.answer(body=said)
 
-    async def user(number: int) -> None:
-        client = await talk.connect()
-        for turn in range(20):
-            x = await talk.exchange(client, echo)
+    async def user(number: int, turns: list[Exchange]) -> None:
+        for turn, x in enumerate(turns):
             name = f"Bearer {number}-{turn}" if (number + turn) % 2 else ""
             await x.ask("GET", *([f"Authorization: {name}"] if name else []))
             ok(await x.response(), name.encode() or b"nothing")
 
-    await together(*(user(number) for number in range(50)))
+    clients = [await talk.connect() for _ in range(50)]
+    # All of them first: both apps' exchanges are then the same ones in the same order.
+    plans = [[await talk.exchange(client, echo) for _ in range(20)] for client in clients]
+    await together(*(user(number, turns) for number, turns in enumerate(plans)))
 
 
 @case("SHR-05", requirement="RFC 9112 §9.3", anchor="GoConn; nginx proxy_keepalive.t", needs=("keepalive",))
@@ -89,7 +90,28 @@ async def close_is_obeyed(talk: Talk) -> None:
     deadline_s=30,
 )
 async def never_more(talk: Talk) -> None:
-    """Fifty at once, twenty times: never more connections than the pool may hold, and those are reused."""
+    """Twenty-five at once, eight times: never more connections than the pool may hold, and those are
+    reused.
+    """
+    await _crowds(talk, 25, 8)
+
+
+@case(
+    "SHR-07-long",
+    requirement="promise: TANDEM_MAX_CONNECTIONS",
+    anchor="httpcore connection_pool.py; PR #920, #1000",
+    settings="tight",
+    needs=("pool",),
+    compare="verdict",
+    tier="long",
+    deadline_s=60,
+)
+async def never_more_for_long(talk: Talk) -> None:
+    """The same with fifty at once, twenty times."""
+    await _crowds(talk, 50, 20)
+
+
+async def _crowds(talk: Talk, size: int, rounds: int) -> None:
     assert talk.manifest.pool is not None
     await talk.origin.close_idle()  # what the proxy closes by itself, being idle for long, is seen late here
     most = 0
@@ -99,8 +121,8 @@ async def never_more(talk: Talk) -> None:
         most = max(most, talk.origin.ledger.opened())
         await up.answer()
 
-    for _ in range(20):
-        many = [await talk.exchange(script=answer) for _ in range(50)]
+    for _ in range(rounds):
+        many = [await talk.exchange(script=answer) for _ in range(size)]
         for x in many:
             await x.ask()
         for x in many:
@@ -108,7 +130,7 @@ async def never_more(talk: Talk) -> None:
             x.client.close()
     assert most <= talk.manifest.pool, f"{most} connections at once for a pool of {talk.manifest.pool}"
     if talk.manifest.offers("keepalive"):
-        assert talk.accepted <= 3 * talk.manifest.pool, f"{talk.accepted} connections for 1000 requests"
+        assert talk.accepted <= 3 * talk.manifest.pool, f"{talk.accepted} connections for {rounds} rounds"
 
 
 @case(

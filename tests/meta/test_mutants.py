@@ -18,7 +18,7 @@ from tests.meta.mutants import MUTANTS, Mutant, running, write
 _LANES = {"plain": 3, "tight": 4}  # that many processes of one variant at once: most cases wait, few work
 
 # Hundreds of megabytes or of clients each: for the miniature once, not for every mutant again.
-_HEAVY = {"RQB-01-large", "RQB-07", "STR-05", "STR-06", "STR-07", "CAN-06"}
+_HEAVY = {"RQB-01-large", "RQB-07", "STR-05", "STR-06", "STR-07", "CAN-06", "SHR-04"}
 
 
 async def _lane(

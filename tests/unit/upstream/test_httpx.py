@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from shared.client import LOOK_AHEAD, Client
-from tests.unit.aio import aio
+from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk
 from tests.unit.upstream.origin import (
     CHUNKED,
@@ -105,16 +105,20 @@ async def test_an_upstream_that_stops_reading_stops_the_upload(engine: str) -> N
     body = Client(server.receive)
     body.start()
 
+    deaf = asyncio.Event()
+
     async def script(connection: Connection) -> None:
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        deaf.set()
         await asyncio.Event().wait()
 
     async with origin(script) as upstream, engine_for(engine, upstream.port) as client:
         task = asyncio.create_task(client.send(asking(method=b"POST", headers=CHUNKED, body=body)))
+        await deaf.wait()
         taken = -1
         while server.taken != taken:
             taken = server.taken
-            await asyncio.sleep(0.05)
+            await settle(200)  # an upload that waits for nobody would take another piece every few turns
         assert 0 < server.bytes_taken < 20 << 20  # of 64 MiB: what the sockets hold, and the look-ahead
         task.cancel()
         await asyncio.wait([task])

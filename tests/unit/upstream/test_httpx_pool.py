@@ -1,6 +1,7 @@
 """The httpx engines: connections used again, given back, closed."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +21,6 @@ from tests.unit.upstream.origin import (
     HELLO,
     SHORT_S,
     Connection,
-    after_head,
     after_upload,
     answering,
     asking,
@@ -52,16 +52,21 @@ async def test_a_connection_that_the_upstream_ends_is_not_used_again(engine: str
 
 @aio
 async def test_a_connection_closed_while_idle_is_not_used_again(engine: str) -> None:
+    idle = asyncio.Event()
+
     async def once(connection: Connection) -> None:
         await connection.head()
         await connection.send(HELLO)
+        await idle.wait()
         connection.close()
 
     body = upload(b"x")
     async with origin(once) as upstream, engine_for(engine, upstream.port) as client:
         await read(await client.send(asking()))
-        await eventually(upstream.connections[0].writer.transport.is_closing, "the close")
-        await asyncio.sleep(0.01)  # for the FIN to arrive
+        kept = cast(Any, client)._pool.connections[0]
+        assert not kept.has_expired()
+        idle.set()
+        await eventually(kept.has_expired, "the FIN to arrive")
         await read(await client.send(asking(method=b"POST", headers=CHUNKED, body=body)))
         assert len(upstream.connections) == 2
     body.close()
@@ -131,19 +136,24 @@ async def test_a_body_closed_early_costs_its_connection_and_gives_back_its_place
 async def test_a_cancelled_exchange_closes_its_connection_and_gives_back_its_place(
     engine: str, at: str
 ) -> None:
-    scripts = {
-        "before the head": after_head(),
-        "in the head": after_head(HALF[:20]),
-        "in the body": after_head(HALF),
-    }
+    sent = {"before the head": b"", "in the head": HALF[:20], "in the body": HALF}
+    reached = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(sent[at])
+        reached.set()
+
     async with (
-        origin(scripts[at]) as upstream,
+        origin(script) as upstream,
         engine_for(engine, upstream.port, max_connections=1, pool_timeout=1) as client,
     ):
         for number in range(1, 4):
             task = asyncio.create_task(exchange(client))
-            await eventually(lambda n=number: len(upstream.connections) == n, "the connection")  # type: ignore[misc]
-            await asyncio.sleep(0.02)
+            await reached.wait()
+            reached.clear()
+            await settle()  # and what was sent has been read
+            assert len(upstream.connections) == number
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
