@@ -177,9 +177,7 @@ def main() -> None:
     """Print the table as Markdown."""
     shape = Shape()
     print(f"{shape.clients} clients, upstream answers after {shape.upstream_s * 1000:.0f} ms, one process\n")
-    print(
-        "| asked | upstream requests/s | connections | p50 ms | p99 ms | health p50 ms | max ms | old message |"
-    )
+    print("| asked | upstream requests/s | connections | p50 ms | p99 ms | health p50 | max ms | message |")
     print("|---|---|---|---|---|---|---|---|")
     for asked in ROWS:
         found = asyncio.run(row(asked, shape))
