@@ -63,7 +63,7 @@ class Variant:
 
 # Seconds until a deadline strikes under `tight`: long enough for a machine that is busy, short enough to
 # wait for.
-TIGHT_S = 1.0
+TIGHT_S = 2.0
 TIGHT_POOL = 10
 TIGHT_BODY = 1 << 20
 
