@@ -22,8 +22,8 @@ produce the same normalised bytes upstream and downstream. **M**: every reverse 
 should. **P**: a policy, as the proxy's manifest declares it. A requirement that is a *promise* is this
 project's own, where no RFC speaks.
 
-Settings: `plain` are the defaults, `tight` has a pool of ten, deadlines of a second and a body limit of
-1 MiB, `based` has a base path in the upstream's URL, `nowhere` an upstream name that does not resolve,
+Settings: `plain` are the defaults, `tight` has a pool of ten, deadlines of two seconds and a body limit
+of 1 MiB, `based` has a base path in the upstream's URL, `nowhere` an upstream name that does not resolve,
 `tls` an upstream over TLS, under a CA of its own.
 """
 

@@ -333,16 +333,20 @@ async def coded_content(talk: Talk) -> None:
     requirement="RFC 9110 §15.5.9",
     anchor="YARP RequestWithBody_KeptAliveByActivity",
     settings="tight",
+    needs=("response_timeout_s", "read_timeout_s"),
 )
 async def slow_upload(talk: Talk) -> None:
     """An upload that is slow but moving outlives every timeout: they count from the last byte, not the
     first.
     """
+    assert talk.manifest.response_timeout_s is not None
+    assert talk.manifest.read_timeout_s is not None
+    longest_s = max(talk.manifest.response_timeout_s, talk.manifest.read_timeout_s)
     x = await talk.exchange()
     await x.ask("POST", "Content-Length: 6")
     for _ in range(6):
         await x.client.send(b"x")
-        await asyncio.sleep(0.25)  # longer in all than any deadline of `tight`, shorter each
+        await asyncio.sleep(longest_s / 5)  # longer in all than any deadline, much shorter each
     up = await x.arrival()
     assert await up.content() == b"x" * 6
     await up.answer()

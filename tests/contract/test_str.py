@@ -77,10 +77,12 @@ async def any_type(talk: Talk) -> None:
     requirement="TANDEM_READ_TIMEOUT counts between reads",
     anchor="httpx: 5 s on everything by default",
     settings="tight",
+    needs=("read_timeout_s",),
 )
 async def gaps(talk: Talk) -> None:
     """A stream lives on through gaps that are shorter than the read timeout, however long it is in all."""
-    await _with_gaps(talk, 0.4, 3)  # longer in all than the deadline, much shorter each
+    assert talk.manifest.read_timeout_s is not None
+    await _with_gaps(talk, 0.4 * talk.manifest.read_timeout_s, 3)  # longer in all, much shorter each
 
 
 @case(
