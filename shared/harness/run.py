@@ -10,8 +10,10 @@ What a person got wrong is one line on stderr and exit status 2.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
+import random
 import shlex
 import signal
 import socket
@@ -138,6 +140,8 @@ def _profile(server: str | None, profile: str | None) -> str:
 
 def free_port(host: str, port: int) -> int:
     """The port to listen on: `port` itself, or any free one for 0. Raises RunError when that fails."""
+    if port == 0:
+        return _quiet_port(host)
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -149,6 +153,15 @@ def free_port(host: str, port: int) -> int:
         another_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
         remedy = "choose another with PORT=… or --port" if another_port else "check --host"
         raise RunError(f"port {port} on {host} {reason}: {remedy}") from None
+
+
+def _quiet_port(host: str) -> int:
+    """A free port below those that the kernel gives to others who ask for any (ip_local_port_range begins at
+    32768), so that it is still free when the server binds it."""
+    for _ in range(100):
+        with contextlib.suppress(RunError):
+            return free_port(host, random.randrange(20000, 32000))  # noqa: S311
+    raise RunError(f"no free port on {host}: choose one with PORT=… or --port")
 
 
 def upstream_trouble(host: str, port: int) -> str | None:
