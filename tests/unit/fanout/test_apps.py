@@ -163,8 +163,8 @@ async def test_one_failure_spoils_no_other(app: App) -> None:
 
 @aio
 async def test_an_endless_body_costs_less_than_256_kib(app: App) -> None:
-    # The kernel takes bytes that nobody reads, the more the longer others keep the loop waiting: what the proxy
-    # itself costs is the least of a few tries.
+    # The kernel takes bytes that nobody reads, the more the longer others keep the loop waiting: what the
+    # proxy itself costs is the least of a few tries.
     async with app.origin(endless=endless("€".encode() * 300)) as origin:
         for chars in (1, 50, 10_000):
             costs: list[int] = []
