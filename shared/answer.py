@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, InternalError, ProxyError
-from shared.headers import VIA_NAME, http_date
+from shared.headers import http_date
 from shared.messages import Headers, ProxyRequest, ProxyResponse
 from shared.observe import Observer
+from shared.via import PRODUCT
 
 __all__ = ["Answer", "Failure", "Send", "failure"]
 
@@ -43,7 +44,7 @@ def failure(error: ProxyError, request: ProxyRequest) -> ProxyResponse:
         (b"Content-Type", b"application/json"),
         (b"Content-Length", str(len(body)).encode("ascii")),
         (b"Date", http_date(int(time.time()))),
-        (b"Proxy-Status", VIA_NAME + b"; error=" + error.type.encode("ascii")),
+        (b"Proxy-Status", PRODUCT + b"; error=" + error.type.encode("ascii")),
     ]
     if isinstance(error, BadRequest | BodyTooLarge | HeaderTooLarge):
         headers.append((b"Connection", b"close"))

@@ -8,6 +8,7 @@
       |    ClientGone                499  (nobody is told; the log is)
       |- LocalError                       ours
       |    PoolExhausted             503  connection_limit_reached
+      |    LoopDetected              502  proxy_loop_detected
       |    InternalError             500  proxy_internal_error
       `- UpstreamError                    the upstream's doing, by phase
            connect  NameUnresolved   502  dns_error
@@ -51,6 +52,7 @@ __all__ = [
     "HeaderTooLarge",
     "InternalError",
     "LocalError",
+    "LoopDetected",
     "NameUnresolved",
     "NoText",
     "PoolExhausted",
@@ -116,6 +118,12 @@ class PoolExhausted(LocalError):
     status = 503
     type = "connection_limit_reached"
     detail = "all upstream connections are busy"
+
+
+class LoopDetected(LocalError):
+    status = 502
+    type = "proxy_loop_detected"
+    detail = "the request has passed through this proxy before"
 
 
 class InternalError(LocalError):

@@ -18,10 +18,11 @@ import time
 
 from shared import headers as fields
 from shared import reqtarget
-from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, ProtocolError, ProxyError
+from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, LoopDetected, ProtocolError, ProxyError
 from shared.messages import ProxyRequest, ProxyResponse, UpstreamRequest, UpstreamResponse
 from shared.settings import ForwardSettings
 from shared.upstream import Upstream
+from shared.via import has_passed
 
 __all__ = ["forward", "upstream_request"]
 
@@ -58,13 +59,15 @@ def upstream_request(
 ) -> UpstreamRequest:
     """Steps (1) and (2), pure. `content` is whether the body has a byte, where that has been looked into.
 
-    Raises BadRequest, HeaderTooLarge or BodyTooLarge.
+    Raises BadRequest, HeaderTooLarge, BodyTooLarge or LoopDetected.
     """
     # (1)
     if fields.head_size(request.method, request.target, request.headers) > settings.max_header:
         raise HeaderTooLarge
     if request.method == b"CONNECT":
         raise BadRequest("this proxy opens no tunnels")
+    if has_passed(request.headers, settings.via):
+        raise LoopDetected
     target = reqtarget.upstream_target(request.target, settings.upstream.base, method=request.method)
     framing, length = fields.request_framing(request.headers, request.http_version)
     announced = framing == "chunked" or length not in (None, b"0")
@@ -91,6 +94,7 @@ def upstream_request(
             trusted=fields.is_trusted(request.peer, settings.trusted_proxies),
         ),
         http_version=request.http_version,
+        via_name=settings.via,
     )
     return UpstreamRequest(request.method, target, outgoing, request.client if announced or content else None)
 

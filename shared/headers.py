@@ -14,11 +14,11 @@ from shared.errors import BadRequest, ProtocolError
 from shared.messages import Headers
 from shared.reqtarget import AUTHORITY
 from shared.variables import Network
+from shared.via import via
 
 __all__ = [
     "FORWARDING",
     "HOP_BY_HOP",
-    "VIA_NAME",
     "Framing",
     "asks_upgrade",
     "check_host",
@@ -32,12 +32,9 @@ __all__ = [
     "request_headers",
     "response_headers",
     "says_who_asked",
-    "via",
 ]
 
 Framing: TypeAlias = Literal["none", "length", "chunked"]
-
-VIA_NAME = b"tandem"
 
 # RFC 9110 section 7.6.1, and those that old senders use without listing them in Connection. Trailer goes with
 # the trailers, which this proxy does not relay; Proxy-Authenticate and -Authorization speak of this hop
@@ -185,12 +182,6 @@ def asks_upgrade(headers: Headers) -> bool:
     return any(name.lower() == b"upgrade" for name, _ in headers)
 
 
-def via(headers: Headers, http_version: str) -> tuple[bytes, bytes]:
-    """The Via field with this hop added; received-protocol is the client's (RFC 9110 section 7.6.3)."""
-    came = [value for name, value in headers if name.lower() == b"via" and value]
-    return b"Via", b", ".join([*came, http_version.encode("ascii") + b" " + VIA_NAME])
-
-
 def request_headers(
     headers: Headers,
     *,
@@ -199,6 +190,7 @@ def request_headers(
     length: bytes | None,
     forwarding: Headers,
     http_version: str,
+    via_name: bytes,
 ) -> Headers:
     """The upstream request's fields: Host, what is end to end, Via, forwarding fields, one framing field.
 
@@ -219,7 +211,7 @@ def request_headers(
             continue
         if lower != b"expect" or value.lower() != b"100-continue":
             fields.append((name, value))
-    fields.append(via(kept, http_version))
+    fields.append(via(kept, http_version, via_name))
     fields.extend(forwarding)
     if framing == "chunked":
         fields.append((b"Transfer-Encoding", b"chunked"))

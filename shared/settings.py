@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from shared.variables import TABLE, Network, Row, UpstreamURL
+from shared.via import OWN_NAME
 
 __all__ = [
     "AppSettings",
@@ -53,11 +54,12 @@ class TLSSettings(msgspec.Struct, frozen=True):
 
 
 class ForwardSettings(msgspec.Struct, frozen=True):
-    """What the exchange needs: where to, which Host, whom to believe, how much."""
+    """What the exchange needs: where to, which Host, whom to believe, its own name in Via, how much."""
 
     upstream: UpstreamURL
     host: Literal["rewrite", "preserve"] = "rewrite"
     trusted_proxies: tuple[Network, ...] = ()
+    via: bytes = OWN_NAME
     max_body: int = 0
     max_header: int = 65536
 
@@ -104,6 +106,7 @@ def parse(env: Mapping[str, str]) -> Settings:
             upstream=value["upstream_url"],
             host=value["host"],
             trusted_proxies=value["trusted_proxies"],
+            via=value["via"] or OWN_NAME,
             max_body=value["max_body"],
             max_header=value["max_header"],
         ),

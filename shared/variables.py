@@ -101,6 +101,13 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
+def _token(text: str) -> bytes:
+    # RFC 9110 section 5.6.2
+    if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{0,64}", text):
+        raise ValueError
+    return text.encode("ascii")
+
+
 def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
@@ -220,6 +227,14 @@ TABLE: tuple[Row, ...] = (
         "networks whose forwarding fields are believed",
         _networks,
         "empty",
+    ),
+    Row(
+        "TANDEM_VIA",
+        "",
+        "a token of at most 64 characters, or empty",
+        "what it calls itself in Via, and is known by when a request comes round; give replicas one name",
+        _token,
+        "one per process",
     ),
     Row(
         "TANDEM_UPSTREAM_CA",

@@ -45,7 +45,8 @@ class Fanout:
     def respond(self, request: ProxyRequest) -> ProxyResponse:
         """A response whose body does the work while it is read: nothing runs before, nothing after aclose().
 
-        Raises BadRequest or HeaderTooLarge for a request that names no fan-out.
+        Raises BadRequest or HeaderTooLarge for a request that names no fan-out, LoopDetected for one that
+        comes round.
         """
         planned = plan(request, self._settings)
         request.client.discard()  # content of a GET has no meaning here (RFC 9110 section 9.3.1)

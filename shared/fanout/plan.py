@@ -7,9 +7,10 @@ import msgspec
 
 from shared import headers as fields
 from shared import reqtarget
-from shared.errors import BadRequest, HeaderTooLarge
+from shared.errors import BadRequest, HeaderTooLarge, LoopDetected
 from shared.messages import Headers, ProxyRequest, UpstreamRequest
 from shared.settings import ForwardSettings
+from shared.via import has_passed
 
 __all__ = ["DEFAULT_CHARS", "MAX_CHARS", "MAX_PATHS", "Ask", "Plan", "Query", "plan", "read_query"]
 
@@ -47,12 +48,14 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(request: ProxyRequest, settings: ForwardSettings) -> Plan:
-    """Raises BadRequest or HeaderTooLarge."""
+    """Raises BadRequest, HeaderTooLarge or LoopDetected."""
     if fields.head_size(request.method, request.target, request.headers) > settings.max_header:
         raise HeaderTooLarge
     fields.check_host(request.headers, request.http_version)
+    if has_passed(request.headers, settings.via):
+        raise LoopDetected
     query = read_query(request.target.partition(b"?")[2])
-    headers = _upstream_headers(request, query.header, settings.upstream.authority)
+    headers = _upstream_headers(request, query.header, settings)
     asks = tuple(
         Ask(_shown(path), UpstreamRequest(b"GET", _target(path, settings.upstream.base), headers))
         for path in query.paths
@@ -115,17 +118,21 @@ def _target(path: bytes, base: bytes) -> reqtarget.Target:
         raise BadRequest(f"path={_quoted(path)}: {error.detail}") from None
 
 
-def _upstream_headers(request: ProxyRequest, names: frozenset[bytes], authority: bytes) -> Headers:
-    """Host, Via, and of the client's fields those that the query lists. Raises BadRequest."""
+def _upstream_headers(request: ProxyRequest, names: frozenset[bytes], settings: ForwardSettings) -> Headers:
+    """Host, Via with the hops so far, and of the client's fields those that the query lists.
+
+    Raises BadRequest.
+    """
     if hop := names & fields.connection_options(request.headers):
         raise BadRequest(f"header={_quoted(min(hop))} cannot be forwarded: it belongs to one connection")
     return fields.request_headers(
-        [field for field in request.headers if field[0].lower() in names],
-        host=authority,
+        [field for field in request.headers if field[0].lower() in names | {b"via"}],
+        host=settings.upstream.authority,
         framing="none",
         length=None,
         forwarding=[],
         http_version=request.http_version,
+        via_name=settings.via,
     )
 
 

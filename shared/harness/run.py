@@ -220,6 +220,7 @@ def run(plan: Plan) -> int:
             env["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="tandem-")
             )
+            env["TANDEM_VIA"] = plan.settings.forward.via.decode("ascii")  # all of them are one hop
         server = Process.start(
             plan.argv(port),
             name="the server",

@@ -20,6 +20,7 @@ _RULES: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
     (re.compile(rb"(?:(?<=127\.0\.0\.1:)|(?<=localhost:))\d+"), b"<port>"),
     (re.compile(rb"(?im)(?<=^date: )[^\r]*"), b"<date>"),
     (re.compile(rb"(?im)(?<=^x-request-id: )[0-9a-f-]{16,36}(?=\r)"), b"<id>"),
+    (re.compile(rb"(?i)(?<=tandem-)[0-9a-f]{8}\b"), b"<id>"),
     (re.compile(rb'(?<="request_id":")[^"]*'), b"<id>"),
 )
 

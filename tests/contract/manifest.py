@@ -14,15 +14,17 @@ class Manifest:
     """Declared policies of one proxy. Times in seconds, sizes in bytes; None: not declared.
 
     leave_s: how soon a client's leaving closes the upstream side, at most.
-    base: path prefix of the upstream URL. server_name: SNI of its TLS connections to the upstream. failures:
-    how failures made by the proxy look ("tandem": JSON body and Proxy-Status). metrics: path of a Prometheus
-    page with the in-flight gauge.
+    via: what the proxy adds to Via, as a regular expression for the whole of its member. loops: whether a
+    request that comes round is "refused". base: path prefix of the upstream URL. server_name: SNI of its TLS
+    connections to the upstream. failures: how failures made by the proxy look ("tandem": JSON body and
+    Proxy-Status). metrics: path of a Prometheus page with the in-flight gauge.
     """
 
     host: Literal["rewrite", "preserve"]
     forwarded_for: Literal["replace", "append", "none"]
     forwarded_host: bool
     via: str | None
+    loops: Literal["refused"] | None = None
     base: str = ""
     reachable: bool = True
     server_name: str | None = None
@@ -95,7 +97,8 @@ def manifest_of(variant: str) -> Manifest:
         host="rewrite",
         forwarded_for="replace",
         forwarded_host=True,
-        via="1.1 tandem",
+        via=r"1\.1 tandem-[0-9a-f]{8}",
+        loops="refused",
         base=chosen.base,
         reachable=chosen.reachable,
         server_name="localhost" if chosen.tls else None,

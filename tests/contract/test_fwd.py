@@ -1,5 +1,8 @@
 """FWD: what the upstream is told about the client, and what it is not made to believe."""
 
+import re
+
+from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import absent, ok, same
 from tests.contract.talk import FRONT, Talk
@@ -65,7 +68,58 @@ async def via(talk: Talk) -> None:
     """The proxy adds itself to Via, after those that came before it."""
     assert talk.manifest.via is not None
     x = await talk.exchange()
-    seen, response = await x.trip("GET", "Via: 1.0 fred")
+    seen, response = await x.trip("GET", "Via: 1.0 fred", "Via: 1.1 p.test:8080 (a comment, of its own)")
     ok(response)
-    joined = b", ".join(seen.all("Via"))
-    assert joined == b"1.0 fred, " + talk.manifest.via.encode(), f"Via is {seen.all('Via')}"
+    members = "1.0 fred, 1.1 p.test:8080 (a comment, of its own), "
+    joined = b", ".join(seen.all("Via")).decode("latin-1")
+    assert joined.startswith(members), f"Via is {seen.all('Via')}"
+    assert re.fullmatch(talk.manifest.via, joined.removeprefix(members)), f"Via is {seen.all('Via')}"
+
+
+_HOPS = 20  # a loop that is longer has no bound that anybody would notice in time
+
+
+@case(
+    "FWD-06",
+    requirement="RFC 9110 §7.6, §7.6.3; RFC 9209 §2.3.32",
+    anchor="Apache Traffic Server proxy.config.http.max_proxy_cycles; Squid's forwarding loop",
+    needs=("loops",),
+)
+async def loop(talk: Talk) -> None:
+    """A request that the upstream sends to the proxy again is refused after a bounded number of rounds, and
+    every round before it ends.
+    """
+    x = await talk.exchange()
+    await x.ask("POST", "Connection: close, Via", "Via: 1.1 x (never closed", body=b"round and round")
+    waiting = []
+    while isinstance(up := await x.reaches(), Arrival):
+        waiting.append((x.client, up))
+        assert len(waiting) < _HOPS, f"{_HOPS} rounds and no end"
+        content = await up.content()
+        x.client = await talk.connect()
+        x.asked += 1
+        await x.client.send(up.head.raw, content)  # as a hop would that knows no Via of its own
+    assert 400 <= up.status <= 599, f"the loop ended in {up.status}"
+    assert up.complete, "the refusal was cut"
+    if talk.manifest.failures == "tandem":
+        assert up.status == 502, f"status {up.status}, not 502"
+        assert b"error=proxy_loop_detected" in (up.one("Proxy-Status") or b""), f"head is {up.head.raw!r}"
+    talk.note("rounds", len(waiting))
+    for client, arrival in reversed(waiting):
+        await arrival.answer(f"{up.status} Loop", body=up.content)
+        ok(await client.response("POST"), up.content, up.status)
+
+
+@case(
+    "FWD-06-chain", requirement="RFC 9110 §7.6.3", anchor="two proxies of one make in a row", needs=("via",)
+)
+async def chain(talk: Talk) -> None:
+    """Another proxy of the same make before this one is no loop, nor is a comment that tells its name."""
+    x = await talk.exchange()
+    seen, response = await x.trip()
+    ok(response)
+    protocol, _, name = (seen.one("Via") or b"").partition(b" ")
+    for line in (b"1.1 another-" + name, b"1.1 fred (went through " + name + b")", protocol + b" fred"):
+        y = await talk.exchange()
+        _, response = await y.trip("GET", b"Via: " + line)
+        ok(response)

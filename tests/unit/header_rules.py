@@ -13,7 +13,13 @@ def outgoing(came: Headers, *, trusted: bool = False) -> Headers:
     framing, length = request_framing(came, "1.1")
     ours = forwarding_fields(came, peer="192.0.2.1", scheme="http", host=b"proxy.test", trusted=trusted)
     return request_headers(
-        came, host=b"origin.test", framing=framing, length=length, forwarding=ours, http_version="1.1"
+        came,
+        host=b"origin.test",
+        framing=framing,
+        length=length,
+        forwarding=ours,
+        http_version="1.1",
+        via_name=b"tandem",
     )
 
 

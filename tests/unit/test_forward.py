@@ -13,6 +13,7 @@ from shared.errors import (
     ClientGone,
     ConnectRefused,
     HeaderTooLarge,
+    LoopDetected,
     ProtocolError,
     ProxyError,
     UpstreamError,
@@ -65,9 +66,11 @@ def sent(headers: Headers, name: bytes) -> list[bytes]:
         ({"headers": [HOST, (b"Content-Length", b"11")]}, {"max_body": 10}, BodyTooLarge),
         ({"headers": [HOST, (b"X", b"x" * 1024)]}, {"max_header": 1024}, HeaderTooLarge),
         ({"target": b"/" + b"x" * 1024}, {"max_header": 1024}, HeaderTooLarge),
+        ({"headers": [HOST, (b"Via", b"1.1 a, 1.1 us")]}, {"via": b"us"}, LoopDetected),
+        ({"headers": [HOST, (b"Connection", b"Via"), (b"Via", b"1.1 us")]}, {"via": b"us"}, LoopDetected),
     ],
 )
-def test_refused(parts: dict[str, Any], limits: dict[str, int], error: type[ProxyError]) -> None:
+def test_refused(parts: dict[str, Any], limits: dict[str, Any], error: type[ProxyError]) -> None:
     with pytest.raises(error):
         upstream_request(request(**parts), settings(**limits))
 

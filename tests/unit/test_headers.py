@@ -14,7 +14,6 @@ from shared.headers import (
     is_trusted,
     request_framing,
     response_headers,
-    via,
 )
 from shared.messages import Headers
 from tests.unit.header_rules import NOW_S, answered, outgoing
@@ -215,19 +214,6 @@ def test_forwarding_fields(came: str, peer: str, trusted: bool, sent: str) -> No
 def test_a_client_without_a_host_is_not_given_one() -> None:
     ours = forwarding_fields([], peer="192.0.2.1", scheme="https", host=None, trusted=False)
     assert ours == lines("X-Forwarded-For: 192.0.2.1\nX-Forwarded-Proto: https")
-
-
-@pytest.mark.parametrize(
-    ("came", "version", "value"),
-    [
-        ("X: 1", "1.1", b"1.1 tandem"),
-        ("Via: 1.0 fred", "1.1", b"1.0 fred, 1.1 tandem"),
-        ("via: 1.0 fred\nVia: 1.1 p.test:80", "1.0", b"1.0 fred, 1.1 p.test:80, 1.0 tandem"),
-        ("Via:", "2", b"2 tandem"),
-    ],
-)
-def test_via_grows_by_one(came: str, version: str, value: bytes) -> None:
-    assert via(lines(came), version) == (b"Via", value)
 
 
 def test_a_request_whole() -> None:

@@ -52,6 +52,7 @@ LANDS: dict[str, tuple[str, str, Any]] = {
     "TANDEM_MAX_HEADER": ("2000", "forward.max_header", 2000),
     "TANDEM_HOST": ("preserve", "forward.host", "preserve"),
     "TANDEM_TRUSTED_PROXIES": ("::1", "forward.trusted_proxies", (ipaddress.ip_network("::1"),)),
+    "TANDEM_VIA": ("edge-1", "forward.via", b"edge-1"),
     "TANDEM_DRAIN_TIMEOUT": ("8", "app.drain_s", 8.0),
     "TANDEM_ADMIN_PREFIX": ("", "app.admin_prefix", ""),
     "TANDEM_ACCESS_LOG": ("off", "app.access_log", False),

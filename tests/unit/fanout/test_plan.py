@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.client import Client
-from shared.errors import BadRequest, HeaderTooLarge
+from shared.errors import BadRequest, HeaderTooLarge, LoopDetected
 from shared.fanout.plan import MAX_CHARS, MAX_PATHS, Plan, Query, plan, read_query
 from shared.messages import Headers
 from shared.settings import ForwardSettings
@@ -175,3 +175,11 @@ def test_a_request_without_one_host_is_refused_here_too(headers: Headers) -> Non
 def test_a_head_beyond_the_limit_is_refused_here_too() -> None:
     with pytest.raises(HeaderTooLarge):
         planned(b"path=/" + b"a" * 1000, limit=1024)
+
+
+def test_a_fan_out_is_a_hop_too() -> None:
+    (first, *_) = planned(b"", [HOST, (b"Via", b"1.0 fred")]).asks
+    (came,) = [value for name, value in first.request.headers if name == b"Via"]
+    assert came.startswith(b"1.0 fred, 1.1 tandem-")
+    with pytest.raises(LoopDetected):
+        planned(b"", [HOST, (b"Via", came)])
