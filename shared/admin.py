@@ -36,9 +36,11 @@ def healthy() -> Page:
 
 
 async def ready(proxy: Proxy) -> Page:
-    """A connection to the upstream can be had."""
+    """New exchanges are welcome."""
     if await proxy.ready():
         return _page(200, "text/plain; charset=utf-8", b"ready\n")
+    if proxy.drain.begun:
+        return _page(503, "text/plain; charset=utf-8", b"stopping\n")
     return _page(503, "text/plain; charset=utf-8", b"no connection to the upstream\n")
 
 

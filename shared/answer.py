@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, InternalError, ProxyError
+from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, InternalError, ProxyError, Stopped
 from shared.headers import http_date
 from shared.messages import Headers, ProxyRequest, ProxyResponse
 from shared.observe import Observer
@@ -38,7 +38,7 @@ def failure(error: ProxyError, request: ProxyRequest) -> ProxyResponse:
     A request that was refused unread is the last on its connection: what the client still sends cannot be
     told from a new request safely.
     """
-    request.record.outcome = error.type
+    request.record.outcome = error.outcome
     body = msgspec.json.encode(Failure(error.type, error.status, error.detail, request.record.request_id))
     headers: Headers = [
         (b"Content-Type", b"application/json"),
@@ -81,9 +81,9 @@ class Answer:
             # (7) Watched no longer: from here on the server's own http.disconnect means "sent", not "left".
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ProxyError as error:
-            record.outcome = error.type
+            record.outcome = error.outcome
         except asyncio.CancelledError:
-            record.outcome = "proxy_stopped"
+            record.outcome = Stopped.outcome
             raise
         except Exception:
             record.outcome = InternalError.type

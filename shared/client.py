@@ -3,7 +3,8 @@
 One task reads ahead, so that the client's leaving is seen whatever the exchange is waiting for:
 
     receive() --> reader --> chunks (at most LOOK_AHEAD bytes) --> iteration, by whoever sends the upload on
-                     `-----> http.disconnect: gone; the block inside watching() is cancelled
+                     |-----> http.disconnect: gone; the block inside watching() is cancelled
+    stop() ----------`                              so it is when the proxy has to stop
 
 1. While more than LOOK_AHEAD bytes wait, the reader does not call receive(): the server then stops reading
    the socket, and the client feels the upstream's pace. (A client that leaves while its bytes are stuck
@@ -18,11 +19,11 @@ One task reads ahead, so that the client's leaving is seen whatever the exchange
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableSet
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from shared.errors import BodyTooLarge, ClientGone
+from shared.errors import BodyTooLarge, ClientGone, ProxyError, Stopped
 
 __all__ = ["LOOK_AHEAD", "Client", "Receive"]
 
@@ -37,10 +38,12 @@ class Client:
 
     Iterating yields the request body, at most one read of the server per item. `limit` is the largest body in
     bytes, 0 for none. start() has to be called inside the running loop before anything else, close() at the
-    end; after it the reader stops by itself, with the upload's end or the client's.
+    end; after it the reader stops by itself, with the upload's end or the client's. In between the client
+    stands in `among`, where who stops the proxy finds it.
     """
 
     __slots__ = (
+        "_among",
         "_chunks",
         "_closed",
         "_discarding",
@@ -49,6 +52,7 @@ class Client:
         "_limit",
         "_reader",
         "_receive",
+        "_stopped",
         "_wake_consumer",
         "_wake_reader",
         "bytes_received",
@@ -56,9 +60,13 @@ class Client:
         "watch",
     )
 
-    def __init__(self, receive: Receive, *, limit: int = 0) -> None:
+    def __init__(
+        self, receive: Receive, *, limit: int = 0, among: "MutableSet[Client] | None" = None
+    ) -> None:
         self._receive = receive
         self._limit = limit
+        self._among = among
+        self._stopped = False
         self._chunks: deque[bytes] = deque()
         self._held = 0
         self._ended = False
@@ -72,6 +80,8 @@ class Client:
         self.bytes_received = 0
 
     def start(self) -> None:
+        if self._among is not None:
+            self._among.add(self)
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
     async def _read(self) -> None:
@@ -99,6 +109,22 @@ class Client:
         _wake(self._wake_consumer)
         if self.watch is not None:
             self.watch.fire()
+
+    def stop(self) -> None:
+        """End what the exchange is waiting for with Stopped: what is inside watching() now, or the next to
+        enter. What comes after that, the answer that says so, is left alone."""
+        self._stopped = True
+        if self.watch is not None:
+            self.watch.fire()
+
+    def over(self) -> ProxyError | None:
+        """Why nobody should go on waiting, None when there is no reason. A stop is told once."""
+        if self.gone:
+            return ClientGone()
+        if self._stopped:
+            self._stopped = False
+            return Stopped()
+        return None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -141,13 +167,15 @@ class Client:
         self.discard()
         self.watch = None
         self._closed = True
+        if self._among is not None:
+            self._among.discard(self)
         if self._ended and self._reader is not None:
             self._reader.cancel()
 
 
 class _Watch:
-    """Turns the client's leaving into a cancellation of the task inside, as asyncio.timeout() does with a
-    deadline.
+    """Turns the client's leaving, or a stop, into a cancellation of the task inside, as asyncio.timeout()
+    does with a deadline.
 
     The counting of cancel() against uncancel() keeps a cancellation from elsewhere (server stop) what it is.
     """
@@ -159,8 +187,8 @@ class _Watch:
         self._fired = False
 
     def __enter__(self) -> None:
-        if self._client.gone:
-            raise ClientGone
+        if (error := self._client.over()) is not None:
+            raise error
         task = asyncio.current_task()
         assert task is not None
         self._task = task
@@ -183,7 +211,7 @@ class _Watch:
     ) -> None:
         self._client.watch = None
         if self._fired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise ClientGone from error
+            raise (self._client.over() or ClientGone()) from error
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

@@ -9,6 +9,7 @@
       |- LocalError                       ours
       |    PoolExhausted             503  connection_limit_reached
       |    LoopDetected              502  proxy_loop_detected
+      |    Stopped                   503  proxy_internal_error
       |    InternalError             500  proxy_internal_error
       `- UpstreamError                    the upstream's doing, by phase
            connect  NameUnresolved   502  dns_error
@@ -29,10 +30,11 @@
                     NoText           502  http_protocol_error
 
 `type` is the proxy error type of RFC 9209 section 2.3, and statuses are those it recommends, but for
-ConnectFailed (503 there): a dead upstream is 502 here whichever way it is dead, and 503 means that this proxy
-is full. A failure in the body phase comes too late for its status: the response is left incomplete instead,
-and type and phase stand in the log only. The text phase is a fan-out's, which reads what it passes on; there
-each error ends one record.
+ConnectFailed (503 there) and Stopped (500 there): a dead upstream is 502 here whichever way it is dead, and
+503 means that this proxy is full or going away. `outcome` is what the log says where it is not the type. A
+failure in the body phase comes too late for its status: the response is left incomplete instead, and type and
+phase stand in the log only. The text phase is a fan-out's, which reads what it passes on; there each error
+ends one record.
 """
 
 from shared.messages import ProxyRequest
@@ -60,6 +62,7 @@ __all__ = [
     "ProxyError",
     "ReadTimeout",
     "ResponseTimeout",
+    "Stopped",
     "TLSFailed",
     "Terminated",
     "UpgradeRefused",
@@ -77,11 +80,13 @@ class ProxyError(Exception):
     status: int = 500
     type: str = "proxy_internal_error"
     detail: str = "the proxy failed"
+    outcome: str = ""  # `type` where empty
     request: ProxyRequest | None = None
 
     def __init__(self, detail: str | None = None) -> None:
         if detail is not None:
             self.detail = detail
+        self.outcome = self.outcome or self.type
         super().__init__(self.detail)
 
 
@@ -124,6 +129,12 @@ class LoopDetected(LocalError):
     status = 502
     type = "proxy_loop_detected"
     detail = "the request has passed through this proxy before"
+
+
+class Stopped(LocalError):
+    status = 503
+    outcome = "proxy_stopped"
+    detail = "the proxy was stopped before the upstream had answered"
 
 
 class InternalError(LocalError):

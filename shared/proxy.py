@@ -12,10 +12,11 @@ from shared import reqtarget
 from shared.accesslog import AccessLog
 from shared.answer import Answer, Send, failure
 from shared.client import Client, Receive
-from shared.errors import InternalError, ProxyError, UpstreamError
+from shared.drain import Drain
+from shared.errors import InternalError, ProxyError, Stopped, UpstreamError
 from shared.fanout import Fanout
 from shared.forward import forward
-from shared.messages import ProxyRequest
+from shared.messages import ProxyRequest, ProxyResponse
 from shared.observe import Observer
 from shared.settings import Settings
 from shared.upstream import Upstream, open_upstream
@@ -36,6 +37,7 @@ class Proxy:
         self.settings = settings
         self.upstream = upstream
         self.observer = observer
+        self.drain = Drain(settings.app.drain_s)
         self._fanout = Fanout(upstream, settings.forward, max_connections=settings.pool.max_connections)
         self._probe_lock = asyncio.Lock()
         self._probed_at = float("-inf")
@@ -45,7 +47,7 @@ class Proxy:
         """The request that a server's scope and receive() stand for. Begins the exchange: an Answer has to
         end it."""
         headers = list(scope["headers"])
-        client = Client(receive, limit=self.settings.forward.max_body)
+        client = Client(receive, limit=self.settings.forward.max_body, among=self.drain.exchanges)
         client.start()
         peer = scope.get("client")
         return ProxyRequest(
@@ -63,13 +65,13 @@ class Proxy:
         """Forward, and hand on what comes back. Raises a ProxyError that knows its request; answer_failure()
         takes it."""
         with self._answerable(request):
-            return Answer(await forward(request, self.upstream, self.settings.forward), self.observer)
+            return self._answer(await forward(request, self.upstream, self.settings.forward))
 
     async def fanout(self, request: ProxyRequest) -> Answer:
         """Answer with the first characters of several upstream responses (shared.fanout). Raises as answer()
         does."""
         with self._answerable(request):
-            return Answer(self._fanout.respond(request), self.observer)
+            return self._answer(self._fanout.respond(request))
 
     @contextlib.contextmanager
     def _answerable(self, request: ProxyRequest) -> Iterator[None]:
@@ -86,7 +88,7 @@ class Proxy:
             internal.request = request
             raise internal from fault
         except BaseException:
-            request.record.outcome = "proxy_stopped"
+            request.record.outcome = Stopped.outcome
             request.client.close()
             self.observer.finish(request.record)
             raise
@@ -94,7 +96,13 @@ class Proxy:
     def answer_failure(self, error: ProxyError) -> Answer:
         """The answer to a request that answer() or fanout() failed."""
         request: ProxyRequest = error.request  # type: ignore[assignment]
-        return Answer(failure(error, request), self.observer)
+        return self._answer(failure(error, request))
+
+    def _answer(self, response: ProxyResponse) -> Answer:
+        if self.drain.begun:
+            # RFC 9112 section 9.6: who is about to close says so. The servers close and do not.
+            response.headers.append((b"Connection", b"close"))
+        return Answer(response, self.observer)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -108,8 +116,10 @@ class Proxy:
         await answer(scope, receive, send)
 
     async def ready(self) -> bool:
-        """Whether a connection to the upstream can be had; asked of the upstream at most once per
-        READY_CACHE_S."""
+        """Whether new exchanges are welcome: the proxy is not about to stop, and a connection to the upstream
+        can be had, which is asked of the upstream at most once per READY_CACHE_S."""
+        if self.drain.begun:
+            return False
         async with self._probe_lock:
             if time.monotonic() - self._probed_at > READY_CACHE_S:
                 try:
@@ -128,7 +138,9 @@ async def open_proxy(settings: Settings) -> AsyncIterator[Proxy]:
     try:
         upstream = open_upstream(settings)
         try:
-            yield Proxy(settings, upstream, observer)
+            proxy = Proxy(settings, upstream, observer)
+            with proxy.drain.on_signals():
+                yield proxy
         finally:
             await upstream.aclose()
             # uvicorn cancels what outlives the drain and ends the lifespan in the same turn of the loop.

@@ -33,7 +33,8 @@ def command(
         # 0 serves in this very process; 1 would put a supervisor beside it, whose memory is not the proxy's.
         *("--workers", str(workers if workers > 1 else 0)),
         *("--worker-class", loop),
-        *("--graceful-timeout", str(math.ceil(drain_s))),
+        # The proxy ends what outlives its drain (shared/drain.py); a second later the server does.
+        *("--graceful-timeout", str(math.ceil(drain_s) + 1)),
     ]
 
 

@@ -50,7 +50,8 @@ def command(
         *("--workers", str(workers)),
         *("--http", profile.removeprefix("uvicorn-")),
         *("--loop", loop),
-        *("--timeout-graceful-shutdown", str(math.ceil(drain_s))),
+        # The proxy ends what outlives its drain (shared/drain.py); a second later the server does.
+        *("--timeout-graceful-shutdown", str(math.ceil(drain_s) + 1)),
         *_FLAGS,
     ]
 

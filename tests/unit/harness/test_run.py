@@ -44,7 +44,7 @@ def test_options_win_over_the_environment() -> None:
     env = {"TANDEM_UPSTREAM_URL": "http://a.example", "TANDEM_ROUTE": "mount", "TANDEM_DRAIN_TIMEOUT": "3"}
     kept = plan([], env)
     assert (kept.upstream, kept.settings.app.route) == ("http://a.example", "mount")
-    assert re.search(r"--timeout-graceful-shutdown 3\b", " ".join(kept.argv(8000)))
+    assert re.search(r"--timeout-graceful-shutdown 4\b", " ".join(kept.argv(8000)))
     changed = plan(["--upstream", "https://b.example/base", "--route", "handler", "--engine", "httpx"], env)
     assert changed.server_env(changed.upstream or "") == {
         "TANDEM_UPSTREAM_URL": "https://b.example/base",

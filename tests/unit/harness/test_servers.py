@@ -144,9 +144,9 @@ def test_names_nobody_knows_are_refused_with_the_known_ones() -> None:
 
 
 @every_profile
-def test_the_servers_patience_is_the_apps_drain_in_whole_seconds(profile: str) -> None:
+def test_the_servers_patience_is_a_whole_second_more_than_the_apps_drain(profile: str) -> None:
     line = shell_line(command(APP, profile=profile, drain_s=1.2))
-    assert re.search(r"--(timeout-graceful-shutdown|graceful-timeout) 2\b", line)
+    assert re.search(r"--(timeout-graceful-shutdown|graceful-timeout) 3\b", line)
     assert line.startswith(profile.partition("-")[0] + " " + APP)
 
 
