@@ -26,7 +26,7 @@ Tier = Literal["quick", "long"]
 Compare = Literal["bytes", "verdict"]
 Conversation = Callable[["Talk"], Awaitable[None]]
 
-_ID = re.compile(r"(HDR|FWD|TGT|MET|RQB|RSP|STR|CAN|ERR|FRM|SHR|TLS)-\d\d(-[a-z0-9]+)?")
+_ID = re.compile(r"(HDR|FWD|TGT|MET|RQB|RSP|STR|CAN|ERR|INF|TRL|FRM|SHR|TLS)-\d\d(-[a-z0-9]+)?")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

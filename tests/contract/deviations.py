@@ -26,6 +26,12 @@ class Deviation(msgspec.Struct, frozen=True):
 
 DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
+        case="INF-07-expect",
+        subjects="*-uvicorn-httptools",
+        reason="uvicorn's httptools protocol says 100 to every Expect: it never looks at the version",
+        link="https://github.com/encode/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L244",
+    ),
+    Deviation(
         case="MET-01-foo",
         subjects="*-uvicorn-httptools",
         reason="llhttp, under httptools, knows a fixed list of methods and answers 400 to any other",
@@ -42,6 +48,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
         link="https://github.com/encode/uvicorn/pull/1360",
+    ),
+    Deviation(
+        case="TRL-06",
+        subjects="*-uvicorn-httptools",
+        reason="uvicorn's httptools protocol adds trailers to the list that is scope['headers'] already",
+        link="https://github.com/encode/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L246",
     ),
 )
 

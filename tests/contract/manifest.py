@@ -40,6 +40,10 @@ class Manifest:
     failures: Literal["tandem"] | None = None
     metrics: str | None = None
     traits: frozenset[str] = frozenset()
+    informational: Literal["relay", "drop"] | None = None
+    trailers: Literal["relay", "drop"] | None = None
+    expect: Literal["end-to-end", "answered"] | None = None
+    retries: Literal["none", "safe"] | None = None
 
     def offers(self, need: str) -> bool:
         """Whether a case that needs it can be asked: a field that is declared, or a trait."""
@@ -113,5 +117,9 @@ def manifest_of(variant: str) -> Manifest:
         max_header=65536,
         failures="tandem",
         metrics="/-/metrics",
+        informational="drop",
+        trailers="drop",
+        expect="answered",
+        retries="none",
         traits=frozenset({"keepalive", "replaces", "streams"}),
     )

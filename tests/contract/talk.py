@@ -145,7 +145,7 @@ class Exchange:
     async def reaches(self, deadline_s: float = WAIT_S) -> Arrival | Response:
         """Whichever comes first: the request at the origin, or the proxy's own response (read whole)."""
         arriving = asyncio.ensure_future(self.expected.arrivals.get())
-        refusing = asyncio.ensure_future(self.client.reader.head_ready())
+        refusing = asyncio.ensure_future(self.client.answered())
         try:
             done = asyncio.wait({arriving, refusing}, return_when=asyncio.FIRST_COMPLETED)
             await within(deadline_s, "the request at the origin, or a response", done)

@@ -94,6 +94,7 @@ class Client:
         self.channel = channel
         self.reader = Reader(channel)
         self.responses: list[Response] = []
+        self._interim: list[ResponseHead] = []  # taken already, before the response that they came before
 
     @classmethod
     async def connect(
@@ -124,7 +125,7 @@ class Client:
 
         Raises: IncompleteError, MalformedError, LateError.
         """
-        interim: list[ResponseHead] = []
+        interim, self._interim = self._interim, []
         async with asyncio.timeout(deadline_s + 1):
             while True:
                 raw = await within(deadline_s, "a response head", self.reader.head())
@@ -139,6 +140,16 @@ class Client:
     async def response(self, method: str = "GET", deadline_s: float = WAIT_S) -> Response:
         """The next response, read to its end or its cut."""
         return await (await self.response_head(method, deadline_s)).to_the_end(deadline_s)
+
+    async def answered(self) -> None:
+        """Wait until the head of a final response, or an end, is there to be read. Raises: MalformedError."""
+        while True:
+            await self.reader.head_ready()
+            head, end, _ = bytes(self.reader.buffer).partition(b"\r\n\r\n")
+            if not end or (parsed := parse_response(head + end)).status >= 200 or parsed.status == 101:
+                return
+            self._interim.append(parsed)
+            self.reader.take(len(head + end))
 
     async def peer_closed(self, deadline_s: float = WAIT_S) -> str:
         """Wait until the proxy closes: "FIN" or "RST". Raises: LateError."""
