@@ -19,6 +19,7 @@ import time
 from shared import headers as fields
 from shared import reqtarget
 from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, LoopDetected, ProtocolError, ProxyError
+from shared.location import for_the_client
 from shared.messages import ProxyRequest, ProxyResponse, UpstreamRequest, UpstreamResponse
 from shared.settings import ForwardSettings
 from shared.upstream import Upstream
@@ -38,7 +39,7 @@ async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSe
         finally:
             request.record.upstream_s = time.monotonic() - asked
     try:
-        return _client_response(request, answer)
+        return _client_response(request, answer, settings)
     except ProxyError:
         await answer.body.aclose()
         raise
@@ -99,9 +100,13 @@ def upstream_request(
     return UpstreamRequest(request.method, target, outgoing, request.client if announced or content else None)
 
 
-def _client_response(request: ProxyRequest, answer: UpstreamResponse) -> ProxyResponse:
+def _client_response(
+    request: ProxyRequest, answer: UpstreamResponse, settings: ForwardSettings
+) -> ProxyResponse:
     """Step (5)."""
     if not 200 <= answer.status <= 599:
         raise ProtocolError("the upstream's answer has a status that means nothing")
     kept = fields.response_headers(answer.headers, status=answer.status, now_s=time.time())
+    if settings.host == "rewrite":  # else the upstream knows the client's authority, and how to write it
+        kept = for_the_client(kept, settings.upstream)
     return ProxyResponse(answer.status, kept, answer.body, request)

@@ -3,14 +3,13 @@
 import asyncio
 import dataclasses
 import traceback
+from typing import Literal
 
 from shared.harness.origin.channel import Event
-from shared.harness.origin.http1 import IncompleteError, MalformedError
 from shared.harness.origin.scripted import Origin
 from tests.contract.agree import Transcript, transcript_of
 from tests.contract.case import Case
 from tests.contract.memory import UnmeasuredError
-from tests.contract.results import Verdict
 from tests.contract.talk import Proxy, Talk
 
 __all__ = ["Outcome", "play"]
@@ -21,35 +20,26 @@ _SHOWN_LINES = 80
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """report: for people, empty when passed. why: the report in one line. missing: what the manifest does not
-    declare. notes: what the case has seen. transcript: what both apps must have in common, of a case that
-    came to its end.
+    """report: for people, empty when passed. missing: what the manifest does not declare. transcript: what
+    both apps must have in common.
     """
 
     case: Case
     proxy: str
-    verdict: Verdict
+    verdict: Literal["passed", "failed", "unsupported"]
     report: str = ""
-    why: str = ""
     missing: frozenset[str] = frozenset()
-    notes: dict[str, str] = dataclasses.field(default_factory=dict)
     transcript: Transcript | None = None
 
 
 async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | None = None) -> Outcome:
-    """Passed, observed, failed or unsupported.
-
-    Never raises for a case that fails: whatever went wrong is the outcome.
-    """
+    """Never raises for a case that fails: whatever went wrong is the outcome."""
     missing = frozenset(need for need in case.needs if not proxy.manifest.offers(need))
     if missing:
-        why = f"the manifest declares no {', '.join(sorted(missing))}"
-        return Outcome(case, proxy.id, "unsupported", why, why, missing=missing)
-    if case.alone and proxy.process is None:
-        why = "the suite has not started this proxy, so it cannot end it"
-        return Outcome(case, proxy.id, "unsupported", why, why)
+        report = f"the manifest declares no {', '.join(sorted(missing))}"
+        return Outcome(case, proxy.id, "unsupported", report, missing=missing)
     talk = Talk(proxy, origin, elsewhere)
-    failure: Exception | None = None
+    failure: BaseException | None = None
     unmeasured = ""
     try:
         try:
@@ -61,35 +51,21 @@ async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | Non
     except Exception as error:  # noqa: BLE001 - a fault of the case itself is told like any other failure
         failure = error
     report = "" if failure is None else _report(case, talk, failure)
-    transcript = transcript_of(talk) if failure is None else None
+    transcript = transcript_of(talk)
     await talk.close()
-    why = unmeasured if failure is None else _message(failure).partition("\n")[0]
-    notes = {name: str(value) for name, value in talk.notes.items()}
-    verdict: Verdict = "passed"
-    if unmeasured and failure is None:
-        verdict, report = "unsupported", unmeasured
-    elif case.level == "O" and isinstance(failure, _SEEN | None):
-        verdict = "observed"
-    elif failure is not None:
-        verdict = "failed"
-    return Outcome(case, proxy.id, verdict, report, why, notes=notes, transcript=transcript)
-
-
-# What a proxy can do to a case; anything else is a fault of the case itself.
-_SEEN = AssertionError | OSError | IncompleteError | MalformedError
-
-
-def _message(failure: BaseException) -> str:
-    """Without what pytest's rewriting repeats of the operands: the conversation shows them better."""
-    kind = "" if isinstance(failure, AssertionError) else f"{type(failure).__name__}: "
-    return kind + str(failure).partition("\nassert ")[0]
+    if failure is None and unmeasured:
+        return Outcome(case, proxy.id, "unsupported", unmeasured)
+    verdict: Literal["passed", "failed"] = "passed" if failure is None else "failed"
+    return Outcome(case, proxy.id, verdict, report, transcript=transcript)
 
 
 def _report(case: Case, talk: Talk, failure: BaseException) -> str:
+    kind = "" if isinstance(failure, AssertionError) else f"{type(failure).__name__}: "
     lines = [
         f"{case.id} on {talk.proxy.id}: {case.sentence}",
         f"  requirement: {case.requirement}" + (f"; {case.anchor}" if case.anchor else ""),
-        f"  failed: {_message(failure)}",
+        # pytest's rewriting repeats the operands after the message; the conversation shows them better.
+        f"  failed: {kind}{str(failure).partition(chr(10) + 'assert ')[0]}",
         *_where(case, failure),
         "",
         "the conversation:",
