@@ -60,6 +60,8 @@ _REWRITTEN = frozenset((b"host", b"content-length", b"via"))
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# More digits would pass every integer that somebody down the line might read them into.
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(AUTHORITY)
 
 
@@ -103,7 +105,7 @@ def request_framing(headers: Headers, http_version: str) -> tuple[Framing, bytes
     if not lengths:
         return "none", None
     length = lengths.pop()
-    if lengths or not re.fullmatch(rb"[0-9]{1,18}", length):
+    if lengths or not _LENGTH.fullmatch(length):
         raise BadRequest("Content-Length is not one decimal number")
     return "length", length
 
@@ -241,6 +243,8 @@ def response_headers(headers: Headers, *, status: int, now_s: float) -> Headers:
             # Duplicates are equal or the engine has refused them; with a transfer coding the length is void.
             if length is not None or chunked or bodiless:
                 continue
+            if not _LENGTH.fullmatch(value):
+                raise ProtocolError("the upstream's answer announces more than anyone can count")
             length = value
         elif lower == b"date":
             if dated:

@@ -158,6 +158,12 @@ class Stream(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         return data
 
+    def unread(self, data: bytes) -> None:
+        """Take back what read() gave and nobody asked for: an idle stream that holds any is given up."""
+        if data:
+            self._chunks.appendleft(data)
+            self._held += len(data)
+
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Returns when there is room for more. Raises WriteTimeout when none was made in time, WriteError."""
         if buffer and not self._closed and self._transport is not None:

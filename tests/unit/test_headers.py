@@ -273,6 +273,14 @@ def test_a_response(status: int, came: str, sent: str) -> None:
     assert answer == [*(lines(sent) if sent else []), (b"Date", DATE)]
 
 
+@pytest.mark.parametrize(
+    "length", [b"", b"-1", b"+5", b"5 5", b"0x5", b"1" + 18 * b"0", b"18446744073709551618"]
+)
+def test_a_response_length_that_some_reader_could_take_for_another_is_refused(length: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        answered([(b"Content-Length", length)])
+
+
 def test_the_upstreams_own_date_is_the_one_that_counts() -> None:
     came = lines("dATE: yesterday\nX: 1\nDate: today")
     assert answered(came) == lines("dATE: yesterday\nX: 1")

@@ -72,6 +72,46 @@ async def test_a_connection_closed_while_idle_is_not_used_again(engine: str) -> 
     body.close()
 
 
+_POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
+
+
+@pytest.mark.parametrize("extra", [_POISON, b"HTTP/1.1 2", b"\r\n", _POISON * 10_000])
+@pytest.mark.parametrize(
+    ("method", "answer", "content"),
+    [
+        (b"GET", HELLO, b"hello"),
+        (b"GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"hello"),
+        (b"GET", b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (b"GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", b""),
+        (b"HEAD", HELLO.removesuffix(b"hello"), b""),
+    ],
+)
+@aio
+async def test_bytes_past_the_end_cost_the_connection(
+    engine: str, method: bytes, answer: bytes, content: bytes, extra: bytes
+) -> None:
+    async with origin(answering(answer + extra)) as upstream, engine_for(engine, upstream.port) as client:
+        for number in range(1, 4):
+            assert await read(await client.send(asking(method=method))) == content
+            await eventually(lambda: upstream.open == 0, "the connection to be closed")
+            assert len(upstream.connections) == number
+
+
+@aio
+async def test_closing_an_answer_again_does_not_touch_the_next_on_its_connection(engine: str) -> None:
+    async with (
+        origin(answering(HELLO, HALF + b"x" * 96)) as upstream,
+        engine_for(engine, upstream.port) as client,
+    ):
+        first = await client.send(asking())
+        await read(first)
+        second = await client.send(asking())
+        await first.body.aclose()
+        assert len(await read(second)) == 100
+        assert await read(await client.send(asking())) != b""
+        assert len(upstream.connections) == 1
+
+
 @aio
 async def test_an_idle_connection_expires(engine: str) -> None:
     async with (

@@ -1,0 +1,292 @@
+"""FRM: what an upstream says past the end of its answer, or in two ways at once, is nobody's answer."""
+
+from shared.harness.origin.http1 import IncompleteError
+from shared.harness.origin.scripted import Arrival
+from tests.contract.case import case
+from tests.contract.expect import gateway_failure, never_whole, ok
+from tests.contract.talk import Talk
+from tests.contract.wire import Client, Response
+
+_EXTRA_DATA = "RFC 9112 §6.3"
+_LENGTH = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+_CHUNKS = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+_POISON = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nSMUGGLED"
+# Not whole either: what comes next would then be read as the rest of it.
+_EXTRAS = (
+    _POISON,
+    "HTTP/1.1 200 OK\r\nX-SMUGGLED: ",
+    "HTTP/1.1 103 Early Hints\r\nX-SMUGGLED: 1\r\n\r\n",
+    "\r\n",
+)
+
+
+async def _own_answers(talk: Talk, method: str, answer: str, extra: str, *, idle: bool = False) -> None:
+    """One client gets `answer` and nothing of `extra`; those who ask after it get their own.
+
+    idle: the extra bytes come when the first client already has its answer.
+    """
+    told = f"{method} {answer!r} then {extra!r}: "
+    x = await talk.exchange()
+    await x.ask(method)
+    up = await x.arrival()
+    await up.send(answer, "" if idle else extra)
+    response = await x.response()
+    assert response.status == int(answer[9:12]), f"{told}status {response.status}"
+    assert response.complete, f"{told}cut ({response.body.cut}) after {response.body.size} bytes"
+    expected = b"ok" if answer in (_LENGTH, _CHUNKS) else b""
+    assert response.content == expected, f"{told}content {response.content!r}"
+    if idle:
+        try:
+            await up.send(extra)
+        except ConnectionError:
+            pass  # closed after its answer: it can harm nobody
+    up.release()
+    for client in (None, x.client, None):
+        await _own_answer(talk, client, told)
+
+
+async def _own_answer(talk: Talk, client: Client | None, told: str) -> None:
+    async def own(up: Arrival) -> None:
+        await up.answer(body=b"for " + up.head.target)
+
+    y = await talk.exchange(client, script=own)
+    try:
+        await y.ask()
+        response = await y.response()
+    except (ConnectionError, IncompleteError):
+        assert client is not None, f"{told}no answer on a new connection"
+        assert not client.reader.buffer, f"{told}{bytes(client.reader.buffer)!r} came after the answer"
+        return  # the first client's connection was closed: nothing of the extra came on it
+    assert b"SMUGGLED" not in response.head.raw + response.content, f"{told}another answer than its own"
+    if response.status == 502:
+        gateway_failure(response, 502)
+    else:
+        ok(response, b"for " + y.path.encode())
+
+
+@case("FRM-19", requirement=_EXTRA_DATA, anchor="nginx proxy_extra_data.t; curl #5440; httpx #1474")
+async def past_the_length(talk: Talk) -> None:
+    """Bytes past an answer's Content-Length, in the same write, are nobody's answer and part of nobody's."""
+    for extra in _EXTRAS:
+        await _own_answers(talk, "GET", _LENGTH, extra)
+
+
+@case("FRM-19-chunked", requirement=_EXTRA_DATA, anchor="nginx proxy_extra_data.t; aiohttp #13656")
+async def past_the_last_chunk(talk: Talk) -> None:
+    """Nor are those that follow the last chunk and its trailers."""
+    for extra in _EXTRAS:
+        await _own_answers(talk, "GET", _CHUNKS, extra)
+
+
+@case("FRM-19-head", requirement=_EXTRA_DATA, anchor="nginx proxy_extra_data.t")
+async def past_a_head(talk: Talk) -> None:
+    """The body that an upstream sends for HEAD is not the beginning of the next answer."""
+    for answer in (_LENGTH.removesuffix("ok"), _CHUNKS.partition("2\r\n")[0]):
+        for extra in ("ok", _CHUNKS.partition("\r\n\r\n")[2], *_EXTRAS):
+            await _own_answers(talk, "HEAD", answer, extra)
+
+
+@case("FRM-19-bodiless", requirement=_EXTRA_DATA, anchor="nginx proxy_extra_data.t; bun #37438")
+async def past_the_bodiless(talk: Talk) -> None:
+    """Nor is a body after 204 or 304, whatever the fields say of its length."""
+    for status in ("204 No Content", "304 Not Modified"):
+        for framing, content in (
+            ("", "ok"),
+            ("Content-Length: 2\r\n", "ok"),
+            (f"Content-Length: {len(_POISON)}\r\n", _POISON),
+            ("Transfer-Encoding: chunked\r\n", "2\r\nok\r\n0\r\n\r\n"),
+        ):
+            await _own_answers(talk, "GET", f"HTTP/1.1 {status}\r\n{framing}\r\n", content)
+
+
+@case("FRM-20", requirement=_EXTRA_DATA, anchor="nginx proxy_extra_data.t; curl #5440")
+async def while_idle(talk: Talk) -> None:
+    """Bytes that come once the connection is idle answer nobody."""
+    for extra in _EXTRAS:
+        await _own_answers(talk, "GET", _LENGTH, extra, idle=True)
+        await _own_answers(talk, "GET", _CHUNKS, extra, idle=True)
+
+
+async def _answered(talk: Talk, *pieces: str | bytes) -> tuple[Arrival, Response]:
+    """What the client gets when the upstream sends these bytes and then waits."""
+    x = await talk.exchange()
+    await x.ask()
+    up = await x.arrival()
+    await up.send(*pieces)
+    return up, await x.response()
+
+
+@case("FRM-41", requirement="RFC 9112 §5.2", anchor="HTTP Garden")
+async def folded(talk: Talk) -> None:
+    """A folded field of an answer is unfolded, or the answer is 502; no fold reaches the client."""
+    for fold in ("\r\n ", " \r\n\t "):
+        up, response = await _answered(
+            talk, f"HTTP/1.1 200 OK\r\nX-Fold: one{fold}two\r\nContent-Length: 2\r\n\r\nok"
+        )
+        if response.status == 200:
+            ok(response)
+            value = response.one("X-Fold")
+            assert value is not None, "the field is gone"
+            assert value.split() == [b"one", b"two"], f"X-Fold is {value!r}"
+        else:
+            gateway_failure(response, 502)
+        up.close()
+
+
+@case("FRM-42", level="S", requirement="RFC 9112 §2.2", anchor="h11 takes them")
+async def line_feeds(talk: Talk) -> None:
+    """A head whose lines end in LF alone is read as if they ended in CRLF, or is 502."""
+    for head in (
+        "HTTP/1.1 200 OK\nX-A: a\nContent-Length: 2\n\n",
+        "HTTP/1.1 200 OK\r\nX-A: a\nContent-Length: 2\r\n\r\n",
+    ):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.send(head, "ok")
+        up.channel.finish()  # for those that see no end of the head in it
+        response = await x.response()
+        if response.status == 200:
+            ok(response)
+            assert response.one("X-A") == b"a"
+        else:
+            gateway_failure(response, 502)
+        up.close()
+
+
+@case("FRM-43", requirement="RFC 9112 §6.1", anchor="HAProxy http_transfer_encoding.vtc")
+async def old_chunks(talk: Talk) -> None:
+    """Chunked in an HTTP/1.0 answer is faulty framing: read by its chunks or by the close, or 502; and its
+    connection carries nothing more.
+    """
+    for alive in ("", "Connection: keep-alive\r\n"):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        chunks = b"2\r\nok\r\n0\r\n\r\n"
+        await up.send(f"HTTP/1.0 200 OK\r\n{alive}Transfer-Encoding: chunked\r\n\r\n", chunks, _POISON)
+        response = await x.head()
+        if response.status == 200:
+            up.channel.finish()
+            await response.to_the_end()
+            assert response.content in (b"ok", chunks + _POISON.encode()), f"content {response.content!r}"
+        else:
+            gateway_failure(await response.to_the_end(), 502)
+        await up.peer_closed(talk.manifest.leave_s)
+
+
+@case("FRM-44", requirement="RFC 9112 §5.1", anchor="HTTP Garden")
+async def space_before_the_colon(talk: Talk) -> None:
+    """A space between an answer's field name and its colon is taken away, or the field, or the answer is
+    502.
+    """
+    for field in ("X-Space : a", "X-Space\t: a", "Content-Length : 2"):
+        framing = "" if field.startswith("Content-Length") else "Content-Length: 2\r\n"
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.send(f"HTTP/1.1 200 OK\r\n{field}\r\n{framing}\r\nok")
+        up.channel.finish()
+        response = await x.response()
+        if response.status == 200:
+            ok(response)
+            assert response.all("X-Space") in ([], [b"a"]), response.all("X-Space")
+        else:
+            gateway_failure(response, 502)
+        up.close()
+
+
+@case("FRM-45", requirement="RFC 9110 §5.5; RFC 9112 §2.2", anchor="Caddy; HTTP Garden")
+async def control_characters(talk: Talk) -> None:
+    """A bare CR or a NUL in an answer's fields or status line is a space for the client, or 502."""
+    for head in (
+        b"HTTP/1.1 200 OK\r\nX-A: one\rtwo\r\n",
+        b"HTTP/1.1 200 OK\r\nX-A: one\rX-SMUGGLED: two\r\n",
+        b"HTTP/1.1 200 OK\r\nX-A: one\x00two\r\n",
+        b"HTTP/1.1 200 OK\r\nX\rA: one\r\n",
+        b"HTTP/1.1 200 O\rK\r\n",
+    ):
+        up, response = await _answered(talk, head, "Content-Length: 2\r\n\r\nok")
+        if response.status == 200:
+            ok(response)  # strict parsing has seen to the rest
+            assert response.all("X-SMUGGLED") == [], f"{head!r}: a field that the upstream did not send"
+        else:
+            gateway_failure(response, 502)
+        up.close()
+
+
+@case("FRM-46", requirement="RFC 9112 §7.1, §8", anchor="HTTP Garden")
+async def broken_chunks(talk: Talk) -> None:
+    """Chunk data without its CRLF, and a size that overflows, cut the answer: it never ends as if whole."""
+    for broken in (
+        "5\r\nhelloX\r\n0\r\n\r\n",
+        "5\r\nhello0\r\n\r\n",
+        "5\r\nhelloo\r\n0\r\n\r\n",
+        "10000000000000005\r\nhello\r\n0\r\n\r\n",
+        "100000005\r\nhello\r\n0\r\n\r\n",
+        "5 5\r\nhello\r\n0\r\n\r\n",
+        "\r\nhello\r\n0\r\n\r\n",
+    ):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", broken)
+        up.channel.finish()  # for those that wait for the rest of a chunk of 2^64 bytes
+        response = await x.head()
+        if response.status == 200:
+            await never_whole(response.body)
+        else:
+            gateway_failure(await response.to_the_end(), 502)
+
+
+@case("FRM-47", requirement="RFC 9112 §6.2, §8", anchor="HTTP Garden")
+async def overflowing_length(talk: Talk) -> None:
+    """A Content-Length past every integer's range is 502 or an answer that is cut, never one of 2 bytes."""
+    for length in (1 << 63, (1 << 64) + 2, 10**25):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.send(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nok")
+        up.channel.finish()
+        response = await x.head()
+        if response.status == 200:
+            await never_whole(response.body)
+        else:
+            gateway_failure(await response.to_the_end(), 502)
+
+
+@case(
+    "FRM-48", requirement="RFC 9110 §5.4; RFC 9209 §2.3 http_response_header_section_size: 502", anchor="h11"
+)
+async def endless_head(talk: Talk) -> None:
+    """A head that does not end is given up at some bound, and is 502: the proxy does not hoard it."""
+    x = await talk.exchange()
+    await x.ask()
+    up = await x.arrival()
+    line = b"X-Filler: " + b"x" * 8180 + b"\r\n"
+    try:
+        await up.send("HTTP/1.1 200 OK\r\n")
+        while up.channel.sent < _HOARD:
+            await up.send(line)
+    except ConnectionError:
+        pass
+    assert up.channel.sent < _HOARD, f"{up.channel.sent} bytes of a head were taken"
+    gateway_failure(await x.response(), 502)
+
+
+_HOARD = 64 << 20  # more than kernel buffers and any head together
+
+
+@case("FRM-49", requirement="RFC 9112 §6.1; RFC 9110 §8.6", anchor="nginx proxy_duplicate_headers.t")
+async def framing_of_the_bodiless(talk: Talk) -> None:
+    """What may have no body says so to the client too: no framing fields on 204, at most the length a GET
+    would have on 304 and for HEAD.
+    """
+    for status in ("204 No Content", "304 Not Modified"):
+        for fields in ("Content-Length: 0\r\n", "Content-Length: 7\r\n", "Transfer-Encoding: chunked\r\n"):
+            up, response = await _answered(talk, f"HTTP/1.1 {status}\r\n{fields}\r\n")
+            if response.status == 502:
+                gateway_failure(response, 502)
+            else:
+                ok(response, b"", int(status[:3]))  # strict parsing judges the fields
+            up.close()
