@@ -26,14 +26,17 @@ Tier = Literal["quick", "long"]
 Compare = Literal["bytes", "verdict"]
 Conversation = Callable[["Talk"], Awaitable[None]]
 
-_ID = re.compile(r"(HDR|FWD|TGT|MET|RQB|RSP|STR|CAN|ERR|INF|TRL|FRM|SHR|TLS)-\d\d(-[a-z0-9]+)?")
+_ID = re.compile(r"(HDR|FWD|TGT|MET|RQB|RSP|STR|CAN|ERR|INF|UPG|TRL|FRM|SHR|TLS|OPS)-\d\d(-[a-z0-9]+)?")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
     """id: as in the contract's table, with a suffix where one row is several cases.
 
-    settings: the variant of the subject that it runs on (`manifest.VARIANTS`).
+    level: M, every proxy has to pass; S, it should, and one that is not ours is only warned; P, a policy
+    that is held against the manifest; O, observed: `Talk.note` says what was seen, and nothing fails.
+    settings: the variant of the subject that it runs on (`variants.VARIANTS`).
+    alone: it gets a process of its own, started for it and stopped after it (`Talk.process`).
     needs: what the manifest must declare for the case to mean anything (`Manifest.offers`).
     compare: "bytes" when both apps must produce the same normalised bytes and ledger; "verdict" when the
     case is a race by nature (who leaves first), so that only its outcome and its notes can be compared.
@@ -52,6 +55,7 @@ class Case:
     deadline_s: float
     file: str
     line: int
+    alone: bool = False
 
     @property
     def family(self) -> str:
@@ -75,6 +79,7 @@ def case(
     needs: tuple[str, ...] = (),
     compare: Compare = "bytes",
     deadline_s: float = 20.0,
+    alone: bool = False,
 ) -> Callable[[Conversation], Case]:
     """Declare a case.
 
@@ -105,6 +110,7 @@ def case(
             deadline_s=deadline_s,
             file=code.co_filename,
             line=code.co_firstlineno,
+            alone=alone,
         )
         return declared
 

@@ -1,128 +1,156 @@
-"""What a proxy declares about itself, and the variants of our own proxies that cases ask for.
+"""What a proxy declares about itself: the policies that P cases hold it to, and what others have to know.
 
-A case sees a manifest and never a framework: that is what lets the same case judge any proxy.
+A case sees a manifest and never a framework: that is what lets the same case judge any proxy. A manifest is a
+TOML file (`read`); ours is made from the settings that the suite starts our apps with (variants.py).
 """
 
-import dataclasses
-from typing import Literal
+import tomllib
+import typing
+from pathlib import Path
+from typing import Any, Literal
 
-__all__ = ["VARIANTS", "Manifest", "Variant", "manifest_of"]
+import msgspec
+
+__all__ = ["Manifest", "ManifestError", "read"]
+
+Trait = Literal["keepalive", "replaces", "streams"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Manifest:
-    """Declared policies of one proxy. Times in seconds, sizes in bytes; None: not declared.
+class ManifestError(ValueError):
+    """One line for the person who wrote the file: what is wrong with it, and what is accepted."""
 
-    leave_s: how soon a client's leaving closes the upstream side, at most.
-    via: what the proxy adds to Via, as a regular expression for the whole of its member. loops: whether a
-    request that comes round is "refused". location: what becomes of absolute URLs of the upstream itself in
-    Location and Content-Location. base: path prefix of the upstream URL. server_name: SNI of its TLS
-    connections to the upstream. failures: how failures made by the proxy look ("tandem": JSON body and
-    Proxy-Status). metrics: path of a Prometheus page with the in-flight gauge.
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Declared policies of one proxy. Times in seconds, sizes in bytes. Left out means "not declared": a case
+    that needs the field is then reported as unsupported.
     """
 
     host: Literal["rewrite", "preserve"]
+    """The Host that the upstream sees: its own authority, or what the client sent."""
     forwarded_for: Literal["replace", "append", "none"]
-    forwarded_host: bool
-    via: str | None
-    loops: Literal["refused"] | None = None
+    """X-Forwarded-For: the peer's address alone, the peer's appended to what came, or untouched."""
+    forwarded_host: bool = False
+    """Whether X-Forwarded-Host tells the client's Host."""
+    forwarded: Literal["replace", "append", "none"] | None = None
+    """`Forwarded` (RFC 7239), in the same words; `replace` holds for a proxy that only removes it."""
+    via: str | None = None
+    r"""What the proxy adds to Via in a request: a regular expression for the member, as `1\.1 gateway`."""
+    authority: str | None = None
+    """The Host of `rewrite`, where it is not the origin's `host:port`."""
     location: Literal["rewrite", "verbatim"] | None = None
+    """Whether a Location that names the upstream's own authority is turned into the client's."""
     base: str = ""
+    """Path prefix of the upstream's URL, such as `/base`."""
     reachable: bool = True
+    """False: the upstream's name does not resolve."""
     server_name: str | None = None
+    """SNI of the TLS connections to the upstream."""
     pool: int | None = None
+    """Connections to the upstream at most; the next exchange waits."""
     pool_timeout_s: float | None = None
+    """How long it waits, before 503."""
     connect_timeout_s: float | None = None
+    """Until a connection to the upstream is given up."""
     response_timeout_s: float | None = None
+    """From the last byte of the request to the response's head, before 504."""
     read_timeout_s: float | None = None
+    """Between two reads of a response's body, before it is cut."""
     keepalive_expiry_s: float | None = None
+    """How long an idle connection to the upstream is kept."""
     leave_s: float = 2.0
+    """How soon a client's leaving closes the upstream side, at most."""
+    drain_s: float | None = None
+    """How long exchanges in flight may go on after SIGTERM."""
     max_body: int | None = None
+    """Bytes of a request body, before 413."""
     max_header: int | None = None
-    failures: Literal["tandem"] | None = None
-    metrics: str | None = None
-    traits: frozenset[str] = frozenset()
+    """Bytes of a request head, before 400 or 431."""
     informational: Literal["relay", "drop"] | None = None
-    trailers: Literal["relay", "drop"] | None = None
+    """What becomes of an upstream's 1xx responses."""
     expect: Literal["end-to-end", "answered"] | None = None
+    """Who says 100 to `Expect: 100-continue`: the upstream, through the proxy, or the proxy itself."""
+    trailers: Literal["relay", "drop"] | None = None
+    """What becomes of trailer fields."""
+    upgrade: Literal["relay", "none"] | None = None
+    """What becomes of an Upgrade that the client asks for."""
+    trace: Literal["refuse", "relay"] | None = None
+    """What becomes of TRACE."""
+    max_forwards: bool = False
+    """Whether Max-Forwards is obeyed for OPTIONS and TRACE."""
     retries: Literal["none", "safe"] | None = None
+    """Whether a safe request is sent again when a kept connection turns out to be dead."""
+    loops: Literal["refused"] | None = None
+    """Whether a request that already came through this proxy (by its Via) is refused."""
+    error_status: dict[str, list[int]] = {}
+    """Statuses of the proxy's own failures where they are not the usual ones, by RFC 9209 error type."""
+    failures: Literal["tandem"] | None = None
+    """How the proxy's own failures look; `tandem`: a JSON body and Proxy-Status."""
+    metrics: str | None = None
+    """Path of a Prometheus page with Tandem's in-flight gauge."""
+    access_log: Literal["tandem"] | None = None
+    """Form of the access log; `tandem`: one JSON line per exchange on standard output."""
+    traits: frozenset[Trait] = frozenset()
+    """`keepalive`: upstream connections are used again; `streams`: no byte of a body waits for a later one;
+    `replaces`: no two fields tell the upstream different things about who the client is."""
+    variants: frozenset[str] = frozenset({"plain"})
+    """Which of the suite's settings (`settings=` of a case) the running configuration satisfies."""
 
     def offers(self, need: str) -> bool:
-        """Whether a case that needs it can be asked: a field that is declared, or a trait."""
-        if need in self.traits:
-            return True
-        return need in Manifest.__dataclass_fields__ and getattr(self, need) not in (None, "")
+        """Whether a case that needs it can be asked: a field that is declared, or a trait.
+
+        Raises: ValueError for a need that is neither.
+        """
+        if need in typing.get_args(Trait):
+            return need in self.traits
+        if need not in self.__struct_fields__:
+            raise ValueError(f"{need!r} is no field of a manifest and no trait")
+        return getattr(self, need) not in (None, "", False)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Variant:
-    """Settings beside the defaults. Each variant costs one process per subject, so there are few.
-
-    upstream: how the origin's address becomes the upstream URL. tls: the origin speaks TLS, under a CA that
-    the proxy is told to trust.
-    """
-
-    settings: dict[str, str]
-    upstream: str = "{origin}"
-    base: str = ""
-    reachable: bool = True
-    tls: bool = False
+def read(path: Path) -> Manifest:
+    """The manifest in a TOML file. Raises: ManifestError, one line."""
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
+        raise ManifestError(f"{path}: not TOML: {error}") from None
+    return parse(found, str(path))
 
 
-# Seconds until a deadline strikes under `tight`: long enough for a machine that is busy, short enough to
-# wait for.
-TIGHT_S = 2.0
-TIGHT_POOL = 10
-TIGHT_BODY = 1 << 20
-
-VARIANTS: dict[str, Variant] = {
-    "plain": Variant({}),
-    "tight": Variant(
-        {
-            "TANDEM_MAX_CONNECTIONS": str(TIGHT_POOL),
-            "TANDEM_CONNECT_TIMEOUT": str(TIGHT_S),
-            "TANDEM_POOL_TIMEOUT": str(TIGHT_S),
-            "TANDEM_WRITE_TIMEOUT": str(TIGHT_S),
-            "TANDEM_RESPONSE_TIMEOUT": str(TIGHT_S),
-            "TANDEM_READ_TIMEOUT": str(TIGHT_S),
-            "TANDEM_MAX_BODY": str(TIGHT_BODY),
-        }
-    ),
-    "based": Variant({}, upstream="{origin}/base", base="/base"),
-    # RFC 6761 §6.4: names under `invalid` never resolve.
-    "nowhere": Variant({}, upstream="http://upstream.invalid", reachable=False),
-    "tls": Variant({}, upstream="https://localhost:{port}", tls=True),
-}
+def parse(found: dict[str, Any], where: str) -> Manifest:
+    """The manifest that this table declares. Raises: ManifestError, one line."""
+    fields = Manifest.__struct_fields__
+    if unknown := sorted(found.keys() - set(fields)):
+        raise ManifestError(f"{where}: unknown field {unknown[0]!r}; accepted: {', '.join(fields)}")
+    for name in ("host", "forwarded_for"):
+        if name not in found:
+            raise ManifestError(f"{where}: {name!r} is missing; accepted: {accepted(name)}")
+    for name, value in found.items():
+        try:
+            msgspec.convert(value, _TYPES[name])
+        except msgspec.ValidationError:
+            raise ManifestError(f"{where}: {name} = {value!r}; accepted: {accepted(name)}") from None
+    return msgspec.convert(found, Manifest)
 
 
-def manifest_of(variant: str) -> Manifest:
-    """What our own apps declare: the settings table's defaults, changed by the variant."""
-    chosen = VARIANTS[variant]
-    tight = variant == "tight"
-    return Manifest(
-        host="rewrite",
-        forwarded_for="replace",
-        forwarded_host=True,
-        via=r"1\.1 tandem-[0-9a-f]{8}",
-        loops="refused",
-        location="rewrite",
-        base=chosen.base,
-        reachable=chosen.reachable,
-        server_name="localhost" if chosen.tls else None,
-        pool=TIGHT_POOL if tight else 100,
-        pool_timeout_s=TIGHT_S if tight else 5.0,
-        connect_timeout_s=TIGHT_S if tight else 5.0,
-        response_timeout_s=TIGHT_S if tight else 60.0,
-        read_timeout_s=TIGHT_S if tight else 60.0,
-        keepalive_expiry_s=4.0,
-        leave_s=1.0,
-        max_body=TIGHT_BODY if tight else None,
-        max_header=65536,
-        failures="tandem",
-        metrics="/-/metrics",
-        informational="drop",
-        trailers="drop",
-        expect="answered",
-        retries="none",
-        traits=frozenset({"keepalive", "replaces", "streams"}),
-    )
+def accepted(name: str) -> str:
+    """What may stand in a field, for people: `rewrite | preserve`, `seconds`, `bytes`, `text`."""
+    return " | ".join(_words(_TYPES[name], name))
+
+
+def _words(kind: Any, name: str) -> list[str]:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return [f'"{word}"' for word in arguments]
+    if origin is frozenset:
+        return [f"a list of {' | '.join(_words(arguments[0], name))}"]
+    if origin is dict:
+        return ["a table of lists of statuses"]
+    if arguments:
+        return [word for each in arguments if each is not type(None) for word in _words(each, name)]
+    number = "seconds" if name.endswith("_s") else "bytes" if name.startswith("max_") else "a number"
+    return [{bool: "true | false", str: "text", int: number, float: number}[kind]]
+
+
+_TYPES = typing.get_type_hints(Manifest)

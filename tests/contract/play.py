@@ -3,13 +3,14 @@
 import asyncio
 import dataclasses
 import traceback
-from typing import Literal
 
 from shared.harness.origin.channel import Event
+from shared.harness.origin.http1 import IncompleteError, MalformedError
 from shared.harness.origin.scripted import Origin
 from tests.contract.agree import Transcript, transcript_of
 from tests.contract.case import Case
 from tests.contract.memory import UnmeasuredError
+from tests.contract.results import Verdict
 from tests.contract.talk import Proxy, Talk
 
 __all__ = ["Outcome", "play"]
@@ -20,26 +21,35 @@ _SHOWN_LINES = 80
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """report: for people, empty when passed. missing: what the manifest does not declare. transcript: what
-    both apps must have in common.
+    """report: for people, empty when passed. why: the report in one line. missing: what the manifest does not
+    declare. notes: what the case has seen. transcript: what both apps must have in common, of a case that
+    came to its end.
     """
 
     case: Case
     proxy: str
-    verdict: Literal["passed", "failed", "unsupported"]
+    verdict: Verdict
     report: str = ""
+    why: str = ""
     missing: frozenset[str] = frozenset()
+    notes: dict[str, str] = dataclasses.field(default_factory=dict)
     transcript: Transcript | None = None
 
 
 async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | None = None) -> Outcome:
-    """Never raises for a case that fails: whatever went wrong is the outcome."""
+    """Passed, observed, failed or unsupported.
+
+    Never raises for a case that fails: whatever went wrong is the outcome.
+    """
     missing = frozenset(need for need in case.needs if not proxy.manifest.offers(need))
     if missing:
-        report = f"the manifest declares no {', '.join(sorted(missing))}"
-        return Outcome(case, proxy.id, "unsupported", report, missing=missing)
+        why = f"the manifest declares no {', '.join(sorted(missing))}"
+        return Outcome(case, proxy.id, "unsupported", why, why, missing=missing)
+    if case.alone and proxy.process is None:
+        why = "the suite has not started this proxy, so it cannot end it"
+        return Outcome(case, proxy.id, "unsupported", why, why)
     talk = Talk(proxy, origin, elsewhere)
-    failure: BaseException | None = None
+    failure: Exception | None = None
     unmeasured = ""
     try:
         try:
@@ -51,21 +61,35 @@ async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | Non
     except Exception as error:  # noqa: BLE001 - a fault of the case itself is told like any other failure
         failure = error
     report = "" if failure is None else _report(case, talk, failure)
-    transcript = transcript_of(talk)
+    transcript = transcript_of(talk) if failure is None else None
     await talk.close()
-    if failure is None and unmeasured:
-        return Outcome(case, proxy.id, "unsupported", unmeasured)
-    verdict: Literal["passed", "failed"] = "passed" if failure is None else "failed"
-    return Outcome(case, proxy.id, verdict, report, transcript=transcript)
+    why = unmeasured if failure is None else _message(failure).partition("\n")[0]
+    notes = {name: str(value) for name, value in talk.notes.items()}
+    verdict: Verdict = "passed"
+    if unmeasured and failure is None:
+        verdict, report = "unsupported", unmeasured
+    elif case.level == "O" and isinstance(failure, _SEEN | None):
+        verdict = "observed"
+    elif failure is not None:
+        verdict = "failed"
+    return Outcome(case, proxy.id, verdict, report, why, notes=notes, transcript=transcript)
+
+
+# What a proxy can do to a case; anything else is a fault of the case itself.
+_SEEN = AssertionError | OSError | IncompleteError | MalformedError
+
+
+def _message(failure: BaseException) -> str:
+    """Without what pytest's rewriting repeats of the operands: the conversation shows them better."""
+    kind = "" if isinstance(failure, AssertionError) else f"{type(failure).__name__}: "
+    return kind + str(failure).partition("\nassert ")[0]
 
 
 def _report(case: Case, talk: Talk, failure: BaseException) -> str:
-    kind = "" if isinstance(failure, AssertionError) else f"{type(failure).__name__}: "
     lines = [
         f"{case.id} on {talk.proxy.id}: {case.sentence}",
         f"  requirement: {case.requirement}" + (f"; {case.anchor}" if case.anchor else ""),
-        # pytest's rewriting repeats the operands after the message; the conversation shows them better.
-        f"  failed: {kind}{str(failure).partition(chr(10) + 'assert ')[0]}",
+        f"  failed: {_message(failure)}",
         *_where(case, failure),
         "",
         "the conversation:",

@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import re
 import secrets
+import signal
 import time
 from collections.abc import Awaitable, Iterable
 
@@ -22,6 +23,7 @@ from shared.harness.origin.channel import WAIT_S, LateError, within
 from shared.harness.origin.http1 import RequestHead
 from shared.harness.origin.ledger import ExchangeRecord
 from shared.harness.origin.scripted import EXCHANGE_FIELD, Arrival, Origin, Script
+from shared.harness.process import Process
 from tests.contract.manifest import Manifest
 from tests.contract.memory import Memory
 from tests.contract.wire import Client, Response, wire_bytes
@@ -40,13 +42,14 @@ _GAUGE_PAUSE_S = 0.01
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Proxy:
-    """The proxy under test, as a case knows it. pid: its process, where we started it ourselves."""
+    """The proxy under test, as a case knows it. pid, process: where we started it ourselves."""
 
     id: str
     host: str
     port: int
     manifest: Manifest
     pid: int | None = None
+    process: Process | None = None
 
 
 async def together(*parts: Awaitable[object]) -> None:
@@ -198,6 +201,31 @@ class Talk:
         """A fact that both apps must agree on, beside the bytes."""
         self.notes[name] = value
 
+    @property
+    def authority(self) -> str:
+        """The Host of requests whose Host the proxy rewrites."""
+        return self.manifest.authority or self.origin.url.partition("//")[2]
+
+    @property
+    def process(self) -> Process:
+        """The proxy's process, which is this case's alone (`alone=True`): pid, log(), running(), stop()."""
+        assert self.proxy.process is not None, "only a case with alone=True has a process"
+        return self.proxy.process
+
+    def terminate(self) -> None:
+        """SIGTERM to the proxy's process."""
+        self.process.signal(signal.SIGTERM)
+
+    async def exit_status(self, deadline_s: float = WAIT_S) -> int:
+        """Wait until the proxy's process has ended: its exit status, negative for a signal.
+
+        Raises: LateError.
+        """
+        status = await asyncio.to_thread(self.process.wait, deadline_s=deadline_s)
+        if status is None:
+            raise LateError(f"waited {deadline_s:g} s for the proxy's process to end")
+        return status
+
     def memory(self) -> Memory:
         """The proxy's resident memory, measured from now on."""
         return Memory(self.proxy.pid)
@@ -240,7 +268,7 @@ class Talk:
         if self.elsewhere is not None:
             strangers = self.elsewhere.ledger.accepted - self._elsewhere_before
             assert strangers == 0, f"{strangers} connections to a host that the proxy was not configured for"
-        if self.manifest.metrics:
+        if self.manifest.metrics and (self.proxy.process is None or self.proxy.process.running()):
             await self._gauge_at_zero(self.manifest.metrics)
 
     async def _gauge_at_zero(self, path: str) -> None:

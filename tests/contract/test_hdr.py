@@ -176,7 +176,7 @@ async def host_policy(talk: Talk) -> None:
     if talk.manifest.host == "preserve":
         same(up.head, "Host", "some-name:8443")
         return
-    same(up.head, "Host", f"127.0.0.1:{talk.origin.port}")
+    same(up.head, "Host", talk.authority)
     if talk.manifest.forwarded_host:
         same(up.head, "X-Forwarded-Host", "some-name:8443")
 

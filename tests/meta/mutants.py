@@ -3,7 +3,6 @@ it.
 """
 
 import contextlib
-import dataclasses
 import pathlib
 import re
 import sys
@@ -12,8 +11,9 @@ from collections.abc import Iterator
 import msgspec
 
 from shared.harness.process import Process
-from tests.contract.manifest import TIGHT_POOL, TIGHT_S, VARIANTS, Manifest, manifest_of
+from tests.contract.manifest import Manifest
 from tests.contract.talk import Proxy
+from tests.contract.variants import TIGHT_POOL, TIGHT_S, VARIANTS, manifest_of
 
 __all__ = ["MUTANTS", "Mutant", "manifest", "running", "write"]
 
@@ -157,7 +157,7 @@ def write(mutant: Mutant | None, folder: pathlib.Path) -> None:
 
 def manifest(variant: str) -> Manifest:
     """What the miniature declares under a variant: what our apps do, without what it does not have."""
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         manifest_of(variant),
         via="1.1 miniature",
         keepalive_expiry_s=None,
@@ -165,6 +165,8 @@ def manifest(variant: str) -> Manifest:
         max_header=None,
         failures=None,
         metrics=None,
+        access_log=None,
+        drain_s=None,
     )
 
 
@@ -178,7 +180,7 @@ def running(folder: pathlib.Path, name: str, origin_url: str, variant: str) -> I
     process = Process.start(argv, name=name, env={"PYTHONPATH": str(folder)})
     try:
         port = process.wait_for(_port, what="listening port")
-        yield Proxy(name, "127.0.0.1", port, manifest(variant), process.pid)
+        yield Proxy(name, "127.0.0.1", port, manifest(variant), process.pid, process)
     finally:
         process.stop(deadline_s=0)
 

@@ -15,13 +15,13 @@ from shared.harness.origin.scripted import Origin
 from shared.harness.subject import subjects
 from tests.contract.agree import differences
 from tests.contract.case import Case, case, load
+from tests.contract.count import Count
 from tests.contract.deviations import DEVIATIONS, deviation
 from tests.contract.expect import ok
-from tests.contract.items import Count
-from tests.contract.manifest import VARIANTS
 from tests.contract.play import Outcome, play
 from tests.contract.table import PAGE, page
 from tests.contract.talk import Talk
+from tests.contract.variants import VARIANTS
 from tests.meta.mutants import running, write
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ import pytest
 
 from shared.harness.origin.scripted import Origin
 from tests.contract.case import Case, load
-from tests.contract.manifest import VARIANTS
 from tests.contract.play import Outcome, play
+from tests.contract.variants import VARIANTS
 from tests.meta.mutants import MUTANTS, Mutant, running, write
 
 _LANES = {"plain": 3, "tight": 4}  # that many processes of one variant at once: most cases wait, few work
