@@ -50,8 +50,8 @@ class Count:
         if "case" in told:
             notes = {name[5:]: str(value) for name, value in told.items() if name.startswith("note ")}
             why = str(told.get("why") or ("" if report.outcome != "failed" else _last_line(report)))
-            case, level = str(told["case"]), told["level"]
-            self.results[str(named)][case] = Result(case, level, verdict, why, notes)  # type: ignore[arg-type]
+            case, sentence, level = str(told["case"]), str(told["sentence"]), told["level"]
+            self.results[str(named)][case] = Result(case, sentence, level, verdict, why, notes)  # type: ignore[arg-type]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -71,7 +71,8 @@ class CaseItem(_ContractItem):
         self.entrant, self.beside = self.entrants[0], beside
         self.known = self.entrant.deviation(self.case)
         case = self.case
-        self.tell(contract=self.entrant.id, case=case.id, level=case.level, requirement=case.requirement)
+        self.tell(contract=self.entrant.id, case=case.id, sentence=case.sentence)
+        self.tell(level=case.level, requirement=case.requirement)
         if self.known is not None:
             reason = f"{self.known.reason} ({self.known.link})"
             strict = not self.known.race

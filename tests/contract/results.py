@@ -20,9 +20,13 @@ could not be measured. reconfiguration: the case needs settings that the running
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One case. why: one line, for a verdict other than passed. notes: what the case saw (`Talk.note`)."""
+    """One case. why: one line, for a verdict other than passed. notes: what the case saw (`Talk.note`).
+
+    sentence: the case's own, as it was then; a case that says something else by now was not measured.
+    """
 
     case: str
+    sentence: str
     level: Literal["M", "S", "P", "O"]
     verdict: Verdict
     why: str = ""

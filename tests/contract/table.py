@@ -1,76 +1,210 @@
-"""The contract as a page, made from the cases themselves: `python -m tests.contract.table` writes
-docs/contract.md.
+"""The contract as a page: `python -m tests.contract.table` writes docs/contract.md, `--check` compares it.
+
+Made from the cases, the deviations and the results of other proxies; nothing on it is written by hand.
 """
 
-import pathlib
+import collections
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import get_args
 
-from tests.contract.case import Case, load
+from tests.contract.case import Case, Level, load
+from tests.contract.columns import RESULTS, Cell, Column, measured, ours, references
 from tests.contract.deviations import DEVIATIONS
+from tests.contract.links import linked
+from tests.contract.results import Results, Verdict
 
-__all__ = ["PAGE", "page"]
+__all__ = ["PAGE", "main", "page"]
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "contract.md"
+PAGE = Path(__file__).parents[2] / "docs" / "contract.md"
+COMMAND = "python -m tests.contract.table"
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+FAMILIES = {
+    "HDR": "request fields",
+    "FWD": "forwarding fields",
+    "TGT": "request target",
+    "MET": "methods",
+    "RQB": "request bodies",
+    "RSP": "responses",
+    "STR": "streaming",
+    "CAN": "clients that leave",
+    "ERR": "faults of the upstream",
+    "INF": "interim responses",
+    "TRL": "trailers",
+    "FRM": "framing and smuggling",
+    "SHR": "what clients share",
+    "TLS": "TLS to the upstream",
+    "OPS": "operations",
+    "UPG": "upgrades",
+}
+
+_MARKS: dict[Verdict | None, str] = {
+    "passed": "✓",
+    "failed": "✗",
+    "warning": "⚠",
+    "deviated": "△",
+    "observed": "○",
+    "unsupported": "-",
+    "reconfiguration": "↻",
+    "not run": "?",
+    None: "?",
+}
 
 _INTRODUCTION = """\
 # The contract
 
-What any HTTP reverse proxy must do, and what this one promises on top. The page is made from the cases in
-`tests/contract` by `python -m tests.contract.table`; a test compares it with them.
+What any HTTP reverse proxy must do, and what this one promises on top, with what it and others make of it.
+Made by `{command}` from the cases in `tests/contract`, the known deviations and the results of other
+proxies; `make check` fails when it is stale.
 
-Every case runs over plain sockets at both ends, on each app, route and server profile, and both apps must
-produce the same normalised bytes upstream and downstream. **M**: every reverse proxy has to pass. **S**:
-should. **P**: a policy, as the proxy's manifest declares it. A requirement that is a *promise* is this
-project's own, where no RFC speaks.
+Every case runs over plain sockets at both ends. **M**: every reverse proxy has to pass. **S**: should; a
+warning on others' proxies. **P**: a policy, as the proxy's manifest declares it. **O**: observed, never
+failed. A requirement that is a *promise* is this project's own, where no RFC speaks.
 
-Settings: `plain` are the defaults, `tight` has a pool of ten, deadlines of two seconds and a body limit
-of 1 MiB, `based` has a base path in the upstream's URL, `nowhere` an upstream name that does not resolve,
-`tls` an upstream over TLS, under a CA of its own.
+✓ passed · ✗ failed · ⚠ an S case failed · △ deviates: a known limit of a server or an engine, listed with
+its reason [below](#known-deviations), that has to fail as long as it is listed · ○ observed · - not asked:
+the manifest declares no such thing, or it cannot be measured there · ↻ needs a configuration that this
+proxy does not have · ? not measured: the results lack the case, or are for another sentence than today's.
+
+**Ours** is one column per server profile and engine: FastAPI and Litestar, each as handler and as mount,
+must produce the same normalised bytes at both ends and the same ledger of connections, so there is nothing
+to tell them apart by. A ✓ of ours is held by `make test` (*long*: `make test-long`).
+
+Small words under a case's id: the settings that it runs under, where they are not the defaults. *tight* has
+a pool of ten, deadlines of two seconds and a body limit of 1 MiB; *based* a base path in the upstream's
+URL; *nowhere* an upstream name that does not resolve; *tls* an upstream over TLS, under a CA of its own;
+the others are named after what they set (`tests/contract/variants.py`).
+"""
+
+_OTHERS = """\
+**Others** were measured once, by `make contract-reference`, each with the configuration in
+`tests/contract/reference` and the manifest in `tests/contract/manifests`: a ✗ is about that version and that
+configuration. What was seen stands below, proxy by proxy.
 """
 
 
-def page() -> str:
-    """The whole page, Markdown."""
+def page(folder: Path = RESULTS) -> str:
+    """The whole page, Markdown. folder: where the results of other proxies are."""
     cases = load()
-    families: dict[str, list[Case]] = {}
+    found = references(folder)
+    columns = [*ours(cases), *(measured(each, cases) for each in found)]
+    families: dict[str, list[Case]] = {family: [] for family in FAMILIES}
     for case in cases.values():
-        families.setdefault(case.family, []).append(case)
-    count = sum(case.level == "M" for case in cases.values())
-    parts = [_INTRODUCTION, f"{len(cases)} cases, {count} of them M.\n"]
-    parts += [_section(family, members) for family, members in families.items()]
-    parts.append(_deviations())
-    return "\n".join(parts)
-
-
-def _section(family: str, cases: list[Case]) -> str:
-    lines = [
-        f"## {family}",
-        "",
-        "| id | level | the proxy's promise | requirement | runs on |",
-        "|---|---|---|---|---|",
+        families[case.family].append(case)
+    parts = [
+        _INTRODUCTION.format(command=COMMAND),
+        *[_OTHERS][: len(found)],
+        "\n".join(_summary(cases, columns, found)),
+        *("\n".join(_family(name, members, columns)) for name, members in families.items() if members),
+        "\n".join(_deviations()),
+        *("\n".join(_failures(each, cases)) for each in columns if each.version),
     ]
-    lines += [
-        f"| {case.id} | {case.level} | {_cell(case.sentence)} | {_cell(case.requirement)} | "
-        f"{case.settings}{', long tier' if case.tier == 'long' else ''} |"
-        for case in cases
-    ]
-    return "\n".join([*lines, ""])
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _deviations() -> str:
-    lines = [
-        "## Known deviations",
-        "",
-        "Limits of a server, each expected to fail and failing the suite when it no longer does.",
-        "",
-    ]
-    lines += ["| case | subjects | reason | link |", "|---|---|---|---|"]
-    lines += [f"| {d.case} | `{d.subjects}` | {_cell(d.reason)} | <{d.link}> |" for d in DEVIATIONS]
-    return "\n".join([*lines, ""])
+def _summary(cases: Mapping[str, Case], columns: list[Column], found: list[Results]) -> Iterator[str]:
+    count = collections.Counter(case.level for case in cases.values())
+    yield "## Summary"
+    yield ""
+    yield (
+        f"{len(cases)} cases: "
+        + ", ".join(f"{count[level]} {level}" for level in LEVELS if count[level])
+        + "."
+    )
+    yield ""
+    yield "| proxy | version | M | S | P | O | △ | not asked | not measured |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    dates = {each.proxy: each.date for each in found}
+    for column in columns:
+        version = f"{column.version}, {dates[column.name]}" if column.version else "this commit"
+        told = [_told(column, [case for case in cases.values() if case.level == level]) for level in LEVELS]
+        verdicts = collections.Counter(cell.verdict for cell in column.cells.values())
+        rest = (
+            verdicts["deviated"],
+            verdicts["unsupported"] + verdicts["reconfiguration"],
+            verdicts[None] + verdicts["not run"],
+        )
+        yield f"| {' | '.join([column.name, _cell(version), *told, *(str(n or '') for n in rest)])} |"
+    yield ""
+    yield "*137 of 140*: of the cases that could be asked, a deviation counting as asked and not as passed."
+
+
+def _told(column: Column, cases: list[Case]) -> str:
+    verdicts = collections.Counter(column.cells[case.id].verdict for case in cases)
+    if verdicts["observed"]:
+        return f"{verdicts['observed']} seen"
+    asked = sum(verdicts[word] for word in ("passed", "failed", "warning", "deviated"))
+    return f"{verdicts['passed']} of {asked}" if asked else ""
+
+
+def _family(name: str, cases: list[Case], columns: list[Column]) -> Iterator[str]:
+    heads = " | ".join(f"<sub>{column.head}</sub>" for column in columns)
+    yield f"## {name}: {FAMILIES[name]}"
+    yield ""
+    yield f"| case | | the proxy's promise | requirement | {heads} |"
+    yield "|---|---|---|---|" + ":-:|" * len(columns)
+    for case in cases:
+        under = [case.settings] * (case.settings != "plain") + ["long"] * (case.tier == "long")
+        shown = f"{case.id}<br><sub>{', '.join(under)}</sub>" if under else case.id
+        marks = " | ".join(_MARKS[column.cells[case.id].verdict] for column in columns)
+        told = f"{_cell(case.sentence)} | {linked(_cell(case.requirement))}"
+        yield f"| {shown} | {case.level} | {told} | {marks} |"
+
+
+def _deviations() -> Iterator[str]:
+    yield "## Known deviations"
+    yield ""
+    yield "Limits of a server or an engine under this proxy. Each is expected to fail, and fails the suite"
+    yield "when it no longer does; a *race* sometimes passes, and is only reported. *Subjects* are route,"
+    yield "server profile and engine, never a framework."
+    yield ""
+    yield "| case | subjects | reason | link |"
+    yield "|---|---|---|---|"
+    for known in DEVIATIONS:
+        reason = f"*race*: {known.reason}" if known.race else known.reason
+        yield f"| {known.case} | `{known.subjects}` | {_cell(reason)} | <{known.link}> |"
+
+
+def _failures(column: Column, cases: Mapping[str, Case]) -> Iterator[str]:
+    failed = {name: cell for name, cell in column.cells.items() if cell.verdict in ("failed", "warning")}
+    yield f"## What {column.name} fails"
+    yield ""
+    yield f"{column.version}, with `tests/contract/reference/{column.name}.py`."
+    yield ""
+    if not failed:
+        yield "Nothing."
+        return
+    yield "| case | | seen |"
+    yield "|---|---|---|"
+    for name, cell in failed.items():
+        yield f"| {name} | {cases[name].level} | {_cell(_seen(cell))} |"
+
+
+def _seen(cell: Cell) -> str:
+    text = " ".join(cell.why.split())
+    return text if len(text) <= 200 else text[:199] + "…"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    """Text that ends neither its cell nor its line, and is no HTML."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or say that it is stale; the exit status."""
+    if arguments == ["--check"]:
+        if PAGE.exists() and PAGE.read_text("utf-8") == page():
+            return 0
+        print(f"docs/contract.md is stale: `.venv/bin/{COMMAND}` makes it anew")
+        return 1
+    if arguments:
+        print(f"usage: {COMMAND} [--check]")
+        return 2
+    PAGE.write_text(page(), "utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    sys.exit(main(sys.argv[1:]))

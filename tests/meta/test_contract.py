@@ -19,7 +19,6 @@ from tests.contract.count import Count
 from tests.contract.deviations import DEVIATIONS, deviation
 from tests.contract.expect import ok
 from tests.contract.play import Outcome, play
-from tests.contract.table import PAGE, page
 from tests.contract.talk import Talk
 from tests.contract.variants import VARIANTS
 from tests.meta.mutants import running, write
@@ -32,10 +31,6 @@ def test_first_cut_is_there() -> None:
     assert sum(c.level == "M" and c.tier == "quick" for c in cases) >= 40
     assert {c.family for c in cases} >= {"HDR", "TGT", "MET", "RQB", "RSP", "STR", "CAN", "ERR", "SHR"}
     assert {c.settings for c in cases} == VARIANTS.keys()
-
-
-def test_page_is_made_from_the_cases() -> None:
-    assert PAGE.read_text() == page(), "run `python -m tests.contract.table`"
 
 
 @pytest.mark.parametrize("known", DEVIATIONS, ids=lambda known: f"{known.case}:{known.subjects}")

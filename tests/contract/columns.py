@@ -1,0 +1,83 @@
+"""The columns of docs/contract.md: what each subject makes of each case.
+
+Ours are what the suite holds: a case passes unless a deviation says otherwise (strict: it has to fail then)
+or the manifest does not offer what it needs. Other proxies' are read from their results.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from shared.harness.subject import Subject, subjects
+from tests.contract.case import Case
+from tests.contract.deviations import Deviation, deviation
+from tests.contract.results import Results, Verdict, read
+from tests.contract.variants import manifest_of
+
+__all__ = ["RESULTS", "Cell", "Column", "measured", "ours", "references"]
+
+RESULTS = Path(__file__).parent / "results"
+
+_FIRST = ("nginx", "haproxy", "caddy", "asgiproxy", "recipe")  # then whatever else has results, by name
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cell:
+    """verdict: None where nothing was measured. why: one line, for a verdict other than passed."""
+
+    verdict: Verdict | None
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Column:
+    """One subject, or several that have to agree. name: as in a sentence; head: as narrow as may be."""
+
+    name: str
+    head: str
+    version: str
+    cells: Mapping[str, Cell]
+
+
+def ours(cases: Mapping[str, Case]) -> list[Column]:
+    """One column per server profile and engine: both apps, both routes."""
+    profiles: dict[str, list[Subject]] = {}
+    for subject in subjects():
+        profiles.setdefault(subject.id.removeprefix(f"{subject.app}-{subject.route}-"), []).append(subject)
+    return [
+        Column(
+            name=f"ours on {profile}",
+            head=profile.replace("-", "<br>"),
+            version="",
+            cells={case.id: _held(case, members) for case in cases.values()},
+        )
+        for profile, members in profiles.items()
+    ]
+
+
+def _held(case: Case, members: Iterable[Subject]) -> Cell:
+    manifest = manifest_of(case.settings)
+    missing = sorted(need for need in case.needs if not manifest.offers(need))
+    if missing:
+        return Cell("unsupported", f"the manifest declares no {', '.join(missing)}")
+    known: list[Deviation] = [found for each in members if (found := deviation(case, each)) is not None]
+    if known:
+        return Cell("deviated", known[0].reason)
+    return Cell("observed" if case.level == "O" else "passed")
+
+
+def references(folder: Path = RESULTS) -> list[Results]:
+    """The results of other proxies, in the order of their columns."""
+    order = {name: place for place, name in enumerate(_FIRST)}
+    files = sorted(folder.glob("*.json"), key=lambda file: (order.get(file.stem, len(order)), file.stem))
+    return [read(file) for file in files]
+
+
+def measured(found: Results, cases: Mapping[str, Case]) -> Column:
+    """A column from results. What was measured for another sentence was another case."""
+    cells = dict.fromkeys(cases, Cell(None))
+    for result in found.results:
+        case = cases.get(result.case)
+        if case is not None and case.sentence == result.sentence:
+            cells[case.id] = Cell(result.verdict, result.why)
+    return Column(found.proxy, found.proxy, found.version, cells)

@@ -1,0 +1,37 @@
+"""RFC sections as links: `RFC 9112 §6.1, §6.3` -> two links."""
+
+import re
+
+__all__ = ["linked"]
+
+_TOKEN = re.compile(
+    r"(?P<rfc>RFC (?P<number>\d+)(?: §(?P<first>\d+(?:\.\d+)*))?)"
+    r"|(?P<more>§(?P<section>\d+(?:\.\d+)*))"
+    r"|(?P<draft>draft-[a-z0-9-]+)"
+    r"|(?P<other>;|WHATWG)"
+)
+
+
+def linked(requirement: str) -> str:
+    """The requirement as Markdown. A section without a document belongs to the RFC named before it."""
+    number: str | None = None
+
+    def link(found: re.Match[str]) -> str:
+        nonlocal number
+        if found["rfc"]:
+            number = found["number"]
+            return _to(found["rfc"], number, found["first"])
+        if found["draft"]:
+            return f"[{found['draft']}](https://datatracker.ietf.org/doc/{found['draft']}/)"
+        if found["other"]:
+            number = None
+        elif number is not None:
+            return _to(found["more"], number, found["section"])
+        return found[0]
+
+    return _TOKEN.sub(link, requirement)
+
+
+def _to(text: str, number: str, section: str | None) -> str:
+    anchor = f"#section-{section}" if section else ""
+    return f"[{text}](https://www.rfc-editor.org/rfc/rfc{number}{anchor})"

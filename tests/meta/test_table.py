@@ -1,0 +1,104 @@
+"""The contract's page: what stands in a cell, what makes it stale, where its links lead."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract import table
+from tests.contract.case import load
+from tests.contract.columns import measured, ours, references
+from tests.contract.deviations import DEVIATIONS
+from tests.contract.links import linked
+from tests.contract.results import Result, Results, Verdict, write
+
+
+def _result(name: str, verdict: Verdict, why: str = "", sentence: str | None = None) -> Result:
+    case = load()[name]
+    return Result(name, case.sentence if sentence is None else sentence, case.level, verdict, why)
+
+
+def _results(*results: Result, proxy: str = "nginx") -> Results:
+    return Results(proxy, "1.22.1", "2026-11-21", list(results))
+
+
+def _row(page: str, start: str) -> list[str]:
+    line = next(line for line in page.splitlines() if line.startswith(f"| {start} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_page_on_disk_is_the_one_that_is_made() -> None:
+    assert table.PAGE.read_text("utf-8") == table.page(), f"run `.venv/bin/{table.COMMAND}`"
+
+
+def test_other_proxies_have_a_column_each(tmp_path: Path) -> None:
+    write(_results(_result("HDR-01", "passed"), proxy="other"), tmp_path / "other.json")
+    write(_results(_result("HDR-01", "passed"), proxy="caddy"), tmp_path / "caddy.json")
+    nginx = (
+        _result("HDR-01", "failed", why="X-A | <b>\ncame through"),
+        _result("HDR-02", "unsupported"),
+        _result("HDR-03", "passed", sentence="Something else."),
+    )
+    write(_results(*nginx), tmp_path / "nginx.json")
+    assert [found.proxy for found in references(tmp_path)] == ["nginx", "caddy", "other"]
+    page = table.page(tmp_path)
+    assert _row(page, "HDR-01 | M")[-3:] == ["✗", "✓", "✓"]
+    assert _row(page, "HDR-02 | M")[-3:] == ["-", "?", "?"]
+    assert _row(page, "HDR-03 | M")[-3:] == ["?", "?", "?"], "measured for another sentence"
+    assert "X-A \\| &lt;b> came through" in page.partition("## What nginx fails")[2]
+    assert "Nothing." in page.partition("## What other fails")[2]
+    summary = _row(page, "nginx")
+    assert summary[1:3] == ["1.22.1, 2026-11-21", "0 of 1"]
+    assert summary[-2:] == ["1", str(len(load()) - 2)]
+
+
+def test_case_that_is_gone_is_left_out() -> None:
+    gone = Result("HDR-99", "A case of old.", "M", "failed")
+    assert "HDR-99" not in measured(_results(gone), load()).cells
+
+
+def test_our_columns_are_what_the_suite_holds() -> None:
+    cases = load()
+    columns = {column.name: column for column in ours(cases)}
+    for known in DEVIATIONS:
+        shown = {name for name, column in columns.items() if column.cells[known.case].verdict == "deviated"}
+        assert shown, f"{known.case} is a deviation that no column shows"
+    for column in columns.values():
+        assert column.cells.keys() == cases.keys()
+        assert {cell.verdict for cell in column.cells.values()} <= {
+            "passed",
+            "deviated",
+            "observed",
+            "unsupported",
+        }
+
+
+def test_stale_page_is_told_in_one_line_that_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(table, "PAGE", tmp_path / "contract.md")
+    assert table.main(["--check"]) == 1
+    told = capsys.readouterr().out
+    assert told.count("\n") == 1
+    assert table.COMMAND in told
+    assert table.main([]) == 0
+    assert table.main(["--check"]) == 0
+    assert table.main(["--chekc"]) == 2
+
+
+_RFC = "https://www.rfc-editor.org/rfc/rfc"
+
+
+@pytest.mark.parametrize(
+    ("requirement", "markdown"),
+    [
+        ("RFC 9110 §7.6.1", f"[RFC 9110 §7.6.1]({_RFC}9110#section-7.6.1)"),
+        ("RFC 9112 §8, §9.8", f"[RFC 9112 §8]({_RFC}9112#section-8), [§9.8]({_RFC}9112#section-9.8)"),
+        ("RFC 9218", f"[RFC 9218]({_RFC}9218)"),
+        ("RFC 9112 §6.3 item 8", f"[RFC 9112 §6.3]({_RFC}9112#section-6.3) item 8"),
+        ("RFC 9110 §8.4; WHATWG HTML §9.2", f"[RFC 9110 §8.4]({_RFC}9110#section-8.4); WHATWG HTML §9.2"),
+        ("draft-ietf-x", "[draft-ietf-x](https://datatracker.ietf.org/doc/draft-ietf-x/)"),
+        ("promise: no byte waits", "promise: no byte waits"),
+    ],
+)
+def test_sections_are_links(requirement: str, markdown: str) -> None:
+    assert linked(requirement) == markdown
