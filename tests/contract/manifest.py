@@ -60,7 +60,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     leave_s: float = 2.0
     """How soon a client's leaving closes the upstream side, at most."""
     drain_s: float | None = None
-    """How long exchanges in flight may go on after SIGTERM."""
+    """How long exchanges in flight may go on after the stop signal."""
+    stop_signal: Literal["SIGTERM", "SIGQUIT", "SIGUSR1"] = "SIGTERM"
+    """What asks the process to finish what is in flight and end."""
+    second_signal: Literal["cuts"] | None = None
+    """What the same signal does when it comes again: `cuts` ends the drain."""
     max_body: int | None = None
     """Bytes of a request body, before 413."""
     max_header: int | None = None
@@ -87,6 +91,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How the proxy's own failures look; `tandem`: a JSON body and Proxy-Status."""
     metrics: str | None = None
     """Path of a Prometheus page with Tandem's in-flight gauge."""
+    healthy: str | None = None
+    """Path of a page that answers 200 while the process lives, whatever the upstream does."""
+    ready: str | None = None
+    """Path of a page that answers 503 while no connection to the upstream can be had, 200 otherwise."""
     access_log: Literal["tandem"] | None = None
     """Form of the access log; `tandem`: one JSON line per exchange on standard output."""
     traits: frozenset[Trait] = frozenset()

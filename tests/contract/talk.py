@@ -213,8 +213,8 @@ class Talk:
         return self.proxy.process
 
     def terminate(self) -> None:
-        """SIGTERM to the proxy's process."""
-        self.process.signal(signal.SIGTERM)
+        """Send the proxy's process the signal that asks it to stop."""
+        self.process.signal(signal.Signals[self.manifest.stop_signal])
 
     async def exit_status(self, deadline_s: float = WAIT_S) -> int:
         """Wait until the proxy's process has ended: its exit status, negative for a signal.

@@ -46,6 +46,8 @@ VARIANTS: dict[str, Variant] = {
     # RFC 6761 §6.4: names under `invalid` never resolve.
     "nowhere": Variant({}, upstream="http://upstream.invalid", reachable=False),
     "tls": Variant({}, upstream="https://localhost:{port}", tls=True),
+    # Warnings are shown, so that what is left open is told when the process ends.
+    "stops": Variant({"TANDEM_DRAIN_TIMEOUT": str(TIGHT_S), "PYTHONWARNINGS": "always"}),
 }
 
 
@@ -86,6 +88,9 @@ def manifest_of(variant: str) -> Manifest:
         upgrade="none",
         failures="tandem",
         metrics="/-/metrics",
+        healthy="/-/healthy",
+        ready="/-/ready",
+        second_signal="cuts",
         access_log="tandem",
         traits=frozenset({"keepalive", "replaces", "streams"}),
         variants=frozenset({variant}),
