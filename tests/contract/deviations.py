@@ -54,6 +54,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         link="https://github.com/encode/uvicorn/pull/1360",
     ),
     Deviation(
+        case="STR-15",
+        subjects="*-uvicorn-httptools",
+        reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
+        link="https://github.com/encode/uvicorn/pull/1360",
+    ),
+    Deviation(
         case="TRL-06",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol adds trailers to the list that is scope['headers'] already",

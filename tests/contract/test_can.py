@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import random
 
-from shared.harness.origin.channel import within
+from shared.harness.origin.channel import LateError, within
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import never_whole, ok
+from tests.contract.expect import flood, never_whole, ok, stall_bound
 from tests.contract.talk import FRONT, Exchange, Talk
 
 
@@ -110,6 +110,24 @@ async def in_the_upload(talk: Talk) -> None:
             assert await up.some(1000) == piece
         x.client.reset()
         await never_whole(up.body, talk.manifest.leave_s)
+
+
+@case("CAN-05", level="O", requirement="RFC 9112 §9.6", anchor="HAProxy abortonclose", compare="verdict")
+async def half_closed(talk: Talk) -> None:
+    """Told: whether a client that has sent its request and its FIN, and reads on, is answered or given up."""
+    x = await talk.exchange()
+    await x.ask()
+    up = await x.arrival()
+    x.client.channel.finish()
+    try:
+        await up.peer_closed(1)
+    except LateError:
+        await up.answer()
+        ok(await x.response())
+        talk.note("half-close", "answered")
+        return
+    how = await x.client.peer_closed()
+    talk.note("half-close", f"given up ({how})")
 
 
 @case(
@@ -244,3 +262,65 @@ async def not_repeated(talk: Talk) -> None:
         await y.ask()
         ok(await y.response())
         assert x.expected.count == 1, f"{x.expected.count} requests arrived for one"
+
+
+@case(
+    "CAN-10",
+    requirement="promise: a leaver ends its exchange within a second",
+    anchor="YARP: a copy that is blocked is cancelled too",
+    compare="verdict",
+)
+async def while_stuck(talk: Talk) -> None:
+    """A client that has read nothing of a large response for a while, and is reset, ends it at the upstream:
+    waiting for room is no reason not to notice.
+    """
+    x = await talk.exchange(await talk.connect(receive_buffer=65536))
+    await x.ask()
+    up = await x.arrival()
+    up.channel.narrow()
+    await up.head_of("200 OK", f"Content-Length: {100 * stall_bound()}")
+    await x.head()
+    await within(10, "the origin to stall", flood(up.channel, stall_bound()))
+    x.client.reset()
+    await up.peer_closed(talk.manifest.leave_s)
+
+
+@case("CAN-11", requirement="RFC 9112 §9.3", anchor="httpcore #1093: what a leaver has not read is nobody's")
+async def leftovers(talk: Talk) -> None:
+    """What a leaver has left of its response is not what the next client gets."""
+    for framing, body in (
+        ("Content-Length: 20000", b"x" * 20000),
+        ("Transfer-Encoding: chunked", b"4e20\r\n" + b"x" * 20000 + b"\r\n0\r\n\r\n"),
+    ):
+        for begun in (True, False):
+            x = await talk.exchange()
+            await x.ask()
+            up = await x.arrival()
+            if begun:
+                await up.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n", body[:9000])
+                await x.head()
+            x.client.close()
+            with contextlib.suppress(ConnectionError):
+                await up.send("" if begun else f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n", body[9000 * begun :])
+            up.release()  # whole: if the proxy has read it all, it may use the connection again
+            y = await talk.exchange()
+            ok((await y.trip(content=b"mine"))[1], b"mine")
+
+
+@case(
+    "CAN-12",
+    level="S",
+    requirement="RFC 9112 §9.3",
+    anchor="one client's end is not the pool's",
+    needs=("keepalive",),
+)
+async def between_requests(talk: Talk) -> None:
+    """A client that leaves between two requests takes no pooled connection with it."""
+    for leave in ("close", "reset"):
+        x = await talk.exchange()
+        ok((await x.trip())[1])
+        getattr(x.client, leave)()
+        await pass_through(talk)
+    y = await talk.exchange()
+    ok((await y.trip())[1])
+    assert talk.accepted <= 1, f"{talk.accepted} upstream connections for three requests in a row"

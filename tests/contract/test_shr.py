@@ -1,10 +1,13 @@
 """SHR: what one upstream client shared by everybody must not do: remember, mix up, leak, run out."""
 
+import contextlib
+
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import absent, ok, same
+from tests.contract.expect import absent, gateway_failure, ok, same
 from tests.contract.talk import Exchange, Talk, together
-from tests.contract.test_can import ten_at_once
+from tests.contract.test_can import pass_through, ten_at_once
+from tests.contract.wire import Response
 
 
 @case(
@@ -171,6 +174,34 @@ async def nothing_leaks(talk: Talk) -> None:
     await ten_at_once(talk)
 
 
+@case(
+    "SHR-09",
+    level="S",
+    requirement="promise: no exchange holds up another",
+    anchor="Envoy circuit breakers per cluster",
+    settings="tight",
+    needs=("pool",),
+)
+async def hung_neighbours(talk: Talk) -> None:
+    """With all but one connection in the hands of exchanges that hang, before their head or in their body,
+    the others are served as if nothing were.
+    """
+    assert talk.manifest.pool is not None
+    hung = [await talk.exchange() for _ in range(talk.manifest.pool - 1)]
+    for x in hung:
+        await x.ask()
+    for n, x in enumerate(hung):
+        up = await x.arrival()
+        if n % 2:
+            await up.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+            await x.head()
+    for _ in range(10):
+        y = await talk.exchange()
+        await y.ask()
+        await (await y.arrival(1)).answer()
+        ok(await y.response(1))
+
+
 @case("SHR-12", requirement="RFC 9110 §7.6", anchor="one shared client")
 async def other_users_errors(talk: Talk) -> None:
     """One exchange that fails does not touch those beside it."""
@@ -192,3 +223,64 @@ async def other_users_errors(talk: Talk) -> None:
         up.release()
         ok(await response.to_the_end(), b"still here")
         absent(response.head, "Proxy-Status")
+
+
+@case(
+    "SHR-13",
+    level="S",
+    requirement="RFC 9112 §9.5",
+    anchor="Go TestTransportServerClosingUnexpectedly; httpx #3515",
+    needs=("keepalive",),
+    compare="verdict",
+)
+async def closed_while_idle(talk: Talk) -> None:
+    """A pooled connection that the upstream has closed while nobody used it is not offered to anybody: GET
+    and POST take another and succeed.
+    """
+    for end in ("close", "reset"):
+        for method in ("GET", "POST"):
+            x = await talk.exchange()
+            await x.ask()
+            up = await x.arrival()
+            await up.answer()
+            ok(await x.response())
+            getattr(up, end)()
+            await pass_through(talk)
+            y = await talk.exchange()
+            ok((await y.trip(method, body=b"once" if method == "POST" else None))[1])
+
+
+@case(
+    "SHR-14",
+    requirement="RFC 9112 §9.3, §9.5",
+    anchor="Go TestTransportIgnores408 (32310)",
+    compare="verdict",
+)
+async def said_while_idle(talk: Talk) -> None:
+    """What an upstream says on an idle connection as it closes it, 408 above all, is nobody's response."""
+    for said in (
+        "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nSMUGGLED",
+        "\r\n",
+    ):
+        for then_closes in (True, False):
+            x = await talk.exchange()
+            await x.ask()
+            up = await x.arrival()
+            await up.answer()
+            ok(await x.response())
+            with contextlib.suppress(ConnectionError):
+                await up.send(said)
+            if then_closes:
+                up.close()
+            await pass_through(talk)
+            y = await talk.exchange()
+            await y.ask()
+            arrived = await y.reaches()
+            if isinstance(arrived, Response):
+                gateway_failure(arrived, 502)
+            else:
+                await arrived.answer(body=b"mine")
+                ok(await y.response(), b"mine")
+            if not then_closes:
+                up.close()
