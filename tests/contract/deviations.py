@@ -30,6 +30,12 @@ class Deviation(msgspec.Struct, frozen=True):
 
 DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
+        case="FRM-29-tab",
+        subjects="*-uvicorn-httptools",
+        reason="llhttp takes a space for white space after a transfer coding, and no tab: it answers 400",
+        link="https://github.com/nodejs/llhttp/issues/876",
+    ),
+    Deviation(
         case="INF-07-expect",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol says 100 to every Expect: it never looks at the version",

@@ -6,7 +6,8 @@ import random
 
 from shared.harness.origin.channel import WAIT_S, Channel, LateError, within
 from shared.harness.origin.http1 import Body, Head, IncompleteError
-from tests.contract.talk import FRONT
+from shared.harness.origin.scripted import Arrival
+from tests.contract.talk import FRONT, Exchange, Talk
 from tests.contract.wire import Client, Response
 
 __all__ = [
@@ -17,8 +18,11 @@ __all__ = [
     "flood",
     "gateway_failure",
     "never_whole",
+    "next_is_its_own",
     "noise",
     "ok",
+    "refused",
+    "refused_or",
     "same",
     "stall_bound",
 ]
@@ -75,6 +79,61 @@ async def never_whole(body: Body, deadline_s: float = WAIT_S) -> None:
     except IncompleteError:
         return
     raise AssertionError(f"a message that was cut short ended as if it were whole, after {body.size} bytes")
+
+
+async def refused(
+    x: Exchange, *statuses: int, told: str = "", cut: bool = False, closed: bool = True
+) -> None:
+    """The client gets one of these statuses, or is hung up on without a word; then nothing more comes.
+
+    told: what was sent, for the failure. cut: part of the request may have arrived, but never all. closed:
+    the connection has to be closed, because nobody can tell where the next request would begin.
+    """
+    try:
+        up = await x.reaches()
+        if isinstance(up, Arrival):
+            assert cut, f"{told}: the request arrived"
+            await never_whole(up.body)
+            up.close()
+            up = await x.response()
+        assert up.status in statuses, f"{told}: status {up.status}"
+        if closed:
+            await closed_for_good(x.client)
+    except IncompleteError:
+        cut_short = bytes(x.client.reader.buffer)
+        assert not cut_short, f"{told}: the answer was cut: {cut_short!r}"
+
+
+async def refused_or(x: Exchange, content: bytes, *statuses: int, told: str = "") -> bool:
+    """The request arrives with that content and is answered (True), or it is refused, with 400 unless
+    statuses are given.
+    """
+    up = await x.reaches()
+    try:
+        if isinstance(up, Arrival):
+            came = await up.content()
+            assert came == content, f"{told}: content {came!r}, not {content!r}"
+            await up.answer()
+            ok(await x.response())
+            return True
+    except IncompleteError:  # what streams may have gone on before the fault was seen
+        up = await x.response()
+    assert up.status in (statuses or (400,)), f"{told}: status {up.status}"
+    return False
+
+
+async def next_is_its_own(talk: Talk, x: Exchange) -> None:
+    """The client's connection carries the next request, with its own answer, or is closed without a word."""
+    y = await talk.exchange(x.client)
+    try:
+        await y.ask()
+        up = await y.reaches()
+    except (ConnectionError, IncompleteError):
+        assert not x.client.reader.buffer, f"{bytes(x.client.reader.buffer)!r} came after the answer"
+        return
+    assert isinstance(up, Arrival), f"status {up.status}"
+    await up.answer(body=y.path.encode())
+    ok(await y.response(), y.path.encode())
 
 
 def stall_bound() -> int:

@@ -1,0 +1,152 @@
+"""FRM: chunks that two readers could cut in two ways are refused, or cut in one way by everybody.
+
+A body that streams may have gone upstream in part when its fault is seen; it then never ends there as if it
+were whole.
+"""
+
+from shared.harness.origin.channel import LateError
+from shared.harness.origin.http1 import IncompleteError
+from shared.harness.origin.scripted import Arrival
+from tests.contract.case import case
+from tests.contract.expect import SMUGGLED, never_whole, next_is_its_own, ok, refused, refused_or
+from tests.contract.talk import Talk
+
+_CHUNKED = "Transfer-Encoding: chunked"
+_WITH_TRAILER = b"5\r\nhello\r\n0\r\n%s\r\n\r\n"
+_BUFFERS_S = 1.0  # after which a proxy that says nothing is one that waits for the whole body
+
+
+@case("FRM-06", requirement="RFC 9112 §7.1", anchor="HTTP Garden; llhttp", compare="verdict")
+async def no_chunk_size(talk: Talk) -> None:
+    """A chunk size that is no hexadecimal number is 400 and the connection is closed; nothing that has gone
+    upstream by then ends as if it were whole.
+    """
+    for size in (
+        *("0x5", "+5", "-5", "-0", "5_0", "", " 5", "\t5", "5 5", "g", "5,", "5\0", "x", "5.0", "0x0", "0_0"),
+        *("5\x0b", "\x0c5", "\x0b5"),
+    ):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=size.encode() + b"\r\nhello\r\n0\r\n\r\n" + SMUGGLED)
+        await refused(x, 400, told=f"chunk size {size!r}", cut=True)
+
+
+@case("FRM-06-later", requirement="RFC 9112 §7.1", anchor="HTTP Garden; llhttp", compare="verdict")
+async def no_chunk_size_later(talk: Talk) -> None:
+    """The same when whole chunks have gone before it."""
+    for size in ("0x5", "-1", "", "five"):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=b"5\r\nhello\r\n")
+        up = await x.arrival()
+        assert await up.some(5) == b"hello"
+        await x.client.send(size, b"\r\nhello\r\n0\r\n\r\n", SMUGGLED)
+        await refused(x, 400, told=f"chunk size {size!r}", cut=True)
+
+
+@case("FRM-06-space", level="S", requirement="RFC 9112 §7.1.1", anchor="old servers pad their sizes")
+async def padded_chunk_size(talk: Talk) -> None:
+    """A size followed by white space, as old senders pad it, is read as if it were not, or refused."""
+    for size in ("5 ", "5   ", "5\t"):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=f"{size}\r\nhello\r\n0\r\n\r\n".encode())
+        await refused_or(x, b"hello", told=f"chunk size {size!r}")
+
+
+@case(
+    "FRM-21",
+    requirement="RFC 9112 §7.1",
+    anchor="h11 takes 20 digits; HAProxy; CVE-2013-2028",
+    compare="verdict",
+)
+async def overflowing_chunk_size(talk: Talk) -> None:
+    """A size past every integer's range is refused, or read as what it is, never as its last digits; zeros
+    in front of one mean nothing.
+    """
+    for size in ("100000005", "10000000000000005", "100000000000000005", "fffffffffffffffb", "f" * 40):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=size.encode() + b"\r\nhello\r\n0\r\n\r\n" + SMUGGLED)
+        try:
+            up = await x.reaches(_BUFFERS_S)
+        except LateError:
+            continue
+        x.client.close()  # nothing more will come of such a chunk
+        if isinstance(up, Arrival):
+            await never_whole(up.body)
+        else:
+            assert up.status in (400, 413), f"{size}: status {up.status}"
+    for size in ("0005", "0" * 17 + "5"):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=size.encode() + b"\r\nhello\r\n" + b"000\r\n\r\n")
+        await refused_or(x, b"hello", told=f"chunk size {size}")
+
+
+@case("FRM-22", requirement="RFC 9112 §7.1", anchor="HTTP Garden; llhttp", compare="verdict")
+async def chunk_data_without_its_end(talk: Talk) -> None:
+    """Chunk data that does not end where its size says is 400 and the connection is closed."""
+    for chunk in (b"5\r\nhelloX\r\n", b"5\r\nhello", b"5\r\nhello0\r\n", b"4\r\nhello\r\n", b"5\r\nhelloXX"):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=chunk + b"0\r\n\r\n" + SMUGGLED)
+        await refused(x, 400, told=repr(chunk), cut=True)
+
+
+@case(
+    "FRM-23",
+    requirement="RFC 9112 §2.2, §7.1",
+    anchor="HTTP Garden TERM.EXT, TERM.RN; llhttp CVE-2024-27982",
+    compare="verdict",
+)
+async def line_feeds_in_chunks(talk: Talk) -> None:
+    """LF alone ends a chunk's lines for everybody or the request is refused: what stands behind it is never a
+    request of its own.
+    """
+    for body in (
+        b"5\nhello\r\n0\r\n\r\n",
+        b"5\r\nhello\n0\r\n\r\n",
+        b"5\r\nhello\r\n0\n\r\n",
+        b"5;a\nb\r\nhello\r\n0\r\n\r\n",
+        b"5;\nhello\r\n0\r\n\r\n",
+        b"5\rXhello\r\n0\r\n\r\n",
+        b"5\r\rhello\r\n0\r\n\r\n",
+        b"5\r\nhello\rX0\r\n\r\n",
+        b"0;a\n\r\n\r\n",
+    ):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=body)
+        up = await x.reaches()
+        if isinstance(up, Arrival):
+            try:
+                content = await up.content()
+            except IncompleteError:
+                continue
+            assert content in (b"hello", b""), f"{body!r}: content {content!r}"
+            await up.answer()
+            ok(await x.response())
+        else:
+            assert up.status == 400, f"{body!r}: status {up.status}"
+
+
+@case(
+    "FRM-24",
+    level="S",
+    requirement="RFC 9112 §7.1.1",
+    anchor="CVE-2023-39326 (Go); HAProxy",
+    compare="verdict",
+)
+async def overlong_extensions(talk: Talk) -> None:
+    """Chunk extensions longer than any use of them end in a refusal, or are dropped; the body is the same."""
+    for extension in (";" + "a" * 9_000, ";a=" + "b" * 100_000, ';a="' + "b" * 100_000 + '"', ";a" * 60_000):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=f"5{extension}\r\nhello\r\n0\r\n\r\n".encode())
+        await refused_or(x, b"hello", 400, 413, 431, told=f"extension of {len(extension)} bytes")
+
+
+@case("FRM-25", requirement="RFC 9110 §6.5.1; RFC 9112 §7.1.2", anchor="HTTP Garden; h11", compare="verdict")
+async def trailers_of_framing(talk: Talk) -> None:
+    """What a request's trailers say of framing or of its host changes nothing, or the request is refused; the
+    next one on the connection is read from where they end.
+    """
+    for trailer in ("Content-Length: 100", "Transfer-Encoding: gzip", "Host: evil.test", "X-Trailer: 1"):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=_WITH_TRAILER % trailer.encode())
+        if await refused_or(x, b"hello", 400, 501, told=trailer):
+            assert b"evil.test" not in x.arrivals[0].head.raw
+            await next_is_its_own(talk, x)
