@@ -5,7 +5,7 @@ from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import gateway_failure, ok
 from tests.contract.talk import Talk
-from tests.contract.wire import Client, Response
+from tests.contract.wire import Client
 
 _EXTRA_DATA = "RFC 9112 §6.3"
 _LENGTH = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

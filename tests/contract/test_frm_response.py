@@ -1,4 +1,4 @@
-"""FRM: an answer that two readers could read in two ways is 502, or read in one way; it is cut, if need be."""
+"""FRM: an answer that two readers could read in two ways is 502, cut, or read in one way."""
 
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
