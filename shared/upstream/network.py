@@ -9,6 +9,7 @@ call for each idle connection whenever a request begins (docs/decisions/0006 has
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from collections import deque
@@ -16,10 +17,14 @@ from typing import Any, cast
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
-__all__ = ["HIGH_WATER", "Network", "Stream"]
+__all__ = ["ANSWERED_S", "HIGH_WATER", "Network", "Stream"]
 
 HIGH_WATER = 64 * 1024  # bytes read ahead of whoever reads
 RACE_DELAY_S = 0.25  # before the next address is tried beside the first (RFC 8305 section 5)
+ANSWERED_S = 1.0  # without progress, after which an upload that has been answered is given up
+
+# The status line of a final response, whatever interim ones come before it.
+_FINAL = re.compile(rb"(?:HTTP/1\.[01] 1[0-9]{2}.*?\r\n\r\n)*HTTP/1\.[01] [2-9]", re.DOTALL)
 
 
 class Network:
@@ -110,6 +115,8 @@ class Stream(asyncio.BufferedProtocol):
             self._resting = True
             self._transport.pause_reading()
         self._reader.wake()
+        if self._full and len(self._chunks) == 1:  # an answer may have begun: see write()
+            self._writer.wake()
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -165,15 +172,25 @@ class Stream(asyncio.BufferedProtocol):
             self._held += len(data)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Returns when there is room for more. Raises WriteTimeout when none was made in time, WriteError."""
+        """Returns when there is room for more. Raises WriteTimeout when none was made in time, WriteError.
+
+        An upstream that has answered and takes no more (Node leaves an upload unread that nobody asked for)
+        will not make room: after ANSWERED_S that is a WriteError, at which httpcore goes on to the answer.
+        """
         if buffer and not self._closed and self._transport is not None:
             self._transport.write(buffer)
         while self._full and not self._closed:
             waiting = self._unsent()
-            if not await self._writer.wait(timeout) and self._unsent() >= waiting:
+            patience_s = min(ANSWERED_S, timeout or ANSWERED_S) if self._answered() else timeout
+            if not await self._writer.wait(patience_s) and self._unsent() >= waiting:
+                if self._answered():
+                    raise self._core.WriteError("the other side has answered and takes no more")
                 raise self._core.WriteTimeout("the other side takes nothing")
         if self._closed:
             raise self._core.WriteError("the connection is closed")
+
+    def _answered(self) -> bool:
+        return bool(self._chunks) and _FINAL.match(b"".join(self._chunks)) is not None
 
     def _unsent(self) -> int:
         return self._transport.get_write_buffer_size() if self._transport is not None else 0

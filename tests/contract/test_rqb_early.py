@@ -8,7 +8,7 @@ from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import digest, noise, ok, stall_bound
-from tests.contract.talk import Talk, together
+from tests.contract.talk import Exchange, Talk, together
 
 MIB = 1 << 20
 
@@ -83,6 +83,37 @@ async def rests_and_goes_on(talk: Talk) -> None:
     await together(client(), origin())
     ok(await x.response())
     assert up.body.hash.hexdigest() == digest(body), "the upload arrived changed"
+
+
+async def _answered_early(talk: Talk, size: int) -> tuple[Exchange, Arrival]:
+    """An upload of `size` bytes that the upstream answers with 413 unread, and leaves there."""
+    await talk.origin.close_idle()  # a connection that has carried much keeps the large buffers it was given
+    x = await talk.exchange()
+    await x.ask("POST", f"Content-Length: {size}")
+    up = await x.arrival()
+    up.channel.narrow()
+    await up.head_of("413 Content Too Large", "Content-Length: 2")
+    await up.send("no")
+    with contextlib.suppress(ConnectionError, LateError):
+        await within(1, "the upload to be taken", x.client.channel.send(bytes(size)))
+    return x, up
+
+
+@case(
+    "RQB-20",
+    level="S",
+    requirement="RFC 9112 §9.5, §9.6",
+    anchor="Node: an answered request's body is left unread",
+    needs=("streams",),
+    compare="verdict",
+    deadline_s=30,
+)
+async def answered_and_left_unread(talk: Talk) -> None:
+    """An upstream that answers and then reads no more, its connection open, is heard: its status, soon."""
+    x, up = await _answered_early(talk, 4 * stall_bound())
+    response = await x.response(10)
+    assert response.status == 413, f"status {response.status}: {response.content[:200]!r}"
+    up.close()
 
 
 @case("RQB-21", requirement="RFC 9112 §9.3, §6.3", anchor="Go TestTransportNoReuseAfterEarlyResponse")
