@@ -171,19 +171,21 @@ class _Body:
             chunk: bytes = await self._iterator.__anext__()
             return chunk
         except StopAsyncIteration:
+            # Back in the pool before the client's side hears of the end: its next request finds it free.
+            await self.aclose()
             raise
         except Exception as error:
             raise self._failure(error, "body") from error
 
     async def aclose(self) -> None:
+        if self._closed:
+            return  # the connection may be another exchange's by now
+        self._closed = True
         # httpcore2 closes under a shield of anyio's, which a cancellation of asyncio's own goes through:
         # caught there, the pool would count the request for ever (httpcore2 2.16.2, PoolByteStream.aclose).
         await undisturbed(self._close())
 
     async def _close(self) -> None:
-        if self._closed:
-            return  # the connection may be another exchange's by now
-        self._closed = True
         try:
             await self._iterator.aclose()
             self._network.unread(_past_the_end(self._stream))

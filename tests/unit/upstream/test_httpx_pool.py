@@ -42,6 +42,17 @@ async def test_a_connection_is_used_again_after_a_whole_body(engine: str) -> Non
 
 
 @aio
+async def test_a_connection_is_free_as_soon_as_the_body_has_ended(engine: str) -> None:
+    """Who has the whole answer may ask again at once, and needs no second connection for it."""
+    async with origin(answering(HELLO)) as upstream, engine_for(engine, upstream.port) as client:
+        for _ in range(20):
+            answer = await client.send(asking())
+            async for _chunk in answer.body:
+                pass  # and it is not closed before the next is sent
+        assert len(upstream.connections) == 1
+
+
+@aio
 async def test_a_connection_that_the_upstream_ends_is_not_used_again(engine: str) -> None:
     last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
     async with origin(answering(last)) as upstream, engine_for(engine, upstream.port) as client:
