@@ -5,13 +5,14 @@ or the manifest does not offer what it needs. Other proxies' are read from their
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from shared.harness.subject import Subject, subjects
+from shared.harness.subject import Subject
 from tests.contract.case import Case
 from tests.contract.deviations import Deviation, deviation
 from tests.contract.results import Results, Verdict, read
+from tests.contract.subjects import SUBJECTS, default_engine
 from tests.contract.variants import manifest_of
 
 __all__ = ["RESULTS", "Cell", "Column", "measured", "ours", "references"]
@@ -42,7 +43,7 @@ class Column:
 def ours(cases: Mapping[str, Case]) -> list[Column]:
     """One column per server profile and engine: both apps, both routes."""
     profiles: dict[str, list[Subject]] = {}
-    for subject in subjects():
+    for subject in SUBJECTS:
         profiles.setdefault(subject.id.removeprefix(f"{subject.app}-{subject.route}-"), []).append(subject)
     return [
         Column(
@@ -55,11 +56,13 @@ def ours(cases: Mapping[str, Case]) -> list[Column]:
     ]
 
 
-def _held(case: Case, members: Iterable[Subject]) -> Cell:
+def _held(case: Case, members: Sequence[Subject]) -> Cell:
     manifest = manifest_of(case.settings)
     missing = sorted(need for need in case.needs if not manifest.offers(need))
     if missing:
         return Cell("unsupported", f"the manifest declares no {', '.join(missing)}")
+    if case.tier == "long" and all(each != default_engine(each) for each in members):
+        return Cell("unsupported", "the long tier runs on the default engine")
     known: list[Deviation] = [found for each in members if (found := deviation(case, each)) is not None]
     if known:
         return Cell("deviated", known[0].reason)

@@ -13,6 +13,7 @@ from shared.harness.subject import Subject, start
 from tests.contract.case import Case
 from tests.contract.deviations import Deviation, deviation
 from tests.contract.manifest import Manifest
+from tests.contract.subjects import default_engine
 from tests.contract.variants import VARIANTS, manifest_of
 
 __all__ = ["App", "Entrant", "Standing", "Upstream"]
@@ -53,7 +54,7 @@ class Entrant(Protocol):
     id: stands in item names and results. group: entrants of one group run in one worker. twins: entrants of
     one group have to agree. strict: an S case that fails is a failure; otherwise a warning.
     origin: host and port that the origin has to have, 0 for any. reconfigurable: each variant is a process of
-    its own, with an origin of its own.
+    its own, with an origin of its own. long: the long tier is played on it, too.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Entrant(Protocol):
     strict: bool = False
     origin: tuple[str, int] = ("127.0.0.1", 0)
     reconfigurable: bool = True
+    long: bool = True
 
     def manifest(self, variant: str) -> Manifest | None:
         """What it declares under a variant; None: it cannot be configured so."""
@@ -88,6 +90,7 @@ class App(Entrant):
         self.subject, self.id = subject, subject.id
         # Both apps of one route and profile in one worker: agreement then needs no second run, in any order.
         self.group = subject.id.removeprefix(f"{subject.app}-")
+        self.long = subject == default_engine(subject)
 
     def manifest(self, variant: str) -> Manifest | None:
         return manifest_of(variant)

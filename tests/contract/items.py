@@ -137,17 +137,17 @@ def items_of(collector: pytest.Module, case: Case, entrants: tuple[Entrant, ...]
     """Every item of one case: one per entrant, then agreement per group of twins."""
     groups: dict[str, list[Entrant]] = collections.defaultdict(list)
     for entrant in entrants:
-        groups[entrant.group].append(entrant)
+        if entrant.long or case.tier == "quick":
+            groups[entrant.group].append(entrant)
     for group, members in groups.items():
         beside = tuple(members)
-        if _races(case, beside):
-            case = dataclasses.replace(case, alone=True)
+        told = dataclasses.replace(case, alone=case.alone or _races(case, beside))
         for entrant in beside:
             name = f"{case.id}[{entrant.id}]"
-            yield CaseItem.from_parent(collector, name=name, case=case, entrants=(entrant,), beside=beside)
+            yield CaseItem.from_parent(collector, name=name, case=told, entrants=(entrant,), beside=beside)
         if len(beside) == 2 and all(each.twins for each in beside):
             name = f"{case.id}[agree-{group}]"
-            yield AgreeItem.from_parent(collector, name=name, case=case, entrants=beside)
+            yield AgreeItem.from_parent(collector, name=name, case=told, entrants=beside)
 
 
 def sorted_for_stage(items: list[pytest.Item]) -> list[pytest.Item]:

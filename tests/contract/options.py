@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.harness.subject import subjects
 from tests.contract.entrant import App, Entrant
+from tests.contract.subjects import SUBJECTS
 
 __all__ = ["add", "entrants", "results"]
 
@@ -34,7 +34,7 @@ def entrants(config: pytest.Config) -> tuple[Entrant, ...]:
     names: list[str] = config.getoption("reference")
     if names:
         return tuple(_reference(name) for name in names)
-    return tuple(App(subject) for subject in subjects())
+    return tuple(App(subject) for subject in SUBJECTS)
 
 
 def results(config: pytest.Config) -> Path | None:

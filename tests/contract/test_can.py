@@ -140,7 +140,7 @@ async def half_closed(talk: Talk) -> None:
     deadline_s=60,
 )
 async def churn(talk: Talk) -> None:
-    """After 600 clients that leave at every moment there is, a pool of 10 still answers ten requests at
+    """After 600 clients that leave at every moment there is, a pool of 10 still carries ten requests at
     once.
     """
     assert talk.manifest.pool is not None
@@ -174,7 +174,7 @@ async def churn(talk: Talk) -> None:
         for _ in range(600):
             wait = choices.choice(("nothing", "a turn", "arrival", "answer"))
             group.create_task(leaver(wait, choices.choice(parts), choices.choice(("close", "reset"))))
-    await ten_at_once(talk)
+    await pool_is_whole(talk)
 
 
 async def _arrived_or_answered(x: Exchange) -> None:
@@ -190,13 +190,17 @@ async def _arrived_or_answered(x: Exchange) -> None:
         await asyncio.gather(arrived, answered, return_exceptions=True)
 
 
-async def ten_at_once(talk: Talk) -> None:
-    """Ten requests, all answered within the time that one may take to queue."""
-    ten = [await talk.exchange(script=answers) for _ in range(10)]
-    for x in ten:
+async def pool_is_whole(talk: Talk) -> None:
+    """As many requests as the pool has places, all of them at the upstream before the first is answered: a
+    pool that has lost some of its places still answers one after another.
+    """
+    each = [await talk.exchange() for _ in range(talk.manifest.pool or 0)]
+    for x in each:
         await x.ask()
-    for x in ten:
-        ok(await x.response(2))
+    for up in [await x.arrival(talk.manifest.leave_s + 1) for x in each]:
+        await up.answer()
+    for x in each:
+        ok(await x.response())
 
 
 @case(

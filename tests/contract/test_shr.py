@@ -6,7 +6,7 @@ from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import absent, gateway_failure, ok, same
 from tests.contract.talk import Exchange, Talk, together
-from tests.contract.test_can import pass_through, ten_at_once
+from tests.contract.test_can import pass_through, pool_is_whole
 from tests.contract.wire import Response
 
 
@@ -171,7 +171,7 @@ async def nothing_leaks(talk: Talk) -> None:
             if script is not halts:
                 await response.to_the_end()
             x.client.close()
-    await ten_at_once(talk)
+    await pool_is_whole(talk)
 
 
 @case(
