@@ -114,6 +114,8 @@ def create_app(settings: Settings) -> Litestar:
             ("metrics", metrics),
             ("fanout", fanout),
         ):
+            # First, or Litestar answers OPTIONS itself.
+            routes.append(route(f"{prefix}/{name}", http_method=[HttpMethod.OPTIONS])(handle))
             routes.append(get(f"{prefix}/{name}", guards=[only_exact])(endpoint))
     if settings.app.route == "handler":
         routes.append(route("/{path:path}", http_method=METHODS)(handle))

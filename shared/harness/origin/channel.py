@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-__all__ = ["WAIT_S", "Channel", "Event", "LateError", "within"]
+__all__ = ["WAIT_S", "Channel", "Event", "LateError", "readable", "within"]
 
 T = TypeVar("T")
 
@@ -214,13 +214,12 @@ class Channel:
                 await _called_back(loop.add_writer, loop.remove_writer, self._sock)
 
     async def _pull(self, limit: int) -> bytes:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0)  # and so would a fast writer
             try:
                 return self._sock.recv(limit)
             except (BlockingIOError, InterruptedError):
-                await _called_back(loop.add_reader, loop.remove_reader, self._sock)
+                await readable(self._sock)
 
     async def _receive_tls(self, limit: int) -> bytes:
         assert self.tls is not None
@@ -240,6 +239,12 @@ class Channel:
             view = memoryview(self._outgoing.read())
             while view:
                 view = view[await self._push(view) :]
+
+
+async def readable(sock: socket.socket) -> None:
+    """Return once the socket has something to be taken, and take nothing."""
+    loop = asyncio.get_running_loop()
+    await _called_back(loop.add_reader, loop.remove_reader, sock)
 
 
 async def _called_back(

@@ -23,7 +23,7 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from shared.harness.origin.channel import WAIT_S, Channel, within
+from shared.harness.origin.channel import WAIT_S, Channel, readable, within
 from shared.harness.origin.http1 import (
     Body,
     IncompleteError,
@@ -226,7 +226,12 @@ class Origin:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            sock, _ = await loop.sock_accept(listener)
+            # Not the loop's sock_accept: one that is cancelled (`refusing`) may have accepted already.
+            await readable(listener)
+            try:
+                sock, _ = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                continue
             connection = self.ledger.accept(Channel(sock, self._tls))
             self._serving[connection.number] = loop.create_task(self._serve(connection))
 
