@@ -12,15 +12,27 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, InternalError, ProxyError, Stopped
+from shared.errors import (
+    BadRequest,
+    BodyTooLarge,
+    HeaderTooLarge,
+    InternalError,
+    MethodRefused,
+    ProxyError,
+    Stopped,
+)
 from shared.headers import http_date
+from shared.hops import PRODUCT
 from shared.messages import Headers, ProxyRequest, ProxyResponse
 from shared.observe import Observer
-from shared.via import PRODUCT
 
 __all__ = ["Answer", "Failure", "Send", "failure"]
 
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
+
+
+# A 405 has to say what else there is (RFC 9110 section 15.5.6). Any method goes on, these among them.
+_ALLOW = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -48,6 +60,8 @@ def failure(error: ProxyError, request: ProxyRequest) -> ProxyResponse:
     ]
     if isinstance(error, BadRequest | BodyTooLarge | HeaderTooLarge):
         headers.append((b"Connection", b"close"))
+    if isinstance(error, MethodRefused):
+        headers.append((b"Allow", _ALLOW))
     return ProxyResponse(error.status, headers, body, request)
 
 

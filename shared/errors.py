@@ -3,6 +3,7 @@
     ProxyError
       |- ClientError                      the client's doing
       |    BadRequest                400  http_request_error
+      |    MethodRefused             405  http_request_error
       |    BodyTooLarge              413  http_request_error
       |    HeaderTooLarge            431  http_request_error
       |    ClientGone                499  (nobody is told; the log is)
@@ -55,6 +56,7 @@ __all__ = [
     "InternalError",
     "LocalError",
     "LoopDetected",
+    "MethodRefused",
     "NameUnresolved",
     "NoText",
     "PoolExhausted",
@@ -97,6 +99,13 @@ class ClientError(ProxyError):
 class BadRequest(ClientError):
     status = 400
     detail = "the request cannot be forwarded"
+
+
+class MethodRefused(ClientError):
+    """TRACE: its answer would tell a script the credentials in the request (RFC 9110 section 9.3.8)."""
+
+    status = 405
+    detail = "this proxy does not trace requests"
 
 
 class BodyTooLarge(ClientError):

@@ -18,12 +18,20 @@ import time
 
 from shared import headers as fields
 from shared import reqtarget
-from shared.errors import BadRequest, BodyTooLarge, HeaderTooLarge, LoopDetected, ProtocolError, ProxyError
+from shared.errors import (
+    BadRequest,
+    BodyTooLarge,
+    HeaderTooLarge,
+    LoopDetected,
+    MethodRefused,
+    ProtocolError,
+    ProxyError,
+)
+from shared.hops import has_passed, hops_left
 from shared.location import for_the_client
 from shared.messages import ProxyRequest, ProxyResponse, UpstreamRequest, UpstreamResponse
 from shared.settings import ForwardSettings
 from shared.upstream import Upstream
-from shared.via import has_passed
 
 __all__ = ["forward", "upstream_request"]
 
@@ -33,6 +41,8 @@ async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSe
     with request.client.watching():
         content = await request.client.has_content() if _content_is_in_doubt(request) else None
         outgoing = upstream_request(request, settings, content=content)
+        if hops_left(request.method, request.headers) == 0:
+            return _last_hop(request)
         asked = time.monotonic()
         try:
             answer = await upstream.send(outgoing)
@@ -60,13 +70,15 @@ def upstream_request(
 ) -> UpstreamRequest:
     """Steps (1) and (2), pure. `content` is whether the body has a byte, where that has been looked into.
 
-    Raises BadRequest, HeaderTooLarge, BodyTooLarge or LoopDetected.
+    Raises BadRequest, MethodRefused, HeaderTooLarge, BodyTooLarge or LoopDetected.
     """
     # (1)
     if fields.head_size(request.method, request.target, request.headers) > settings.max_header:
         raise HeaderTooLarge
     if request.method == b"CONNECT":
         raise BadRequest("this proxy opens no tunnels")
+    if request.method == b"TRACE":
+        raise MethodRefused
     if has_passed(request.headers, settings.via):
         raise LoopDetected
     target = reqtarget.upstream_target(request.target, settings.upstream.base, method=request.method)
@@ -96,8 +108,17 @@ def upstream_request(
         ),
         http_version=request.http_version,
         via_name=settings.via,
+        hops=hops_left(request.method, request.headers),
     )
     return UpstreamRequest(request.method, target, outgoing, request.client if announced or content else None)
+
+
+def _last_hop(request: ProxyRequest) -> ProxyResponse:
+    """The answer to OPTIONS with `Max-Forwards: 0`, given as the final recipient (RFC 9110 section 7.6.2).
+
+    What the upstream can do is not ours to tell.
+    """
+    return ProxyResponse(204, fields.response_headers([], status=204, now_s=time.time()), b"", request)
 
 
 def _client_response(

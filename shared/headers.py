@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from shared.errors import BadRequest, ProtocolError
+from shared.hops import via
 from shared.messages import Headers
 from shared.reqtarget import AUTHORITY
 from shared.variables import Network
-from shared.via import via
 
 __all__ = [
     "FORWARDING",
@@ -57,6 +57,8 @@ FORWARDING = frozenset(
 )
 # Written by the proxy itself on every request, so never copied.
 _REWRITTEN = frozenset((b"host", b"content-length", b"via"))
+
+_DECIDED = HOP_BY_HOP | _REWRITTEN  # by this proxy, so that no other spelling may say otherwise
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -177,6 +179,11 @@ def says_who_asked(name: bytes) -> bool:
     return dashed in FORWARDING or dashed.startswith(b"x-forwarded")
 
 
+def _is_twin(name: bytes) -> bool:
+    # Content_Length is Content-Length to CGI and WSGI, and would be read beside the one that counts.
+    return b"_" in name and name.replace(b"_", b"-") in _DECIDED
+
+
 def asks_upgrade(headers: Headers) -> bool:
     """Whether the client would like to speak another protocol (RFC 9110 section 7.8). It may; we go on in
     HTTP.
@@ -193,11 +200,14 @@ def request_headers(
     forwarding: Headers,
     http_version: str,
     via_name: bytes,
+    hops: int | None = None,
 ) -> Headers:
     """The upstream request's fields: Host, what is end to end, Via, forwarding fields, one framing field.
 
     What Connection lists goes first, then Via and forwarding fields are made: a client can neither have its
     own believed nor ours removed that way.
+
+    hops: what Max-Forwards says, where this hop has to count it.
 
     Expect: 100-continue has been answered by the server in front by the time its body can be read; sending it
     on would ask the upstream to answer it again.
@@ -209,9 +219,11 @@ def request_headers(
     kept = end_to_end(headers)
     for name, value in kept:
         lower = name.lower()
-        if lower in _REWRITTEN or says_who_asked(lower):
+        if lower in _REWRITTEN or says_who_asked(lower) or _is_twin(lower):
             continue
-        if lower != b"expect" or value.lower() != b"100-continue":
+        if lower == b"max-forwards" and hops is not None:
+            fields.append((name, b"%d" % (hops - 1)))
+        elif lower != b"expect" or value.lower() != b"100-continue":
             fields.append((name, value))
     fields.append(via(kept, http_version, via_name))
     fields.extend(forwarding)

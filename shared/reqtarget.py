@@ -15,11 +15,15 @@ Target = bytes
 
 # RFC 3986 allows fewer; these are the bytes that cannot end a request line early or be read as something
 # else.
-_VISIBLE = re.compile(rb"[\x21-\x7e\x80-\xff]+")
+# No `#`: a fragment is never sent, and readers disagree on what is left of the path (CVE-2023-45539).
+_VISIBLE = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]+")
 # RFC 3986 section 3.2 without userinfo, which has no place in a request (RFC 9110 section 4.2.4).
 AUTHORITY = rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?"
 _ABSOLUTE = re.compile(rb"(?i)https?://(?=[^:/?])(" + AUTHORITY + rb")((?:[/?].*)?)")
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+# `.`, `/` and `\` in two bytes, as some decoders of UTF-8 once took them (CVE-2000-0884).
+_OVERLONG = {b"\xc0\xae": b".", b"\xc0\xaf": b"/", b"\xc1\x9c": b"\\"}
+_BLANK = bytes(range(0x21))
 _SEPARATOR = re.compile(rb"[/\\]")
 # Escapes within escapes are read this often; what then still changes has no honest use, and reading
 # %252525… to its end would take a pass per level.
@@ -72,7 +76,8 @@ def upstream_target(target: Target, base: bytes, *, method: bytes = b"GET") -> T
 def climbs(path: bytes) -> bool:
     """Whether any reader of the path could see a dot-dot segment in it.
 
-    Escapes are read as often as somebody might, `\\` as `/`, and `;…` (path parameters) is cut off.
+    Escapes are read as often as somebody might, `\\` as `/`; `;…` (path parameters) and what stands behind a
+    NUL are cut off, blanks are not seen.
     """
     plain = path.partition(b"?")[0]
     for _ in range(_LEVELS):
@@ -82,4 +87,10 @@ def climbs(path: bytes) -> bool:
         plain = read
     else:
         return True
-    return any(segment.partition(b";")[0] == b".." for segment in _SEPARATOR.split(plain))
+    for overlong, meant in _OVERLONG.items():
+        plain = plain.replace(overlong, meant)
+    return any(_name(segment) == b".." for segment in _SEPARATOR.split(plain))
+
+
+def _name(segment: bytes) -> bytes:
+    return segment.partition(b";")[0].partition(b"\0")[0].translate(None, _BLANK)

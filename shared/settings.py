@@ -4,6 +4,7 @@
 """
 
 import os
+import secrets
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any, Literal
 import msgspec
 
 from shared.variables import TABLE, Network, Row, UpstreamURL
-from shared.via import OWN_NAME
 
 __all__ = [
+    "OWN_NAME",
     "AppSettings",
     "ForwardSettings",
     "PoolSettings",
@@ -25,6 +26,11 @@ __all__ = [
     "from_env",
     "parse",
 ]
+
+
+# What this process calls itself in Via where nobody says: no other has that name, and it tells nobody an
+# address (docs/decisions/0009).
+OWN_NAME = b"tandem-" + secrets.token_hex(4).encode("ascii")
 
 
 class SettingError(ValueError):

@@ -8,9 +8,9 @@ import msgspec
 from shared import headers as fields
 from shared import reqtarget
 from shared.errors import BadRequest, HeaderTooLarge, LoopDetected
+from shared.hops import has_passed
 from shared.messages import Headers, ProxyRequest, UpstreamRequest
 from shared.settings import ForwardSettings
-from shared.via import has_passed
 
 __all__ = ["DEFAULT_CHARS", "MAX_CHARS", "MAX_PATHS", "Ask", "Plan", "Query", "plan", "read_query"]
 

@@ -80,6 +80,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         reason="uvicorn's httptools protocol adds trailers to the list that is scope['headers'] already",
         link="https://github.com/encode/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L246",
     ),
+    Deviation(
+        case="TGT-14",
+        subjects="*-uvicorn-httptools",
+        reason="uvicorn cuts the fragment off: httptools.parse_url gives it apart, ASGI has no place for it",
+        link="https://github.com/encode/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L256",
+    ),
 )
 
 

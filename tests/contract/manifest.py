@@ -37,6 +37,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     r"""What the proxy adds to Via in a request: a regular expression for the member, as `1\.1 gateway`."""
     authority: str | None = None
     """The Host of `rewrite`, where it is not the origin's `host:port`."""
+    underscores: Literal["relay", "guarded", "drop", "refuse"] | None = None
+    """Field names with `_`: relayed; relayed unless they imitate a field that the proxy decides about itself;
+    dropped; or the request refused."""
+    query: Literal["verbatim", "cleaned"] | None = None
+    """Whether a query goes on byte for byte, or as the parameters that the proxy has read in it."""
     location: Literal["rewrite", "verbatim"] | None = None
     """Whether a Location that names the upstream's own authority is turned into the client's."""
     base: str = ""
@@ -80,7 +85,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     trace: Literal["refuse", "relay"] | None = None
     """What becomes of TRACE."""
     max_forwards: bool = False
-    """Whether Max-Forwards is obeyed for OPTIONS and TRACE."""
+    """Whether Max-Forwards is obeyed for OPTIONS, and for TRACE where that is relayed."""
     retries: Literal["none", "safe"] | None = None
     """Whether a safe request is sent again when a kept connection turns out to be dead."""
     loops: Literal["refused"] | None = None

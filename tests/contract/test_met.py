@@ -2,7 +2,7 @@
 
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import ok
+from tests.contract.expect import ok, same
 from tests.contract.talk import Talk
 
 
@@ -61,3 +61,73 @@ async def lower_case(talk: Talk) -> None:
             assert seen == method.encode(), f"{method} became {seen!r}"
         else:
             assert result.status in (400, 405, 501), f"status {result.status}"
+
+
+@case("MET-03", requirement="RFC 9110 §9.1, §5.1", anchor="Rails and Express method overrides")
+async def override(talk: Talk) -> None:
+    """A field that asks for another method is for the upstream to believe: the request's method stays."""
+    x = await talk.exchange()
+    seen, response = await x.trip(
+        "POST",
+        "X-HTTP-Method-Override: DELETE",
+        "X-HTTP-Method: PUT",
+        "X-Method-Override: PATCH",
+        body=b"_method=GET",
+    )
+    ok(response)
+    assert seen.method == b"POST", f"POST became {seen.method!r}"
+    same(seen, "X-HTTP-Method-Override", "DELETE")
+
+
+@case(
+    "MET-04",
+    level="P",
+    requirement="RFC 9110 §9.3.8, §15.5.6",
+    anchor="Apache TraceEnable; Max-Forwards: Co-Advisor maxForwardsZero-TRACE",
+    needs=("trace",),
+)
+async def trace(talk: Talk) -> None:
+    """TRACE is refused or relayed, as declared; refused, it tells nobody a credential, and the connection
+    goes on.
+    """
+    client = await talk.connect()
+    for fields in ((), ("Max-Forwards: 0",), ("Max-Forwards: 5",)):
+        x = await talk.exchange(client)
+        await x.ask("TRACE", "Cookie: secret=1", "Authorization: Basic c2VjcmV0", *fields)
+        result = await x.reaches()
+        if isinstance(result, Arrival):
+            assert talk.manifest.trace == "relay", "TRACE was forwarded"
+            assert result.head.method == b"TRACE", f"TRACE became {result.head.method!r}"
+            await result.answer("200 OK", "Content-Type: message/http")
+            ok(await x.response())
+            continue
+        answered_here = talk.manifest.max_forwards and "Max-Forwards: 0" in fields and result.status == 200
+        assert talk.manifest.trace == "refuse" or answered_here, f"TRACE was answered {result.status}"
+        assert answered_here or result.status in (403, 405, 501), f"status {result.status}"
+        if result.status == 405:
+            assert result.all("Allow"), "405 without Allow"
+        for secret in (b"secret=1", b"c2VjcmV0"):
+            assert secret not in result.content, f"the answer tells {secret!r}"
+        if b"close" in b",".join(result.all("Connection")).lower():
+            client = await talk.connect()
+    ok((await (await talk.exchange(client)).trip())[1])
+
+
+@case(
+    "MET-05",
+    requirement="RFC 9110 §9.1, §5.6.2",
+    anchor="Go TestReverseProxy: any token is a method",
+    level="S",
+)
+async def odd_tokens(talk: Talk) -> None:
+    """Any token is a method: it goes through as it is, or is refused in so many words."""
+    for method in ("M-SEARCH", "A", "X!#$%&'*+-.^_`|~9", "G" * 64):
+        x = await talk.exchange()
+        await x.ask(method)
+        result = await x.reaches()
+        if isinstance(result, Arrival):
+            assert result.head.method == method.encode(), f"{method} became {result.head.method!r}"
+            await result.answer()
+            ok(await x.response())
+        else:
+            assert result.status in (400, 405, 501), f"{method} was answered {result.status}"

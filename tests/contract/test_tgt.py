@@ -58,6 +58,22 @@ async def base_path(talk: Talk) -> None:
         "/..;/admin",
         "/..%5cadmin",
         "/a/%2e%2e%2f%2e%2e/admin",
+        "/a%2f..%2f..%2fadmin",
+        "/..\\admin",
+        "/a\\..\\..\\admin",
+        "/..;x=y/admin",
+        "/%2e%2e%3b/admin",
+        "/%252e%252e/admin",
+        "/..%252fadmin",
+        "/%25252e%25252e/admin",
+        "/..%c0%afadmin",
+        "/%c0%ae%c0%ae/admin",
+        "/..%00/admin",
+        "/..%20/admin",
+        "//../../admin",
+        "/./../admin",
+        "/..",
+        "/..?a=b",
     ):
         up = await _arrives_or_refused(talk, "GET", target, 400, 403, 404)
         if up is not None:
@@ -66,13 +82,17 @@ async def base_path(talk: Talk) -> None:
 
 
 def _resolved(target: bytes) -> bytes:
-    """What the most lenient reader could make of a path: escapes read, `\\` as `/`, parameters cut, dots
-    applied.
+    """What the most lenient reader could make of a path: escapes read, and read again, two-byte forms too;
+    `\\` as `/`; parameters and what follows a NUL cut; blanks unseen; dots applied.
     """
-    plain = re.sub(rb"%([0-9A-Fa-f]{2})", lambda m: bytes([int(m[1], 16)]), target).replace(b"\\", b"/")
+    plain = target.partition(b"?")[0]
+    for _ in range(4):
+        plain = re.sub(rb"%([0-9A-Fa-f]{2})", lambda m: bytes([int(m[1], 16)]), plain)
+    for odd, meant in ((b"\xc0\xae", b"."), (b"\xc0\xaf", b"/"), (b"\\", b"/")):
+        plain = plain.replace(odd, meant)
     kept: list[bytes] = []
     for segment in plain.split(b"/")[1:]:
-        name = segment.partition(b";")[0]
+        name = segment.partition(b";")[0].partition(b"\0")[0].strip()
         if name == b"..":
             kept = kept[:-1]
         elif name != b".":

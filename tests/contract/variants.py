@@ -45,6 +45,8 @@ VARIANTS: dict[str, Variant] = {
     "based": Variant({}, upstream="{origin}/base", base="/base"),
     # RFC 6761 §6.4: names under `invalid` never resolve.
     "nowhere": Variant({}, upstream="http://upstream.invalid", reachable=False),
+    # A proxy in front whose forwarding fields count, and the Host that its clients speak of.
+    "trusting": Variant({"TANDEM_TRUSTED_PROXIES": "127.0.0.1", "TANDEM_HOST": "preserve"}),
     "tls": Variant({}, upstream="https://localhost:{port}", tls=True),
     # Warnings are shown, so that what is left open is told when the process ends.
     "stops": Variant({"TANDEM_DRAIN_TIMEOUT": str(TIGHT_S), "PYTHONWARNINGS": "always"}),
@@ -61,13 +63,21 @@ def manifest_of(variant: str) -> Manifest:
     host: Literal["rewrite", "preserve"] = (
         "preserve" if chosen.settings.get("TANDEM_HOST") == "preserve" else "rewrite"
     )
+    forwarded: Literal["append", "replace"] = (
+        "append" if chosen.settings.get("TANDEM_TRUSTED_PROXIES") else "replace"
+    )
     return Manifest(
         host=host,
-        forwarded_for="append" if chosen.settings.get("TANDEM_TRUSTED_PROXIES") else "replace",
+        forwarded_for=forwarded,
         forwarded_host=True,
+        forwarded=forwarded,
         via=r"1\.1 tandem-[0-9a-f]{8}",
         location="rewrite" if host == "rewrite" else "verbatim",
         loops="refused",
+        trace="refuse",
+        max_forwards=True,
+        underscores="guarded",
+        query="verbatim",
         base=chosen.base,
         reachable=chosen.reachable,
         server_name="localhost" if chosen.tls else None,

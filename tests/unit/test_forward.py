@@ -14,6 +14,7 @@ from shared.errors import (
     ConnectRefused,
     HeaderTooLarge,
     LoopDetected,
+    MethodRefused,
     ProtocolError,
     ProxyError,
     UpstreamError,
@@ -53,7 +54,11 @@ def sent(headers: Headers, name: bytes) -> list[bytes]:
     [
         ({"method": b"CONNECT", "target": b"h:443"}, {}, BadRequest),
         ({"method": b"CONNECT", "target": b"/"}, {}, BadRequest),
+        ({"method": b"TRACE"}, {}, MethodRefused),
+        ({"method": b"TRACE", "headers": [HOST, (b"Max-Forwards", b"0")]}, {}, MethodRefused),
+        ({"method": b"OPTIONS", "headers": [HOST, (b"Max-Forwards", b"-1")]}, {}, BadRequest),
         ({"target": b"h:443"}, {}, BadRequest),
+        ({"target": b"/#x"}, {}, BadRequest),
         ({"target": b"/../x"}, {}, BadRequest),
         ({"target": b"*"}, {}, BadRequest),
         ({"headers": []}, {}, BadRequest),
@@ -159,6 +164,23 @@ def test_the_request_as_it_came_is_left_alone() -> None:
     assert came.headers == before
 
 
+@pytest.mark.parametrize(
+    ("method", "came", "goes_on"),
+    [
+        (b"OPTIONS", b"5", b"4"),
+        (b"OPTIONS", b"1", b"0"),
+        (b"OPTIONS", b"010", b"9"),
+        (b"OPTIONS", b"9" * 5000, b"999999999"),
+        (b"GET", b"5", b"5"),
+        (b"GET", b"0", b"0"),
+        (b"options", b"many", b"many"),
+    ],
+)
+def test_max_forwards_counts_for_options_alone(method: bytes, came: bytes, goes_on: bytes) -> None:
+    outgoing = upstream_request(request(method=method, headers=[HOST, (b"max-forwards", came)]), SETTINGS)
+    assert sent(outgoing.headers, b"max-forwards") == [goes_on]
+
+
 # forward(): (3) to (5)
 
 
@@ -248,6 +270,16 @@ async def test_a_status_that_no_server_could_write_is_a_fault_and_the_body_is_cl
     with pytest.raises(ProtocolError):
         await forwarded(upstream)
     assert upstream.body.closed == 1
+
+
+@aio
+async def test_at_the_last_hop_options_is_answered_by_the_proxy() -> None:
+    upstream = ScriptedUpstream()
+    headers = [HOST, (b"Max-Forwards", b"00")]
+    _, answer = await forwarded(upstream, method=b"OPTIONS", headers=headers)
+    assert (answer.status, answer.body) == (204, b"")
+    assert [name for name, _ in answer.headers] == [b"Date"]
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize("status", [200, 204, 299, 304, 418, 451, 500, 599])

@@ -244,6 +244,26 @@ def test_a_request_whole() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"Content_Length",
+        b"TRANSFER_ENCODING",
+        b"keep_alive",
+        b"Proxy_Authorization",
+        b"X_Forwarded-For",
+        b"X_Real_IP",
+    ],
+)
+def test_a_field_that_this_proxy_decides_about_is_not_spelled_otherwise(name: bytes) -> None:
+    assert not [sent for sent, value in outgoing([(name, b"forged")]) if value == b"forged"]
+
+
+@pytest.mark.parametrize("name", [b"X_Api_Key", b"_", b"content_type", b"Content_Length_2"])
+def test_any_other_name_may_have_an_underscore(name: bytes) -> None:
+    assert (name, b"1") in outgoing([(name, b"1")])
+
+
 def test_an_expectation_nobody_knows_is_for_the_upstream_to_refuse() -> None:
     assert (b"Expect", b"the unexpected") in outgoing([(b"Expect", b"the unexpected")])
 

@@ -1,13 +1,14 @@
-"""The Via field: who adds what, and who is known again."""
+"""Via: who adds what, and who is known again. Max-Forwards: how far it goes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import BadRequest
+from shared.hops import has_passed, hops_left, via
 from shared.messages import Headers
-from shared.settings import ForwardSettings
+from shared.settings import OWN_NAME, ForwardSettings
 from shared.variables import UpstreamURL
-from shared.via import OWN_NAME, has_passed, via
 
 ME = b"tandem-0a1b2c3d"
 
@@ -71,3 +72,28 @@ def test_the_name_is_one_per_process_unless_it_is_set() -> None:
     assert OWN_NAME.startswith(b"tandem-")
     assert len(OWN_NAME) == len(ME)
     assert ForwardSettings(origin).via == ForwardSettings(origin).via == OWN_NAME
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "left"),
+    [
+        (b"OPTIONS", [], None),
+        (b"OPTIONS", [b"0"], 0),
+        (b"OPTIONS", [b"000"], 0),
+        (b"OPTIONS", [b"07"], 7),
+        (b"OPTIONS", [b"999999999"], 999999999),
+        (b"OPTIONS", [b"99999999999999999999999"], 10**9),
+        (b"GET", [b"0"], None),
+        (b"GET", [b"x", b"y"], None),
+    ],
+)
+def test_how_often_a_request_may_still_be_sent_on(
+    method: bytes, values: list[bytes], left: int | None
+) -> None:
+    assert hops_left(method, [(b"Max-Forwards", value) for value in values]) == left
+
+
+@pytest.mark.parametrize("values", [[b""], [b"-1"], [b"1.5"], [b"1, 2"], [b"1", b"1"], [b"x"], [b"\xb2"]])
+def test_a_limit_that_is_no_number_is_refused(values: list[bytes]) -> None:
+    with pytest.raises(BadRequest):
+        hops_left(b"OPTIONS", [(b"Max-Forwards", value) for value in values])

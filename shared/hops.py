@@ -1,0 +1,52 @@
+"""Hops: who has had the request (Via), how often it may still be sent on (Max-Forwards). Pure.
+
+A request that this proxy has sent on before is refused rather than forwarded to itself for ever (RFC 9110
+section 7.6).
+"""
+
+import re
+
+from shared.errors import BadRequest
+from shared.messages import Headers
+
+__all__ = ["PRODUCT", "has_passed", "hops_left", "via"]
+
+PRODUCT = b"tandem"
+
+
+def via(headers: Headers, http_version: str, name: bytes) -> tuple[bytes, bytes]:
+    """The Via field with this hop added (section 7.6.3); received-protocol is the client's."""
+    came = [value for field, value in headers if field.lower() == b"via" and value]
+    return b"Via", b", ".join([*came, http_version.encode("ascii") + b" " + name])
+
+
+def has_passed(headers: Headers, name: bytes) -> bool:
+    """Whether a hop of that name stands in Via, on any line, also where Connection lists Via.
+
+    Members are told apart by their commas alone. A reader of comments would be blind behind one that a client
+    left open: `Via: 1.1 x (` swallows every hop that is added after it.
+    """
+    for field, value in headers:
+        if field.lower() == b"via" and name in value:
+            for member in value.split(b","):
+                if member.split()[1:2] == [name]:
+                    return True
+    return False
+
+
+def hops_left(method: bytes, headers: Headers) -> int | None:
+    """How often the request may still be sent on: not at all at 0, None where nobody set a limit.
+
+    Only OPTIONS is counted: for other methods a recipient may ignore the field (section 7.6.2), and TRACE is
+    refused. Raises BadRequest unless the field is one number.
+    """
+    if method != b"OPTIONS":
+        return None
+    values = [value for name, value in headers if name.lower() == b"max-forwards"]
+    if not values:
+        return None
+    if len(values) > 1 or not re.fullmatch(rb"[0-9]+", values[0]):
+        raise BadRequest("Max-Forwards is not one decimal number")
+    digits = values[0].lstrip(b"0")
+    # "the lesser of a) the received value decremented by one (1) or b) the recipient's maximum"
+    return int(digits or b"0") if len(digits) <= 9 else 10**9
