@@ -137,9 +137,8 @@ async def chunk_ends(talk: Talk) -> None:
     for data in (
         "5\r\nhelloo\r\n0\r\n\r\n",
         "5\r\nhello0\r\n\r\n",
-        "5\r\nhell\r\n0\r\n\r\n",
+        "5\r\nhel\r\n0\r\n\r\n",
         "\r\n",
-        "5 \nhello\r\n0\r\n\r\n",
     ):
         x = await talk.exchange()
         await x.ask()

@@ -84,6 +84,8 @@ async def retries(talk: Talk) -> None:
             while safe and isinstance(answer, Arrival):
                 answer.close()
                 answer = await x.reaches()
+            if safe and kept:
+                assert x.expected.count > 1, f"a {method} was sent once, declared: {talk.manifest.retries}"
             assert isinstance(answer, Response), (
                 f"a {method} was sent again, declared: {talk.manifest.retries}"
             )

@@ -109,7 +109,7 @@ async def byte_by_byte(talk: Talk) -> None:
     anchor="nginx proxy_buffer_size; Go TestTransportResponseHeaderLength",
 )
 async def many_fields(talk: Talk) -> None:
-    """A thousand fields go through whole, in order, or are refused with 502: none is lost on the way."""
+    """A thousand fields go through whole, or are refused with 502: none is lost on the way."""
     for count in (100, 1000):
         fields = [f"X-{n}: {n}" for n in range(count)]
         response = await _raw(talk, "\r\n".join(["HTTP/1.1 200 OK", "Content-Length: 2", *fields, "", "ok"]))
@@ -117,8 +117,11 @@ async def many_fields(talk: Talk) -> None:
             gateway_failure(response, 502)
             continue
         ok(response)
-        seen = [(name, value) for name, value in response.head.fields if name.lower().startswith(b"x-")]
-        assert [value for _, value in seen] == [str(n).encode() for n in range(count)], "fields were lost"
+        # In whatever order: that of fields with other names means nothing (RFC 9110 §5.3), and Go sorts them.
+        seen = [(name.lower(), value) for name, value in response.head.fields if name[:2].lower() == b"x-"]
+        assert sorted(seen) == sorted((f"x-{n}".encode(), b"%d" % n) for n in range(count)), (
+            "fields were lost"
+        )
 
 
 @case("RSP-29-line", level="S", requirement="RFC 9110 §5.4", anchor="cookies, tokens and policies of 3 KiB")

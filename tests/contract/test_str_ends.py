@@ -97,15 +97,16 @@ async def to_an_old_client(talk: Talk) -> None:
     x = await talk.exchange()
     await x.ask(version="HTTP/1.0")
     up = await x.arrival()
-    await up.head_of("200 OK", "Transfer-Encoding: chunked")
+    chunked = up.head.version == b"HTTP/1.1"  # a proxy that passes the client's version on gets no chunks
+    await up.head_of("200 OK", "Transfer-Encoding: chunked" if chunked else "Connection: close")
     response = await x.head()
     absent(response.head, "Transfer-Encoding")
     for n in range(10):
         event = f"data: {n}\n\n".encode()
-        await up.chunk(event)
+        await (up.chunk(event) if chunked else up.send(event))
         assert await response.some(len(event)) == event
-    await up.chunk(b"")
-    up.release()
+    await (up.chunk(b"") if chunked else up.send(b""))
+    up.close()
     ok(await response.to_the_end(), None)
 
 

@@ -26,8 +26,9 @@ _MISPLACED = (
 async def _with_trailers(up: Arrival, *trailers: str, announced: bool) -> None:
     names = ", ".join(line.partition(":")[0] for line in trailers)
     await up.head_of("200 OK", *([f"Trailer: {names}"] if announced else []), "Transfer-Encoding: chunked")
-    await up.chunk(b"hello")
-    await up.send("\r\n".join(["0", *trailers, "", ""]))
+    with contextlib.suppress(ConnectionError):  # for an announcement that is none, the proxy may have gone
+        await up.chunk(b"hello")
+        await up.send("\r\n".join(["0", *trailers, "", ""]))
     up.release()
 
 
@@ -38,8 +39,8 @@ async def _as_declared(talk: Talk, announced: bool) -> None:
     response = await x.response()
     ok(response, b"hello")
     absent(response.head, "X-T", "X-Sum")
-    seen = [(name.lower(), value) for name, value in response.body.trailers]
-    wanted = [(b"x-t", b"one"), (b"x-sum", b"abc")] if talk.manifest.trailers == "relay" else []
+    seen = sorted((name.lower(), value) for name, value in response.body.trailers)
+    wanted = [(b"x-sum", b"abc"), (b"x-t", b"one")] if talk.manifest.trailers == "relay" else []
     assert seen == wanted, f"trailers {seen}, declared {talk.manifest.trailers}: {wanted}"
     talk.note("Trailer", response.all("Trailer"))
 
@@ -72,6 +73,10 @@ async def never_in_the_head(talk: Talk) -> None:
             await x.ask("GET", "TE: trailers", "Connection: TE")
             await _with_trailers(await x.arrival(), *trailers, announced=announced)
             response = await x.response()
+            if (
+                announced and response.status == 502
+            ):  # Go: an announcement that is none is the upstream's fault
+                continue
             ok(response, b"hello")
             for line in trailers:
                 name, _, value = line.partition(": ")
@@ -87,7 +92,11 @@ async def old_client(talk: Talk) -> None:
     """For an HTTP/1.0 client the trailers are left out: neither in the head nor behind the body."""
     x = await talk.exchange()
     await x.ask(version="HTTP/1.0")
-    await _with_trailers(await x.arrival(), "X-T: one", announced=True)
+    up = await x.arrival()
+    if up.head.version == b"HTTP/1.0":  # a proxy that passes the client's version on gets no chunks
+        await up.answer(body=b"hello")
+    else:
+        await _with_trailers(up, "X-T: one", announced=True)
     response = await x.response()
     ok(response, b"hello")
     absent(response.head, "X-T")
