@@ -231,9 +231,7 @@ async def old_client(talk: Talk) -> None:
     x = await talk.exchange()
     await x.ask(version="HTTP/1.0")
     up = await x.arrival()
-    if (
-        up.head.version == b"HTTP/1.1"
-    ):  # the proxy's own version; a proxy that passes the client's on has said it
+    if up.head.version == b"HTTP/1.1":  # some proxies pass the client's version on
         await up.send(_CONTINUE, _HINT)
     await up.answer()
     response = await x.response()
