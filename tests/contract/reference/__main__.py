@@ -1,0 +1,118 @@
+"""The suite over every reference that is installed: `make contract-reference`, or
+
+    python -m tests.contract.reference [NAME ...] [--case PATTERN] [--reports FOLDER]
+
+Writes tests/contract/results/NAME.json when every quick case has been played, and says what came of it.
+"""
+
+import argparse
+import collections
+import datetime
+import fnmatch
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from tests.contract.case import Case, load
+from tests.contract.play import Outcome
+from tests.contract.reference import REFERENCES, Reference
+from tests.contract.results import VERDICTS, Result, Results, Verdict, write
+from tests.contract.stage import Stage
+
+_RESULTS = pathlib.Path(__file__).parents[1] / "results"
+_LEVELS = "MSPO"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0 whatever the references do: what they fail is theirs, and stands in their results."""
+    parser = argparse.ArgumentParser(prog="python -m tests.contract.reference", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *(each.id for each in REFERENCES)])
+    parser.add_argument(
+        "--case", default="*", help="only cases of this pattern, as in 'HDR-*'; writes no results"
+    )
+    parser.add_argument("--reports", type=pathlib.Path, help="a folder for the report of each failure")
+    asked = parser.parse_args(arguments)
+    chosen = [each for each in REFERENCES if not asked.names or each.id in asked.names]
+    cases = [
+        case for case in load().values() if case.tier == "quick" and fnmatch.fnmatch(case.id, asked.case)
+    ]
+    for each in chosen:
+        if not each.version():
+            print(f"{each.id} is not installed ({each.install}); its results stay as they are")
+    present = [each for each in chosen if each.version()]
+    outcomes = _played(cases, present)
+    for each in present:
+        found = _results(each, [outcomes[case.id, each.id] for case in cases])
+        if asked.case == "*":
+            write(found, _RESULTS / f"{each.id}.json")
+        if asked.reports is not None:
+            _report(asked.reports / each.id, [outcomes[case.id, each.id] for case in cases])
+        print("\n".join(_summary(found)))
+    return 0
+
+
+def _played(cases: list[Case], references: list[Reference]) -> dict[tuple[str, str], Outcome]:
+    """Each case on each reference; one that fails is played once more, because this machine may be busy."""
+    outcomes = _round([(case, each) for case in cases for each in references])
+    by_id = {each.id: each for each in references}
+    again = [
+        (case, by_id[name]) for case in cases for name in by_id if outcomes[case.id, name].verdict == "failed"
+    ]
+    return outcomes | {key: outcome for key, outcome in _round(again).items() if outcome.verdict != "failed"}
+
+
+def _round(due: list[tuple[Case, Reference]]) -> dict[tuple[str, str], Outcome]:
+    stage = Stage()
+    outcomes = {}
+    due = sorted(due, key=lambda each: each[0].settings)  # one process per reference at a time
+    try:
+        for case, reference in due:
+            stage.book(reference, case)
+        for number, (case, reference) in enumerate(due):
+            _progress(f"{number + 1}/{len(due)} {case.id} {reference.id}")
+            beside = [other for same, other in due if same is case]
+            outcomes[case.id, reference.id] = stage.outcome(case, reference, beside)
+            stage.leave(reference, case)
+    finally:
+        _progress("")
+        stage.close()
+    return outcomes
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _results(reference: Reference, outcomes: list[Outcome]) -> Results:
+    date = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return Results(reference.id, reference.version(), date.isoformat(), [_result(each) for each in outcomes])
+
+
+def _result(outcome: Outcome) -> Result:
+    case = outcome.case
+    verdict: Verdict = "warning" if (case.level, outcome.verdict) == ("S", "failed") else outcome.verdict
+    return Result(case.id, case.sentence, case.level, verdict, outcome.why, outcome.notes)
+
+
+def _report(folder: pathlib.Path, outcomes: list[Outcome]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for outcome in outcomes:
+        if outcome.verdict == "failed":
+            (folder / f"{outcome.case.id}.txt").write_text(outcome.report, "utf-8")
+
+
+def _summary(found: Results) -> list[str]:
+    """One line per level: how many cases had which verdict."""
+    counts: dict[str, collections.Counter[Verdict]] = collections.defaultdict(collections.Counter)
+    for result in found.results:
+        counts[result.level][result.verdict] += 1
+    lines = [f"{found.proxy} {found.version}"]
+    for level in _LEVELS:
+        told = [f"{counts[level][verdict]:4} {verdict}" for verdict in VERDICTS if counts[level][verdict]]
+        lines.append(f"  {level}  {'  '.join(told) or '   no case'}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Caddy with one `reverse_proxy`."""
+
+import pathlib
+
+from tests.contract.entrant import Upstream
+from tests.contract.reference.program import HOST, Program, limit
+from tests.contract.variants import TIGHT_BODY, TIGHT_POOL
+
+__all__ = ["Caddy"]
+
+_CONFIGURATION = """\
+{{
+    admin off
+    auto_https off
+    grace_period 10s
+    servers {{
+        protocols h1
+    }}
+}}
+
+http://:{port} {{
+    bind {host}
+    log
+{rules}
+    reverse_proxy {upstream} {{
+        flush_interval 1ms
+        transport http {{
+            versions 1.1
+            compression off
+            dial_timeout {connect_s:g}s
+            response_header_timeout {silence_s:g}s
+            read_timeout {silence_s:g}s
+            write_timeout {silence_s:g}s
+            max_conns_per_host {pool}
+{more}
+        }}
+    }}
+}}
+"""
+
+_MAX_BODY = """\
+    request_body {{
+        max_size {max_body}
+    }}"""
+
+_TLS = """\
+            tls
+            tls_trusted_ca_certs {ca}
+            tls_server_name localhost"""
+
+
+class Caddy(Program):
+    """`compression off` keeps it from asking for gzip on the client's behalf."""
+
+    id = "caddy"
+    group = "reference-caddy"
+    command = "caddy"
+    install = "apt-get install caddy"
+
+    def version(self) -> str:
+        return self._said("version").partition(" ")[0].strip().removeprefix("v")
+
+    def configuration(self, variant: str, port: int, origin: Upstream, folder: pathlib.Path) -> str:
+        rules, upstream = "", f"{origin.host}:{origin.port}"
+        if variant == "based":
+            rules = "    rewrite * /base{uri}"
+        elif variant == "tight":
+            rules = _MAX_BODY.format(max_body=TIGHT_BODY)
+        elif variant == "nowhere":
+            upstream = "upstream.invalid:80"
+        return _CONFIGURATION.format(
+            host=HOST,
+            port=port,
+            rules=rules,
+            upstream=upstream,
+            more=_TLS.format(ca=origin.ca) if origin.ca else "",
+            connect_s=limit(variant, 5.0),
+            silence_s=limit(variant, 60.0),
+            pool=TIGHT_POOL if variant == "tight" else 100,
+        )
+
+    def argv(self, file: pathlib.Path) -> list[str]:
+        return ["run", "--adapter", "caddyfile", "--config", str(file)]

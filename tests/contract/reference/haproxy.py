@@ -1,0 +1,95 @@
+"""HAProxy in HTTP mode, one backend with one server."""
+
+import pathlib
+import re
+
+from tests.contract.entrant import Upstream
+from tests.contract.reference.program import HOST, Program, limit
+from tests.contract.variants import TIGHT_POOL
+
+__all__ = ["HAProxy"]
+
+_CONFIGURATION = """\
+global
+    log stdout format raw local0 info
+    maxconn 2000
+    nbthread 1
+
+defaults
+    mode http
+    log global
+    option httplog
+    option abortonclose
+    option http-no-delay
+    option forwardfor
+    http-reuse always
+    retries 0
+    timeout http-request 10s
+    timeout http-keep-alive 60s
+    timeout client 60s
+    timeout connect {connect}ms
+    timeout queue {queue}ms
+    timeout server {silence}ms
+    timeout tunnel 1h
+
+frontend front
+    bind {host}:{port}
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+{rules}
+    default_backend origin
+
+{resolvers}
+backend origin
+    server origin {server}
+"""
+
+_BASE = """\
+    http-request deny deny_status 400 if { path,url_dec -m reg '(^|[/\\\\])[.][.]([;/\\\\]|$)' }
+    http-request set-path /base%[path]"""
+
+_RESOLVERS = """\
+resolvers system
+    parse-resolv-conf
+"""
+
+
+class HAProxy(Program):
+    """A queue in front of the server (`maxconn`, `timeout queue`) is its pool. It has no limit for bodies.
+
+    `http-no-delay` is what its manual asks for where messages of a stream must not wait for each other, and
+    `retries 0` that a single server is not waited for, a second a try.
+    """
+
+    id = "haproxy"
+    group = "reference-haproxy"
+    command = "haproxy"
+    install = "apt-get install haproxy"
+    limits_body = False
+
+    def version(self) -> str:
+        found = re.search(r"version (\d[^\s-]*)", self._said("-v"))
+        return found[1] if found else ""
+
+    def configuration(self, variant: str, port: int, origin: Upstream, folder: pathlib.Path) -> str:
+        rules = resolvers = ""
+        server = f"{origin.host}:{origin.port} maxconn {TIGHT_POOL if variant == 'tight' else 100}"
+        if variant == "based":
+            rules = _BASE
+        elif variant == "nowhere":
+            resolvers, server = _RESOLVERS, "upstream.invalid:80 resolvers system init-addr none"
+        if origin.ca:
+            server += f" ssl verify required ca-file {origin.ca} sni str(localhost) verifyhost localhost"
+        return _CONFIGURATION.format(
+            host=HOST,
+            port=port,
+            rules=rules,
+            resolvers=resolvers,
+            server=server,
+            connect=round(1000 * limit(variant, 5.0)),
+            queue=round(1000 * limit(variant, 5.0)),
+            silence=round(1000 * limit(variant, 60.0)),
+        )
+
+    def argv(self, file: pathlib.Path) -> list[str]:
+        return ["-db", "-f", str(file)]

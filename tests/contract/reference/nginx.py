@@ -1,0 +1,130 @@
+"""nginx as people put it in front of an application that streams."""
+
+import pathlib
+import re
+
+from tests.contract.entrant import Upstream
+from tests.contract.reference.program import HOST, Program, limit
+from tests.contract.variants import TIGHT_BODY
+
+__all__ = ["Nginx"]
+
+_CONFIGURATION = """\
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr notice;
+
+events {{
+    worker_connections 2048;
+}}
+
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server_tokens off;
+
+    map $http_upgrade $connection_upgrade {{
+        default upgrade;
+        ''      '';
+    }}
+{upstream}
+    server {{
+        listen {host}:{port} reuseport;
+        client_max_body_size {max_body};
+        large_client_header_buffers 4 16k;
+
+        location / {{
+            proxy_pass {proxy_pass};
+            proxy_http_version 1.1;
+            proxy_buffering off;
+            proxy_request_buffering off;
+            proxy_buffer_size 16k;
+            proxy_buffers 8 16k;
+            proxy_redirect off;
+            proxy_connect_timeout {connect_s:g}s;
+            proxy_send_timeout {silence_s:g}s;
+            proxy_read_timeout {silence_s:g}s;
+
+            proxy_set_header Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Host $http_host;
+            proxy_set_header X-Forwarded-Proto $scheme;
+{more}
+        }}
+    }}
+}}
+"""
+
+_UPSTREAM = """
+    upstream origin {{
+        server {host}:{port};
+        keepalive 32;
+    }}
+"""
+
+# Names that are looked up while nginx runs need a resolver, and `proxy_pass` a variable.
+_NOWHERE = """\
+            resolver {server} ipv6=off;
+            resolver_timeout 3s;
+            set $upstream upstream.invalid;"""
+
+_TLS = """\
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate {ca};
+            proxy_ssl_name localhost;
+            proxy_ssl_server_name on;"""
+
+
+class Nginx(Program):
+    """TLS to the upstream is verified, as `proxy_ssl_verify` has to be told."""
+
+    id = "nginx"
+    group = "reference-nginx"
+    command = "nginx"
+    install = "apt-get install nginx"
+
+    def version(self) -> str:
+        found = re.search(r"nginx/(\S+)", self._said("-v"))
+        return found[1] if found else ""
+
+    def configuration(self, variant: str, port: int, origin: Upstream, folder: pathlib.Path) -> str:
+        scheme = "https" if origin.ca else "http"
+        proxy_pass, more = f"{scheme}://origin", ""
+        if variant == "nowhere":
+            proxy_pass, more = "http://$upstream", _NOWHERE.format(server=_resolver())
+        elif variant == "based":
+            proxy_pass += "/base/"
+        if origin.ca:
+            more = _TLS.format(ca=origin.ca)
+        return _CONFIGURATION.format(
+            folder=folder,
+            host=HOST,
+            port=port,
+            upstream=_UPSTREAM.format(host=origin.host, port=origin.port),
+            proxy_pass=proxy_pass,
+            more=more,
+            max_body=TIGHT_BODY if variant == "tight" else 0,
+            connect_s=limit(variant, 5.0),
+            silence_s=limit(variant, 60.0),
+        )
+
+    def argv(self, file: pathlib.Path) -> list[str]:
+        return ["-e", "stderr", "-p", str(file.parent), "-c", str(file)]
+
+
+def _resolver() -> str:
+    """The system's first resolver."""
+    try:
+        found = re.search(
+            r"^nameserver\s+([0-9.]+)", pathlib.Path("/etc/resolv.conf").read_text(), re.MULTILINE
+        )
+    except OSError:
+        found = None
+    return found[1] if found else "127.0.0.53"
