@@ -6,7 +6,7 @@ import random
 
 from shared.harness.origin.channel import WAIT_S, Channel, LateError, within
 from shared.harness.origin.http1 import Body, Head, IncompleteError
-from shared.harness.origin.scripted import Arrival
+from shared.harness.origin.scripted import Arrival, Script
 from tests.contract.talk import FRONT, Exchange, Talk
 from tests.contract.wire import Client, Response
 
@@ -17,6 +17,7 @@ __all__ = [
     "digest",
     "flood",
     "gateway_failure",
+    "hangs_up",
     "never_whole",
     "next_is_its_own",
     "noise",
@@ -61,6 +62,20 @@ def gateway_failure(response: Response, *statuses: int) -> None:
     everything = response.head.raw + response.content
     for secret in (b"127.0.0.1", b"upstream.invalid", b"Traceback", b"httpx", b"httpcore", b".py"):
         assert secret not in everything, f"{secret!r} is told to the client: {everything[:400]!r}"
+
+
+def hangs_up(how: str, *pieces: str | bytes) -> Script:
+    """The upstream sends these bytes, then closes ("close") or resets ("reset").
+
+    A script, so that it does the same each time: a proxy may send a safe request again when a connection that
+    was kept open fails under it (RFC 9112 §9.3.1), as nginx and Caddy do.
+    """
+
+    async def script(up: Arrival) -> None:
+        await up.send(*pieces)
+        getattr(up, how)()
+
+    return script
 
 
 async def closed_for_good(client: Client) -> None:

@@ -33,6 +33,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Whether X-Forwarded-Host tells the client's Host."""
     forwarded: Literal["replace", "append", "none"] | None = None
     """`Forwarded` (RFC 7239), in the same words; `replace` holds for a proxy that only removes it."""
+    proxy_authorization: Literal["drop", "relay"] | None = None
+    """What becomes of Proxy-Authorization, which is for the next proxy that asked for it."""
     via: str | None = None
     r"""What the proxy adds to Via in a request: a regular expression for the member, as `1\.1 gateway`."""
     authority: str | None = None
@@ -118,6 +120,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if need not in self.__struct_fields__:
             raise ValueError(f"{need!r} is no field of a manifest and no trait")
         return getattr(self, need) not in (None, "", False)
+
+    def statuses(self, error: str, *usual: int) -> list[int]:
+        """What a failure of that RFC 9209 error type may be answered with."""
+        return self.error_status.get(error, list(usual))
 
 
 def read(path: Path) -> Manifest:

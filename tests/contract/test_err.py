@@ -8,7 +8,7 @@ import time
 
 from shared.harness.origin.channel import WAIT_S, within
 from tests.contract.case import case
-from tests.contract.expect import gateway_failure, never_whole, ok, same
+from tests.contract.expect import gateway_failure, hangs_up, never_whole, ok, same
 from tests.contract.talk import Exchange, Talk
 from tests.contract.wire import Response
 
@@ -24,7 +24,8 @@ async def refused(talk: Talk) -> None:
             x = await talk.exchange()
             began_s = time.monotonic()
             await x.ask()
-            gateway_failure(await x.response(_AT_ONCE_S + _SLACK_S), 502)
+            statuses = talk.manifest.statuses("connection_refused", 502)
+            gateway_failure(await x.response(_AT_ONCE_S + _SLACK_S), *statuses)
             took_s = time.monotonic() - began_s
             assert took_s < _AT_ONCE_S + _SLACK_S, f"refused after {took_s:.1f} s"
     y = await talk.exchange()
@@ -36,7 +37,7 @@ async def unresolved(talk: Talk) -> None:
     """An upstream whose name does not resolve is 502 (504 when the resolver itself does not answer)."""
     x = await talk.exchange()
     await x.ask()
-    gateway_failure(await x.response(10), 502, 504)
+    gateway_failure(await x.response(10), *talk.manifest.statuses("dns_error", 502, 504))
 
 
 @case(
@@ -54,7 +55,7 @@ async def connecting_hangs(talk: Talk) -> None:
         began_s = time.monotonic()
         await x.ask()
         response = await x.response(talk.manifest.connect_timeout_s + _SLACK_S)
-        gateway_failure(response, 504)
+        gateway_failure(response, *talk.manifest.statuses("connection_timeout", 504))
         assert time.monotonic() - began_s > talk.manifest.connect_timeout_s / 2
     y = await talk.exchange()
     ok((await y.trip())[1])
@@ -99,12 +100,14 @@ async def silent_in_the_head(talk: Talk) -> None:
 
 async def _answered_with(talk: Talk, *pieces: str | bytes, then: str = "release") -> Response:
     """What the client gets when the upstream sends these bytes, then closes, resets or waits to be closed."""
+    if then in ("close", "reset"):
+        x = await talk.exchange(script=hangs_up(then, *pieces))
+        await x.ask()
+        return await x.response()
     x = await talk.exchange()
     await x.ask()
     up = await x.arrival()
     await up.send(*pieces)
-    if then in ("close", "reset"):
-        getattr(up, then)()
     response = await x.response()
     if then == "wait":
         await up.peer_closed(talk.manifest.leave_s)
@@ -138,11 +141,13 @@ async def not_http(talk: Talk) -> None:
 
 @case(
     "ERR-06-version",
+    level="S",
     requirement="RFC 9112 §2.3; RFC 9209 §2.3 http_protocol_error",
     anchor="h11 takes any digit",
 )
 async def other_version(talk: Talk) -> None:
     """A response of a major version that nobody speaks is 502, whatever comes after it."""
+    # S: no RFC tells a client what to do with it, and nginx, HAProxy, Caddy relay it as their own.
     for version in ("HTTP/9.9", "HTTP/2.0", "HTTP/0.9"):
         answer = f"{version} 200 OK\r\nContent-Length: 2\r\n\r\nok"
         gateway_failure(await _answered_with(talk, answer, then="wait"), 502)
@@ -296,14 +301,15 @@ async def pool_exhausted(talk: Talk) -> None:
 async def failure_pages(talk: Talk) -> None:
     """A failure keeps the rules of its request: no body for HEAD, whole framing, and the client goes on."""
     client = await talk.connect()
+    statuses = talk.manifest.statuses("connection_refused", 502)
     async with talk.origin.refusing():
         for method in ("HEAD", "GET", "HEAD", "DELETE"):
             x = await talk.exchange(client)
             await x.ask(method)
-            gateway_failure(await x.response(), 502)
+            gateway_failure(await x.response(), *statuses)
         z = await talk.exchange()  # a connection of its own: with a body unread the proxy may close it
         await z.ask("POST", body=b"content")
-        gateway_failure(await z.response(), 502)
+        gateway_failure(await z.response(), *statuses)
     y = await talk.exchange(client)
     ok((await y.trip())[1])
 
@@ -313,19 +319,16 @@ async def failure_pages(talk: Talk) -> None:
 )
 async def never_ours(talk: Talk) -> None:
     """No fault of the upstream's becomes a 500, which would be the proxy's, or a 4xx, the client's."""
+    # nginx relays a minus, HAProxy NUL (RFC 9110 §5.5: MUST reject or replace), Caddy a name with a space
+    # (§5.1: a name is a token); each of them refuses what the others let through.
     for head in (
-        "HTTP/1.1 099 Low\r\nContent-Length: 2",
-        "HTTP/1.1 600 High\r\nContent-Length: 2",
-        "HTTP/1.1 999 Highest\r\nContent-Length: 2",
         "HTTP/1.1 -200 Minus\r\nContent-Length: 2",
         "HTTP/1.1 200 OK\r\nBad Name: x\r\nContent-Length: 2",
         "HTTP/1.1 200 OK\r\n: no name\r\nContent-Length: 2",
         "HTTP/1.1 200 OK\r\nSet-Cookie: \x00\r\nContent-Length: 2",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: Upgrade",
     ):
-        response = await _answered_with(talk, head, "\r\n\r\nok", then="close")
-        assert response.status == 502, f"{head!r}: status {response.status}"
-        gateway_failure(response, 502)
+        await _bad_gateway(talk, head)
     # How large a head may be is nobody's rule: it goes through whole, or it is refused.
     huge = "x" * 300_000
     head = f"HTTP/1.1 200 OK\r\nX-Huge: {huge}\r\nContent-Length: 2"
@@ -335,6 +338,24 @@ async def never_ours(talk: Talk) -> None:
         same(response.head, "X-Huge", huge)
     else:
         gateway_failure(response, 502)
+
+
+@case(
+    "ERR-15-status",
+    level="S",
+    requirement="RFC 9110 §15: such a response SHOULD be processed as a 5xx",
+    anchor="nginx, HAProxy: any three digits",
+)
+async def status_out_of_range(talk: Talk) -> None:
+    """A status that is none, below 100 or above 599, is 502."""
+    for status in ("099 Low", "600 High", "999 Highest"):
+        await _bad_gateway(talk, f"HTTP/1.1 {status}\r\nContent-Length: 2")
+
+
+async def _bad_gateway(talk: Talk, head: str) -> None:
+    response = await _answered_with(talk, head, "\r\n\r\nok", then="close")
+    assert response.status == 502, f"{head!r}: status {response.status}"
+    gateway_failure(response, 502)
 
 
 @case("ERR-16", requirement="RFC 9110 §9.2.2", anchor="httpx #2983, #3515", compare="verdict")

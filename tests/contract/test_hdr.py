@@ -89,13 +89,22 @@ async def te(talk: Talk) -> None:
     assert seen.all("TE") in ([], [b"trailers"]), f"TE is {seen.all('TE')}"
 
 
-@case("HDR-07", level="P", requirement="RFC 9110 §11.7.2", anchor="Go hopHeaders")
+@case(
+    "HDR-07",
+    level="P",
+    requirement="RFC 9110 §11.7.2",
+    anchor="Go hopHeaders",
+    needs=("proxy_authorization",),
+)
 async def proxy_authorization(talk: Talk) -> None:
-    """Credentials for this hop stay on this hop."""
+    """Credentials for a proxy end here or go on to the next one, as declared."""
     x = await talk.exchange()
     seen, response = await x.trip("GET", "Proxy-Authorization: Basic eDp5")
     ok(response)
-    absent(seen, "Proxy-Authorization")
+    if talk.manifest.proxy_authorization == "drop":
+        absent(seen, "Proxy-Authorization")
+    else:
+        same(seen, "Proxy-Authorization", "Basic eDp5")
 
 
 @case("HDR-08", requirement="RFC 9110 §5.1, §11.6, §13.2.1; RFC 9218", anchor="RFC 9110 §5.1")

@@ -133,8 +133,9 @@ async def other_hosts(talk: Talk) -> None:
         f"///{canary}/x",
     ):
         up = await _arrives_or_refused(talk, "GET", target, 400, 404)
-        if up is not None:
-            assert up.head.target == target.encode(), f"{target!r} became {up.head.target!r}"
+        if up is not None:  # RFC 3986 §2: a backslash has no place in a target, so it may be encoded
+            became = up.head.target.replace(b"%5C", b"\\")
+            assert became == target.encode(), f"{target!r} became {up.head.target!r}"
 
 
 @case("TGT-10-at", requirement="RFC 9112 §3.2", anchor="concatenation: `http://upstream` + `@evil.test`")
@@ -151,7 +152,8 @@ async def authority_without_slash(talk: Talk) -> None:
 async def odd_forms(talk: Talk) -> None:
     """`*` belongs to OPTIONS, authority-form to CONNECT, and a reverse proxy opens no tunnel."""
     x = await talk.exchange()
-    up = await _arrives_or_refused(talk, "OPTIONS", "*", 400, 404, 405, 501)
+    # 200: the proxy speaks for itself, as RFC 9110 §9.3.7 has it of `*`; Caddy does.
+    up = await _arrives_or_refused(talk, "OPTIONS", "*", 200, 400, 404, 405, 501)
     assert up is None or up.head.target == b"*", "OPTIONS * became something else"
     for method, target in (("GET", "*"), ("GET", x.path[1:]), ("CONNECT", "evil.test:1")):
         up = await _arrives_or_refused(talk, method, target, 400, 404, 405, 501)

@@ -91,6 +91,7 @@ def manifest_of(variant: str) -> Manifest:
         drain_s=seconds("DRAIN_TIMEOUT", 30.0),
         max_body=int(chosen.settings.get("TANDEM_MAX_BODY", 0)) or None,
         max_header=int(chosen.settings.get("TANDEM_MAX_HEADER", 65536)),
+        proxy_authorization="drop",
         informational="drop",
         expect="answered",
         trailers="drop",

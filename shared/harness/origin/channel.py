@@ -127,7 +127,9 @@ class Channel:
 
     async def receive(self, limit: int = 65536) -> bytes:
         """What has come, at most `limit` bytes; b"" after FIN. Raises: ConnectionResetError after RST."""
-        if self.closed_by == "peer" and self.closed_how == "FIN":
+        if self.closed_by == "peer":  # told once more to whoever asks again: the socket may be gone by now
+            if self.closed_how == "RST":
+                raise ConnectionResetError("the other side reset the connection")
             return b""
         try:
             data = await (self._receive_tls(limit) if self.tls else self._pull(limit))
