@@ -85,6 +85,13 @@ configuration. What was seen stands below, proxy by proxy.
 """
 
 
+_LIMITS = """\
+Limits of a server or an engine under this proxy. Each is expected to fail, and fails the suite when it no
+longer does; a *race* sometimes passes, and is only reported. *Subjects* are route, server profile and engine,
+never a framework. [Faults found upstream](upstream-bugs/README.md) has scripts that show them by themselves.
+"""
+
+
 def page(folder: Path = RESULTS) -> str:
     """The whole page, Markdown. folder: where the results of other proxies are."""
     cases = load()
@@ -156,9 +163,7 @@ def _family(name: str, cases: list[Case], columns: list[Column]) -> Iterator[str
 def _deviations() -> Iterator[str]:
     yield "## Known deviations"
     yield ""
-    yield "Limits of a server or an engine under this proxy. Each is expected to fail, and fails the suite"
-    yield "when it no longer does; a *race* sometimes passes, and is only reported. *Subjects* are route,"
-    yield "server profile and engine, never a framework."
+    yield _LIMITS.rstrip("\n")
     yield ""
     yield "| case | subjects | reason | link |"
     yield "|---|---|---|---|"
