@@ -1,7 +1,7 @@
 # Every command a person needs. `make` alone lists them; each makes .venv first when it is missing or out of date.
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-long check run report venv clean
+.PHONY: help bench test test-long contract-reference check run report venv clean
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
@@ -18,7 +18,7 @@ unexport PYTHON JOBS ARGS APP SERVER UPSTREAM PORT ROUTE ENGINE WORKERS RUN MAKE
 
 help:
 	@echo "Tandem: one streaming reverse proxy in FastAPI and in Litestar"
-	@awk -F ' *## *' '/^[a-z-]+:.*## / { split($$1, name, ":"); printf "  make %-10s %s\n", name[1], $$2 }' Makefile
+	@awk -F ' *## *' '/^[a-z-]+:.*## / { split($$1, name, ":"); printf "  make %-18s %s\n", name[1], $$2 }' Makefile
 
 bench: venv ## the quick benchmark: about four minutes, then a verdict and bench/results/<time>/report.html
 	@$(python) -m bench run --quick $(ARGS)
@@ -28,6 +28,9 @@ test: venv ## the quick tier: unit tests, the contract on every subject, the mut
 
 test-long: venv ## the long tier: 1 GiB up and down with memory watched, a gap of 31 s
 	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q -m long --timeout 900 $(ARGS)
+
+contract-reference: venv ## the contract on nginx, HAProxy, Caddy, asgiproxy and the recipe, where installed: about a quarter of an hour
+	@$(python) -m tests.contract.reference $(ARGS)
 
 check: venv ## format, lint, types, import rules
 	@scripts/check
