@@ -39,5 +39,6 @@ def pytest_pycollect_makeitem(collector: Any, obj: object) -> list[pytest.Item] 
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    options.known_cases(config, config.stash[ENTRANTS])
     items[:] = sorted_for_stage(items)

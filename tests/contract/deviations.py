@@ -6,6 +6,8 @@ fails the suite until its line is deleted.
 """
 
 import fnmatch
+import tomllib
+from pathlib import Path
 
 import msgspec
 
@@ -13,10 +15,10 @@ from shared.harness.subject import Subject
 from tests.contract.case import Case
 from tests.contract.subjects import default_engine
 
-__all__ = ["DEVIATIONS", "Deviation", "deviation"]
+__all__ = ["DEVIATIONS", "Deviation", "DeviationsError", "deviation", "read"]
 
 
-class Deviation(msgspec.Struct, frozen=True):
+class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """case: an id. subjects: a pattern over `route-profile[-loop][-engine]`, as in `*-hypercorn-h1`; one that
     names no engine is a server's limit, and holds for every engine.
 
@@ -24,10 +26,14 @@ class Deviation(msgspec.Struct, frozen=True):
     """
 
     case: str
-    subjects: str
     reason: str
     link: str
+    subjects: str = "*"
     race: bool = False
+
+
+class DeviationsError(ValueError):
+    """One line for the person who wrote the file."""
 
 
 DEVIATIONS: tuple[Deviation, ...] = (
@@ -96,3 +102,21 @@ def deviation(case: Case, subject: Subject) -> Deviation | None:
         if known.case == case.id and fnmatch.filter(names, known.subjects):
             return known
     return None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    deviation: tuple[Deviation, ...]
+
+
+def read(path: Path) -> tuple[Deviation, ...]:
+    """The deviations in a TOML file, each a `[[deviation]]`. Raises: DeviationsError, one line."""
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+        return msgspec.convert(found, _File).deviation
+    except OSError as error:
+        raise DeviationsError(f"{path}: {error.strerror}") from None
+    except msgspec.ValidationError as error:
+        accepted = "[[deviation]] tables of case, reason, link, and race = true for one that sometimes passes"
+        raise DeviationsError(f"{path}: {error}; accepted: {accepted}") from None
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
+        raise DeviationsError(f"{path}: not TOML: {error}") from None

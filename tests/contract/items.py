@@ -141,7 +141,8 @@ def items_of(collector: pytest.Module, case: Case, entrants: tuple[Entrant, ...]
             groups[entrant.group].append(entrant)
     for group, members in groups.items():
         beside = tuple(members)
-        told = dataclasses.replace(case, alone=case.alone or _races(case, beside))
+        alone = _races(case, beside) and all(each.reconfigurable for each in beside)
+        told = dataclasses.replace(case, alone=case.alone or alone)
         for entrant in beside:
             name = f"{case.id}[{entrant.id}]"
             yield CaseItem.from_parent(collector, name=name, case=told, entrants=(entrant,), beside=beside)
