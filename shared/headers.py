@@ -154,7 +154,8 @@ def forwarding_fields(
     others: Headers = []
     for name, value in end_to_end(headers) if trusted else ():
         if name.lower() in FORWARDING:
-            came[name.lower()].append(value)
+            if value:  # no empty members (RFC 9110 section 5.6.1.1)
+                came[name.lower()].append(value)
         elif says_who_asked(name.lower()) and b"_" not in name:
             others.append((name, value))
     address = peer.encode("ascii", "replace")

@@ -193,6 +193,14 @@ CAME = """
             X-Real-IP: 203.0.113.1""",
         ),
         (
+            "X-Forwarded-For:\nX-Forwarded-For: 203.0.113.1\nX-Forwarded-Proto:\nForwarded:",
+            "192.0.2.1",
+            True,
+            """X-Forwarded-For: 203.0.113.1, 192.0.2.1
+            X-Forwarded-Proto: http
+            X-Forwarded-Host: proxy.test""",
+        ),
+        (
             "Forwarded: for=a",
             "2001:db8::1",
             True,
@@ -202,7 +210,7 @@ CAME = """
             Forwarded: for=a, for="[2001:db8::1]\"""",
         ),
     ],
-    ids=["none came", "from anybody", "from a trusted proxy", "IPv6 in Forwarded"],
+    ids=["none came", "from anybody", "from a trusted proxy", "empty ones", "IPv6 in Forwarded"],
 )
 def test_forwarding_fields(came: str, peer: str, trusted: bool, sent: str) -> None:
     headers = lines(came) if came else []
