@@ -62,7 +62,7 @@ def _content_is_in_doubt(request: ProxyRequest) -> bool:
     upgrade: llhttp stops after its head, and would read the body as the next request (httptools_impl.py,
     data_received).
     """
-    return request.http_version not in ("1.0", "1.1") or fields.asks_upgrade(request.headers)
+    return not request.http_version.startswith("1.") or fields.asks_upgrade(request.headers)
 
 
 def upstream_request(
@@ -82,6 +82,7 @@ def upstream_request(
     if has_passed(request.headers, settings.via):
         raise LoopDetected
     target = reqtarget.upstream_target(request.target, settings.upstream.base, method=request.method)
+    fields.check_version(request.http_version)
     framing, length = fields.request_framing(request.headers, request.http_version)
     announced = framing == "chunked" or length not in (None, b"0")
     if content is False and announced:

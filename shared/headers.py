@@ -22,6 +22,7 @@ __all__ = [
     "Framing",
     "asks_upgrade",
     "check_host",
+    "check_version",
     "connection_options",
     "end_to_end",
     "forwarding_fields",
@@ -65,6 +66,8 @@ _FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # More digits would pass every integer that somebody down the line might read them into.
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(AUTHORITY)
+# "2" and "3" is how ASGI calls connections that have agreed on one; no request line can say so.
+_VERSION = re.compile(r"1\.[0-9]|[23]")
 
 
 def connection_options(headers: Headers) -> frozenset[bytes]:
@@ -110,6 +113,16 @@ def request_framing(headers: Headers, http_version: str) -> tuple[Framing, bytes
     if lengths or not _LENGTH.fullmatch(length):
         raise BadRequest("Content-Length is not one decimal number")
     return "length", length
+
+
+def check_version(http_version: str) -> None:
+    """Raises BadRequest for a version that would be another message format (RFC 9110 section 2.5).
+
+    h11 and llhttp take any digits, `HTTP/2.0` as the text of an HTTP/1 request among them. A later minor
+    version is to be served as the highest that is known.
+    """
+    if not _VERSION.fullmatch(http_version):
+        raise BadRequest("this proxy speaks HTTP/1")
 
 
 def check_host(headers: Headers, http_version: str) -> bytes | None:

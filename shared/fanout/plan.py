@@ -51,6 +51,7 @@ def plan(request: ProxyRequest, settings: ForwardSettings) -> Plan:
     """Raises BadRequest, HeaderTooLarge or LoopDetected."""
     if fields.head_size(request.method, request.target, request.headers) > settings.max_header:
         raise HeaderTooLarge
+    fields.check_version(request.http_version)
     fields.check_host(request.headers, request.http_version)
     if has_passed(request.headers, settings.via):
         raise LoopDetected

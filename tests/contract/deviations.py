@@ -36,6 +36,8 @@ class DeviationsError(ValueError):
     """One line for the person who wrote the file."""
 
 
+_H11_EMPTY_LINE = "h11 answers 400 to an empty line where a request line is due"
+
 DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
         case="CAN-06",
@@ -45,10 +47,34 @@ DEVIATIONS: tuple[Deviation, ...] = (
         race=True,
     ),
     Deviation(
+        case="FRM-15-protocol",
+        subjects="*-uvicorn-httptools",
+        reason="llhttp takes RTSP/1.0 with the methods that AirPlay uses, and httptools does not tell",
+        link="https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts",
+    ),
+    Deviation(
         case="FRM-29-tab",
         subjects="*-uvicorn-httptools",
         reason="llhttp takes a space for white space after a transfer coding, and no tab: it answers 400",
         link="https://github.com/nodejs/llhttp/issues/876",
+    ),
+    Deviation(
+        case="FRM-33",
+        subjects="*-uvicorn-h11",
+        reason=_H11_EMPTY_LINE,
+        link="https://github.com/python-hyper/h11/blob/v0.16.0/h11/_readers.py#L81",
+    ),
+    Deviation(
+        case="FRM-33",
+        subjects="*-hypercorn-h1",
+        reason=_H11_EMPTY_LINE,
+        link="https://github.com/python-hyper/h11/blob/v0.16.0/h11/_readers.py#L81",
+    ),
+    Deviation(
+        case="FRM-34",
+        subjects="*-uvicorn-httptools",
+        reason="uvicorn's httptools protocol bounds no request head, and no app sees it before its end",
+        link="https://github.com/Kludex/uvicorn/pull/1684",
     ),
     Deviation(
         case="INF-07-expect",

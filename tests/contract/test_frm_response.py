@@ -19,7 +19,7 @@ async def _answered(talk: Talk, *pieces: str | bytes) -> tuple[Arrival, Response
     return up, await x.response()
 
 
-@case("FRM-41", requirement="RFC 9112 §5.2", anchor="HTTP Garden")
+@case("FRM-41", requirement="RFC 9112 §5.2", anchor="FRM-12, from the other side")
 async def folded(talk: Talk) -> None:
     """A folded field of an answer is unfolded, or the answer is 502; no fold reaches the client."""
     for fold in ("\r\n ", " \r\n\t "):
@@ -57,7 +57,7 @@ async def line_feeds(talk: Talk) -> None:
         up.close()
 
 
-@case("FRM-43", requirement="RFC 9112 §6.1", anchor="HAProxy http_transfer_encoding.vtc")
+@case("FRM-43", requirement="RFC 9112 §6.1", anchor="FRM-14, from the other side")
 async def old_chunks(talk: Talk) -> None:
     """Chunked in an HTTP/1.0 answer is faulty framing: read by its chunks or by the close, or 502; and its
     connection carries nothing more.
@@ -78,7 +78,7 @@ async def old_chunks(talk: Talk) -> None:
         await up.peer_closed(talk.manifest.leave_s)
 
 
-@case("FRM-44", requirement="RFC 9112 §5.1", anchor="HTTP Garden")
+@case("FRM-44", requirement="RFC 9112 §5.1", anchor="FRM-30, from the other side")
 async def space_before_the_colon(talk: Talk) -> None:
     """A space between an answer's field name and its colon is taken away, or the field, or the answer is
     502.
@@ -99,7 +99,7 @@ async def space_before_the_colon(talk: Talk) -> None:
         up.close()
 
 
-@case("FRM-45", requirement="RFC 9110 §5.5; RFC 9112 §2.2", anchor="Caddy; HTTP Garden")
+@case("FRM-45", requirement="RFC 9110 §5.5; RFC 9112 §2.2", anchor="FRM-10, from the other side")
 async def control_characters(talk: Talk) -> None:
     """A bare CR or a NUL in an answer's fields or status line is a space for the client, or 502."""
     for head in (
@@ -118,7 +118,7 @@ async def control_characters(talk: Talk) -> None:
         up.close()
 
 
-@case("FRM-46", requirement="RFC 9112 §7.1, §8", anchor="HTTP Garden")
+@case("FRM-46", requirement="RFC 9112 §7.1, §8", anchor="FRM-21 and -22, from the other side")
 async def broken_chunks(talk: Talk) -> None:
     """Chunk data without its CRLF, and a size that overflows, cut the answer: it never ends as if whole."""
     for broken in (
@@ -142,7 +142,7 @@ async def broken_chunks(talk: Talk) -> None:
             gateway_failure(await response.to_the_end(), 502)
 
 
-@case("FRM-47", requirement="RFC 9112 §6.2, §8", anchor="HTTP Garden")
+@case("FRM-47", requirement="RFC 9112 §6.2, §8", anchor="FRM-04, from the other side")
 async def overflowing_length(talk: Talk) -> None:
     """A Content-Length past every integer's range is 502 or an answer that is cut, never one of 2 bytes."""
     for length in (1 << 63, (1 << 64) + 2, 10**25):
@@ -159,7 +159,9 @@ async def overflowing_length(talk: Talk) -> None:
 
 
 @case(
-    "FRM-48", requirement="RFC 9110 §5.4; RFC 9209 §2.3 http_response_header_section_size: 502", anchor="h11"
+    "FRM-48",
+    requirement="RFC 9110 §5.4; RFC 9209 §2.3 http_response_header_section_size: 502",
+    anchor="h11 bounds it, FRM-34 from the other side",
 )
 async def endless_head(talk: Talk) -> None:
     """A head that does not end is given up at some bound, and is 502: the proxy does not hoard it."""
@@ -177,7 +179,7 @@ async def endless_head(talk: Talk) -> None:
     gateway_failure(await x.response(), 502)
 
 
-@case("FRM-49", requirement="RFC 9112 §6.1; RFC 9110 §8.6", anchor="nginx proxy_duplicate_headers.t")
+@case("FRM-49", requirement="RFC 9112 §6.1; RFC 9110 §8.6", anchor="HAProxy http_bodyless_response.vtc")
 async def framing_of_the_bodiless(talk: Talk) -> None:
     """What may have no body says so to the client too: no framing fields on 204, at most the length a GET
     would have on 304 and for HEAD.

@@ -64,6 +64,9 @@ def sent(headers: Headers, name: bytes) -> list[bytes]:
         ({"headers": []}, {}, BadRequest),
         ({"headers": [HOST, HOST]}, {}, BadRequest),
         ({"headers": [(b"Host", b"a@b")]}, {}, BadRequest),
+        ({"http_version": "0.9"}, {}, BadRequest),
+        ({"http_version": "2.0"}, {}, BadRequest),
+        ({"http_version": "1.10"}, {}, BadRequest),
         ({"headers": [HOST, (b"Content-Length", b"+5")]}, {}, BadRequest),
         ({"headers": [HOST, (b"Transfer-Encoding", b"gzip")]}, {}, BadRequest),
         ({"headers": [HOST, (b"X", b"a\x01")]}, {}, BadRequest),
@@ -88,6 +91,8 @@ def test_refused(parts: dict[str, Any], limits: dict[str, Any], error: type[Prox
         ({"headers": [HOST, (b"Transfer-Encoding", b"chunked")]}, {"max_body": 10}),
         ({"headers": [HOST, (b"X", b"x" * 973)]}, {"max_header": 1024}),
         ({"headers": [], "http_version": "1.0"}, {}),
+        ({"http_version": "1.9"}, {}),
+        ({"http_version": "2"}, {}),
         ({"method": b"OPTIONS", "target": b"*"}, {}),
     ],
 )

@@ -1,0 +1,190 @@
+"""FRM: what comes before a request's fields or between requests, and the Host that every request has."""
+
+import asyncio
+
+from shared.harness.origin.http1 import IncompleteError
+from shared.harness.origin.scripted import Arrival
+from tests.contract.case import case
+from tests.contract.expect import SMUGGLED, ok, refused, refused_or
+from tests.contract.talk import FRONT, Talk
+
+
+@case("FRM-13", requirement="RFC 9112 §3.2", anchor="nginx http_host.t; llhttp checks none, h11 the count")
+async def no_host(talk: Talk) -> None:
+    """No Host, more than one, or one that is no host and port, is 400."""
+    for hosts in (
+        (),
+        ("one.test", "two.test"),
+        (FRONT, FRONT),
+        ("two words",),
+        ("user@one.test",),
+        ("one.test/path",),
+        ("one.test?query",),
+        ("one.test#fragment",),
+        ("one.test\\two.test",),
+        ("one.test:port",),
+        ("one.test:80:80",),
+        ("[::1",),
+        ("http://one.test",),
+        ('"one.test"',),
+        ("<one.test>",),
+    ):
+        x = await talk.exchange()
+        await x.ask("GET", *[f"Host: {host}" for host in hosts], host=None)
+        await refused(x, 400, told=f"Host: {hosts}", closed=False)
+
+
+@case("FRM-13-list", level="S", requirement="RFC 9112 §3.2", anchor="how a front joins two lines of Host")
+async def list_of_hosts(talk: Talk) -> None:
+    """A Host that is two with a comma between them, which a reg-name may hold but no name that resolves
+    does, is 400.
+    """
+    for host in ("one.test,two.test", "one.test, two.test"):
+        x = await talk.exchange()
+        await x.ask("GET", host=host)
+        await refused(x, 400, told=host, closed=False)
+
+
+@case("FRM-14", requirement="RFC 9112 §6.1", anchor="nginx body_chunked.t: in HTTP/1.0 requests")
+async def old_chunks(talk: Talk) -> None:
+    """Chunked in an HTTP/1.0 request is faulty framing: 400, or the last request on its connection."""
+    for alive in ("close", "keep-alive"):
+        x = await talk.exchange()
+        body = b"5\r\nhello\r\n0\r\n\r\n" + SMUGGLED
+        fields = (f"Connection: {alive}", "Transfer-Encoding: chunked")
+        await x.ask("POST", *fields, tail=body, version="HTTP/1.0")
+        if await refused_or(x, b"hello", 400, 501, 505, told=alive):
+            await x.client.peer_closed()
+
+
+@case(
+    "FRM-15", requirement="RFC 9112 §2.3, §3", anchor="llhttp invalid.md; HTTP Garden server bugs 5, 15, 24"
+)
+async def other_versions(talk: Talk) -> None:
+    """A version that is none, or of a format that is not this one, is 400 or 505; it never goes upstream."""
+    for version in (
+        *("HTTP/0.9", "HTTP/2.0", "HTTP/3.0", "HTTP/9.9", "HTTP/1.1x", "HTTP/1.1.1", "HTTP/11", "HTTP/1"),
+        *("http/1.1", "Http/1.1", "HTTP/1,1", "HTTP/01.1", "HTTP/1.", "HTTP/.1", "HTTP/-1.1", "HTTP/ 1.1"),
+        *("HTTP/1.1\0", "HTTP/", "HTTP", "", "HTTP/1.32", "HTTP/1.257", "HTTP/4294967297.1"),
+    ):
+        x = await talk.exchange()
+        await x.ask(version=version)
+        await refused(x, 400, 505, told=version, closed=False)
+
+
+@case(
+    "FRM-15-protocol", requirement="RFC 9112 §2.3, §3", anchor="llhttp invalid.md; it takes RTSP, for AirPlay"
+)
+async def other_protocols(talk: Talk) -> None:
+    """Another protocol's name in the request line is 400 or 505: its messages are not HTTP's."""
+    for version in ("RTSP/1.0", "ICE/1.0", "ICY/1.1", "SIP/2.0", "HTTPS/1.1", "HTP/1.1"):
+        x = await talk.exchange()
+        await x.ask(version=version)
+        await refused(x, 400, 505, told=version, closed=False)
+
+
+@case("FRM-15-method", requirement="RFC 9110 §9.1; RFC 9112 §3.1", anchor="HTTP Garden server bug 6")
+async def no_method(talk: Talk) -> None:
+    """A method that is no token is 400 or 501; it never goes upstream, nor does what it begins with."""
+    for method in ("G(ET", 'GE"T', "GET:", "[GET]", "GET,POST", "G\xc9T", "G\x7fT", "GET/", "{GET}", "", "@"):
+        x = await talk.exchange()
+        await x.ask(method)
+        await refused(x, 400, 405, 501, told=method, closed=False)
+
+
+@case(
+    "FRM-15-minor", level="S", requirement="RFC 9110 §2.5; RFC 9112 §2.3", anchor="HTTP Garden server bug 5"
+)
+async def later_minor_version(talk: Talk) -> None:
+    """A minor version that is not known yet is served as the highest that is, or 400 or 505."""
+    for version in ("HTTP/1.2", "HTTP/1.9"):
+        x = await talk.exchange()
+        await x.ask("POST", version=version, body=b"hello")
+        await refused_or(x, b"hello", 400, 505, told=version)
+
+
+@case("FRM-15-spaces", requirement="RFC 9112 §3", anchor="HTTP Garden server bug 9")
+async def spaces_in_the_request_line(talk: Talk) -> None:
+    """White space in a request line other than its two spaces is 400, or skipped; it is never part of what
+    goes upstream.
+    """
+    for line in (
+        "GET  {} HTTP/1.1",
+        "GET {}  HTTP/1.1",
+        "GET {} HTTP/1.1 ",
+        " GET {} HTTP/1.1",
+        "GET\t{} HTTP/1.1",
+        "GET {}\tHTTP/1.1",
+        "GET {} HTTP/1.1\t",
+        "GET\x0b{} HTTP/1.1",
+        "GET {} /b HTTP/1.1",
+        "GET {}\x0cHTTP/1.1",
+        "GET {}\xa0HTTP/1.1",
+    ):
+        x = await talk.exchange()
+        x.asked += 1
+        await x.client.send(line.replace("{}", x.path), f"\r\nHost: {FRONT}\r\n{x.stamp}\r\n\r\n")
+        up = await x.reaches()
+        if isinstance(up, Arrival):
+            assert up.head.target.endswith(x.path.encode()), f"{line!r}: {up.head.target!r}"
+            await up.answer()
+            ok(await x.response())
+        else:
+            assert up.status in (400, 505), f"{line!r}: status {up.status}"
+
+
+@case("FRM-16", requirement="RFC 9112 §9.3.2", anchor="llhttp pipelining.md; nginx body_chunked.t")
+async def pipelined(talk: Talk) -> None:
+    """Of three requests in a row, the second slow, the answers come in order, each once, or the connection
+    is closed after one of them.
+    """
+    client = await talk.connect()
+    slow = asyncio.Event()
+
+    async def answer(up: Arrival) -> None:
+        await up.content()
+        if up.head.target == second.path.encode():
+            await slow.wait()
+        await up.answer(body=up.head.target)
+
+    first, second, third = [await talk.exchange(client, script=answer) for _ in range(3)]
+    await first.ask("POST", body=b"1")
+    await second.ask("GET")
+    await third.ask("POST", "Transfer-Encoding: chunked", tail=b"1\r\n3\r\n0\r\n\r\n")
+    for x in (first, second, third):
+        try:
+            ok(await x.response(), x.path.encode())
+        except IncompleteError:
+            assert x is not first, "the first request was not answered"
+            break
+        slow.set()
+    slow.set()
+
+
+@case("FRM-33", level="S", requirement="RFC 9112 §2.2", anchor="h11; llhttp")
+async def empty_line_first(talk: Talk) -> None:
+    """An empty line before the first request line of a connection is skipped."""
+    x = await talk.exchange()
+    x.asked += 1
+    await x.client.send(f"\r\nGET {x.path} HTTP/1.1\r\nHost: {FRONT}\r\n{x.stamp}\r\n\r\n")
+    up = await x.reaches()
+    assert isinstance(up, Arrival), f"status {up.status}"
+    await up.answer()
+    ok(await x.response())
+
+
+@case("FRM-33-between", requirement="RFC 9112 §2.2", anchor="old clients end a body with CRLF")
+async def empty_line_between(talk: Talk) -> None:
+    """An empty line between a body and the next request is part of neither: skipped, or 400."""
+    x = await talk.exchange()
+    await x.ask("POST", "Content-Length: 5", tail=b"hello\r\n")
+    up = await x.arrival()
+    assert await up.content() == b"hello"
+    await up.answer()
+    ok(await x.response())
+    y = await talk.exchange(x.client)
+    try:
+        await y.ask("POST", body=b"world")
+        await refused_or(y, b"world", told="an empty line")
+    except (ConnectionError, IncompleteError):
+        assert not x.client.reader.buffer, f"{bytes(x.client.reader.buffer)!r} came after the answer"
