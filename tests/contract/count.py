@@ -16,6 +16,7 @@ __all__ = ["AGREEMENT", "Count"]
 
 AGREEMENT = "both apps agree"
 
+_SHOWN = 50  # lines of a kind; with --results all are in the file
 _NODE_ID = re.compile(r"contract/test_\w+\.py::[A-Z]{3}-[^\[]+\[")
 
 
@@ -69,10 +70,12 @@ class Count:
             terminalreporter.write_line(line)
         for proxy, result in self._each("warning"):
             terminalreporter.write_line(f"warning: {result.case} on {proxy}: {result.why}", yellow=True)
+        for proxy, result in self._each("failed")[:_SHOWN]:
+            terminalreporter.write_line(f"failed: {result.case} on {proxy}: {result.why}", red=True)
         if terminalreporter.config.getoption("notes", default=False):
             for line in self.notes():
                 terminalreporter.write_line(line)
-        for node_id in self.not_run()[:20]:
+        for node_id in self.not_run()[:_SHOWN]:
             terminalreporter.write_line(f"did not run: {node_id}", red=True)
 
     def not_run(self) -> list[str]:

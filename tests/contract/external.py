@@ -8,6 +8,7 @@ with the set-up is told in one line, and not by hundreds of failed cases.
 
 import asyncio
 import errno
+import os
 import re
 import socket
 from urllib.parse import urlsplit
@@ -82,7 +83,7 @@ class External(Entrant):
                 pass
             return Origin(host, port)
         except OSError as error:
-            why = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
+            why = "the port is in use" if error.errno == errno.EADDRINUSE else _told(error)
             raise SetUpError(f"no origin can listen on {_shown(host, port)}: {why}") from None
 
     async def _trip(self, talk: Talk) -> None:
@@ -97,7 +98,7 @@ class External(Entrant):
             except (IncompleteError, MalformedError) as error:
                 raise SetUpError(f"{where} does not speak HTTP/1.1: {error}") from None
             except OSError as error:
-                raise SetUpError(f"{where} cannot be reached: {error.strerror or error}") from None
+                raise SetUpError(f"{where} cannot be reached: {_told(error)}") from None
             if came is None or not self.declared.reachable:
                 return
             if loop.time() > deadline:
@@ -129,6 +130,13 @@ def address_of(url: str) -> tuple[str, int]:
     if parts.scheme != "http" or not parts.hostname or not port or parts.path.strip("/") or parts.query:
         raise SetUpError(f"--proxy {url}: accepted: http://host:port")
     return parts.hostname, port
+
+
+def _told(error: OSError) -> str:
+    """In the system's words: asyncio's hold the address once more."""
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
 
 
 def _family(host: str) -> socket.AddressFamily:

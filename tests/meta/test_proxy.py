@@ -1,0 +1,224 @@
+"""The suite on somebody else's proxy: `--proxy`, as its guide says, with the miniature for the proxy."""
+
+import contextlib
+import pathlib
+import socket
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.contract import options, results
+from tests.contract.manifest import Manifest, parse
+from tests.meta.mutants import running
+from tests.meta.mutants import write as write_program
+from tests.meta.papers import ROOT
+
+MANIFEST = """\
+host = "rewrite"
+forwarded_for = "replace"
+forwarded_host = true
+trailers = "relay"  # which it does not
+"""
+DEVIATIONS = """\
+[[deviation]]
+case = "HDR-14"
+reason = "an example that does not hold"
+link = "https://example.org/1"
+
+[[deviation]]
+case = "TRL-01"
+reason = "it drops trailers"
+link = "https://example.org/2"
+"""
+
+
+@contextlib.contextmanager
+def _port() -> Iterator[int]:
+    """A port of 127.0.0.1 that nobody else is given and that an origin can listen on."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """The options that name a running miniature."""
+    folder = tmp_path_factory.mktemp("proxy")
+    write_program(None, folder / "program")
+    manifest = folder / "mini.toml"
+    manifest.write_text(MANIFEST)
+    with _port() as port, running(folder / "program", "mini", f"http://127.0.0.1:{port}", "plain") as mini:
+        url = f"http://127.0.0.1:{mini.port}"
+        yield [f"--proxy={url}", f"--origin-port={port}", f"--manifest={manifest}"]
+
+
+def _pytest(*arguments: str | pathlib.Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *map(str, arguments)]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+CASES = ("tests/contract/test_hdr.py", "tests/contract/test_err.py", "-k", "HDR-01 or HDR-14 or ERR-04")
+
+
+def test_results_for_people_and_for_programs(proxy: list[str], tmp_path: pathlib.Path) -> None:
+    done = _pytest(
+        *CASES, *proxy, f"--results={tmp_path / 'results.json'}", f"--junit-xml={tmp_path / 'junit.xml'}"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mini     2 passed" in done.stdout
+    assert "2 reconfiguration" in done.stdout
+    assert "reconfiguration: it is not configured as 'tight' asks" in done.stdout
+
+    found = results.read(tmp_path / "results.json")
+    assert found.proxy == "mini"
+    verdicts = {result.case: (result.level, result.verdict) for result in found.results}
+    assert verdicts == {
+        "HDR-01": ("M", "passed"),
+        "HDR-14": ("P", "passed"),
+        "ERR-04": ("M", "reconfiguration"),
+        "ERR-04-head": ("M", "reconfiguration"),
+    }
+
+    told = {
+        case.attrib["name"]: {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}
+        for case in ET.parse(tmp_path / "junit.xml").iter("testcase")  # noqa: S314 - we made the file
+    }
+    assert told["HDR-01[mini]"]["level"] == "M"
+    assert "RFC 9110" in told["HDR-01[mini]"]["requirement"]
+    assert told["ERR-04[mini]"]["verdict"] == "reconfiguration"
+
+
+def test_known_deviations_have_to_be_true(proxy: list[str], tmp_path: pathlib.Path) -> None:
+    known = tmp_path / "known.toml"
+    known.write_text(DEVIATIONS)
+    files = ["tests/contract/test_hdr.py", "tests/contract/test_trl.py"]
+    done = _pytest(*files, "-k", "HDR-14 or TRL-01", *proxy, f"--deviations={known}")
+    assert done.returncode == 1
+    assert "mini     0 passed     1 deviated     0 unsupported     1 failed" in done.stdout
+    assert "passes, although it is said to deviate: an example that does not hold" in done.stdout
+
+
+def test_failure_shows_the_conversation(proxy: list[str]) -> None:
+    done = _pytest("tests/contract/test_trl.py", "-k", "TRL-01", *proxy)
+    assert done.returncode == 1
+    for expected in ("TRL-01 on mini", "client 0 -> proxy GET /t-", "the origin's ledger"):
+        assert expected in done.stdout
+
+
+# What is wrong with the set-up is one line, and exit status 4
+
+
+def _config(**given: Any) -> pytest.Config:
+    chosen = {
+        "proxy": "http://127.0.0.1:1", "origin_host": "127.0.0.1", "origin_port": 9, "manifest": None,
+        "deviations": None, "reference": [], "numprocesses": None, **given,
+    }  # fmt: skip
+    return SimpleNamespace(  # type: ignore[return-value]
+        getoption=lambda name, default=None: chosen.get(name, default),
+        option=SimpleNamespace(collectonly=False),
+    )
+
+
+def _refused(**given: Any) -> str:
+    with pytest.raises(pytest.UsageError) as refusal:
+        options.entrants(_config(**given))
+    line = str(refusal.value)
+    assert "\n" not in line
+    return line
+
+
+@pytest.fixture
+def manifest(tmp_path: pathlib.Path) -> pathlib.Path:
+    path = tmp_path / "mini.toml"
+    path.write_text(MANIFEST)
+    return path
+
+
+def test_one_proxy_is_one_process(manifest: pathlib.Path) -> None:
+    assert "-n 0" in _refused(manifest=manifest, numprocesses=2)
+
+
+def test_what_belongs_together(manifest: pathlib.Path) -> None:
+    assert "--origin-port N and --manifest FILE" in _refused()
+    assert "belongs to --proxy" in _refused(proxy=None, manifest=manifest)
+    assert "one of them" in _refused(reference=["nginx"])
+
+
+@pytest.mark.parametrize("url", ["https://x", "x:80", "http://", "http://x:99999", "http://x/path"])
+def test_url_of_something_else(manifest: pathlib.Path, url: str) -> None:
+    assert _refused(proxy=url, manifest=manifest) == f"--proxy {url}: accepted: http://host:port"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('hosts = "rewrite"', "unknown field 'hosts'; accepted: host, forwarded_for"),
+        ('host = "rewrite"', "'forwarded_for' is missing; accepted: \"replace\" | "),
+        ('host = "keep"\nforwarded_for = "none"', 'host = \'keep\'; accepted: "rewrite" | "preserve"'),
+        ('host = "rewrite"\nforwarded_for = "none"\npool = "ten"', "pool = 'ten'; accepted: a number"),
+        ("host: rewrite", "not TOML: "),
+    ],
+)
+def test_manifest_that_cannot_be_read(manifest: pathlib.Path, text: str, why: str) -> None:
+    manifest.write_text(text)
+    assert f"{manifest}: {why}" in _refused(manifest=manifest)
+
+
+def test_manifest_that_is_not_there(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "none.toml"
+    assert _refused(manifest=path) == f"{path}: No such file or directory"
+
+
+def test_deviations_that_cannot_be_read(manifest: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "known.toml"
+    path.write_text('[[deviation]]\ncase = "HDR-01"\n')
+    assert "missing required field `reason`" in _refused(manifest=manifest, deviations=path)
+
+
+def test_port_in_use(manifest: pathlib.Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = _refused(manifest=manifest, origin_port=port)
+    assert said == f"no origin can listen on 127.0.0.1:{port}: the port is in use"
+
+
+def test_proxy_that_is_not_there(manifest: pathlib.Path) -> None:
+    with _port() as nobody, _port() as port:
+        said = _refused(manifest=manifest, origin_port=port, proxy=f"http://127.0.0.1:{nobody}")
+    assert said == f"the proxy at 127.0.0.1:{nobody} cannot be reached: Connection refused"
+
+
+def test_exit_status_of_a_wrong_set_up(tmp_path: pathlib.Path) -> None:
+    done = _pytest("tests/contract", "--proxy=http://127.0.0.1:1", "--origin-port=9", "--manifest=none.toml")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.strip() == "ERROR: none.toml: No such file or directory"
+
+
+def test_deviation_of_no_case(proxy: list[str], tmp_path: pathlib.Path) -> None:
+    known = tmp_path / "known.toml"
+    known.write_text(DEVIATIONS.replace("TRL-01", "TRL-99"))
+    done = _pytest("tests/contract", "--collect-only", *proxy, f"--deviations={known}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"{known}: there is no case 'TRL-99'" in done.stderr
+
+
+def test_every_field_can_be_written_down() -> None:
+    """What a manifest is given as TOML is what the suite then holds."""
+    text = (
+        '{"host": "preserve", "forwarded_for": "append", "traits": ["streams"], "error_status": {"a": [502]}}'
+    )
+    declared = parse(msgspec.json.decode(text), "here")
+    assert declared == Manifest(
+        host="preserve",
+        forwarded_for="append",
+        traits=frozenset({"streams"}),
+        error_status={"a": [502]},
+    )
