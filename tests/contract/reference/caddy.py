@@ -3,7 +3,7 @@
 import pathlib
 
 from tests.contract.entrant import Upstream
-from tests.contract.reference.program import HOST, Program, limit
+from tests.contract.reference.program import HOST, Program, drain, limit
 from tests.contract.variants import TIGHT_BODY, TIGHT_POOL
 
 __all__ = ["Caddy"]
@@ -12,7 +12,7 @@ _CONFIGURATION = """\
 {{
     admin off
     auto_https off
-    grace_period 10s
+    grace_period {drain_s:g}s
     servers {{
         protocols h1
     }}
@@ -23,6 +23,7 @@ http://:{port} {{
     log
 {rules}
     reverse_proxy {upstream} {{
+{trust}
         flush_interval 1ms
         transport http {{
             versions 1.1
@@ -56,6 +57,7 @@ class Caddy(Program):
     group = "reference-caddy"
     command = "caddy"
     install = "apt-get install caddy"
+    variants = Program.variants | {"stops", "trusting"}
 
     def version(self) -> str:
         return self._said("version").partition(" ")[0].strip().removeprefix("v")
@@ -73,9 +75,11 @@ class Caddy(Program):
             port=port,
             rules=rules,
             upstream=upstream,
+            trust="        trusted_proxies 127.0.0.1/32" if variant == "trusting" else "",
             more=_TLS.format(ca=origin.ca) if origin.ca else "",
             connect_s=limit(variant, 5.0),
             silence_s=limit(variant, 60.0),
+            drain_s=drain(variant),
             pool=TIGHT_POOL if variant == "tight" else 100,
         )
 

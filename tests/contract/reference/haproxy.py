@@ -4,7 +4,7 @@ import pathlib
 import re
 
 from tests.contract.entrant import Upstream
-from tests.contract.reference.program import HOST, Program, limit
+from tests.contract.reference.program import HOST, Program, drain, limit
 from tests.contract.variants import TIGHT_POOL
 
 __all__ = ["HAProxy"]
@@ -14,6 +14,7 @@ global
     log stdout format raw local0 info
     maxconn 2000
     nbthread 1
+    hard-stop-after {drain}ms
 
 defaults
     mode http
@@ -65,6 +66,7 @@ class HAProxy(Program):
     group = "reference-haproxy"
     command = "haproxy"
     install = "apt-get install haproxy"
+    variants = Program.variants | {"stops", "trusting"}
     limits_body = False
 
     def version(self) -> str:
@@ -89,6 +91,7 @@ class HAProxy(Program):
             connect=round(1000 * limit(variant, 5.0)),
             queue=round(1000 * limit(variant, 5.0)),
             silence=round(1000 * limit(variant, 60.0)),
+            drain=round(1000 * drain(variant)),
         )
 
     def argv(self, file: pathlib.Path) -> list[str]:

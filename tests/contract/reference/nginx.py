@@ -4,7 +4,7 @@ import pathlib
 import re
 
 from tests.contract.entrant import Upstream
-from tests.contract.reference.program import HOST, Program, limit
+from tests.contract.reference.program import HOST, Program, drain, limit
 from tests.contract.variants import TIGHT_BODY
 
 __all__ = ["Nginx"]
@@ -12,6 +12,7 @@ __all__ = ["Nginx"]
 _CONFIGURATION = """\
 daemon off;
 worker_processes 1;
+worker_shutdown_timeout {drain_s:g}s;
 pid {folder}/nginx.pid;
 error_log stderr notice;
 
@@ -89,6 +90,7 @@ class Nginx(Program):
     group = "reference-nginx"
     command = "nginx"
     install = "apt-get install nginx"
+    variants = Program.variants | {"stops", "trusting"}
 
     def version(self) -> str:
         found = re.search(r"nginx/(\S+)", self._said("-v"))
@@ -113,6 +115,7 @@ class Nginx(Program):
             max_body=TIGHT_BODY if variant == "tight" else 0,
             connect_s=limit(variant, 5.0),
             silence_s=limit(variant, 60.0),
+            drain_s=drain(variant),
         )
 
     def argv(self, file: pathlib.Path) -> list[str]:

@@ -15,9 +15,10 @@ from tests.contract.entrant import Entrant, Standing, Upstream
 from tests.contract.manifest import Manifest, read
 from tests.contract.variants import TIGHT_BODY, TIGHT_POOL, TIGHT_S, VARIANTS
 
-__all__ = ["HOST", "Program", "Reference", "limit"]
+__all__ = ["HOST", "Program", "Reference", "drain", "limit"]
 
 HOST = "127.0.0.1"
+_DRAIN_S = 2.0  # under `stops`
 _MANIFESTS = pathlib.Path(__file__).parents[1] / "manifests"
 _VERSION_DEADLINE_S = 10.0
 _DEADLINES = ("connect_timeout_s", "response_timeout_s", "read_timeout_s", "pool_timeout_s")
@@ -31,7 +32,7 @@ class Reference(Entrant, Protocol):
     """
 
     install: str
-    variants: frozenset[str] = frozenset(VARIANTS)
+    variants: frozenset[str] = frozenset({"plain", "tight", "based", "nowhere", "tls"})
     tightens: bool = True
     limits_body: bool = True
 
@@ -55,6 +56,10 @@ class Reference(Entrant, Protocol):
             changes |= {name: TIGHT_S for name in _DEADLINES if getattr(declared, name) is not None}
             changes |= {"pool": TIGHT_POOL} if declared.pool is not None else {}
             changes |= {"max_body": TIGHT_BODY} if self.limits_body else {}
+        if variant == "stops":
+            changes |= {"drain_s": _DRAIN_S}
+        elif variant == "trusting" and declared.forwarded_for == "replace":
+            changes |= {"forwarded_for": "append"}
         return msgspec.structs.replace(declared, **changes)
 
 
@@ -106,6 +111,11 @@ class Program(Reference, Protocol):
             timeout=_VERSION_DEADLINE_S,
         )
         return done.stdout
+
+
+def drain(variant: str) -> float:
+    """Seconds that exchanges in flight have after a stop."""
+    return _DRAIN_S if variant == "stops" else 30.0
 
 
 def limit(variant: str, usual_s: float) -> float:

@@ -15,6 +15,7 @@ class Recipe(Reference):
 
     install = "make venv"
     tightens = False
+    variants = Reference.variants | {"trusting"}
 
     def __init__(self, framework: str):
         self.framework = framework

@@ -1,0 +1,64 @@
+"""The references: what they declare can be read, what is installed starts, what is not is said in one line."""
+
+import shutil
+
+import pytest
+
+from tests.contract.case import load
+from tests.contract.manifest import Manifest
+from tests.contract.reference import REFERENCES, Reference
+from tests.contract.reference.__main__ import main
+from tests.contract.stage import Stage
+from tests.contract.variants import TIGHT_POOL, TIGHT_S, VARIANTS
+
+_BY_ID = {each.id: each for each in REFERENCES}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("reference", REFERENCES, ids=lambda each: each.id)
+def test_every_manifest_can_be_read_for_every_variant(reference: Reference, variant: str) -> None:
+    manifest = reference.manifest(variant)
+    if variant not in reference.variants:
+        assert manifest is None
+        return
+    assert isinstance(manifest, Manifest)
+    assert manifest.base == VARIANTS[variant].base
+    assert manifest.reachable == VARIANTS[variant].reachable
+    assert manifest.variants == {variant}
+
+
+def test_tight_tightens_what_is_declared_and_nothing_else() -> None:
+    haproxy, nginx = _BY_ID["haproxy"].manifest("tight"), _BY_ID["nginx"].manifest("tight")
+    assert haproxy is not None
+    assert (haproxy.pool, haproxy.pool_timeout_s, haproxy.max_body) == (TIGHT_POOL, TIGHT_S, None)
+    assert nginx is not None
+    assert (nginx.pool, nginx.pool_timeout_s, nginx.response_timeout_s) == (None, None, TIGHT_S)
+    recipe, usual = (_BY_ID["recipe-fastapi"].manifest(variant) for variant in ("tight", "plain"))
+    assert recipe is not None
+    assert usual is not None
+    assert recipe.response_timeout_s == usual.response_timeout_s == 5.0
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=lambda each: each.id)
+def test_each_one_installed_starts_and_passes_a_case_that_no_proxy_fails(reference: Reference) -> None:
+    if not reference.version():
+        pytest.skip(f"{reference.id} is not installed: {reference.install}")
+    case = load()["HDR-12"]
+    stage = Stage()
+    try:
+        stage.book(reference, case)
+        outcome = stage.outcome(case, reference)
+        stage.leave(reference, case)
+    finally:
+        stage.close()
+    assert outcome.verdict == "passed", outcome.report
+
+
+def test_what_is_not_installed_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert main(["nginx", "--case", "HDR-12"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "nginx is not installed (apt-get install nginx); its results stay as they are"
+    ]
