@@ -95,6 +95,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         link="https://github.com/pgjones/hypercorn/blob/0.18.0/src/hypercorn/protocol/h11.py#L240",
     ),
     Deviation(
+        case="OPS-07-idle",
+        subjects="*-hypercorn-h1",
+        reason="hypercorn keeps the socket of a client that has left until its idle timer ends",
+        link="https://github.com/pgjones/hypercorn/blob/0.18.0/src/hypercorn/asyncio/tcp_server.py#L57",
+    ),
+    Deviation(
         case="RSP-22",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",

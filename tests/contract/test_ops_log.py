@@ -1,11 +1,11 @@
-"""OPS: the access log. One line for each exchange, whatever became of it and whatever bytes it was made of."""
+"""OPS: the access log. One line for each exchange, whatever became of it and whatever it was made of."""
 
 from tests.contract.case import case
 from tests.contract.expect import never_whole, ok
 from tests.contract.talk import LEAVE_S, Exchange, Talk
 from tests.contract.told import Record, records
 
-_SECRET = "hush-0d1f"
+_PRIVATE = "hush-0d1f"
 
 
 def named(x: Exchange) -> str:
@@ -15,8 +15,8 @@ def named(x: Exchange) -> str:
 
 async def whole(talk: Talk) -> Exchange:
     x = await talk.exchange()
-    query = f"{x.path}?{_SECRET}"
-    ok((await x.trip("POST", named(x), f"Authorization: {_SECRET}", target=query, body=b"hello"))[1])
+    query = f"{x.path}?{_PRIVATE}"
+    ok((await x.trip("POST", named(x), f"Authorization: {_PRIVATE}", target=query, body=b"hello"))[1])
     return x
 
 
@@ -119,7 +119,7 @@ async def records_of(talk: Talk) -> None:
         assert (record.upstream_ms is not None) == asked, f"{name}: upstream_ms {record.upstream_ms}"
         assert 0 <= (record.upstream_ms or 0) <= record.total_ms < 10_000, f"{name}: {record}"
     assert len(found) == len(lived), f"{len(found)} records of {len(lived)} exchanges"
-    assert _SECRET not in talk.process.log(), "a query or a field's value is in the log"
+    assert _PRIVATE not in talk.process.log(), "a query or a field's value is in the log"
 
 
 @case(
