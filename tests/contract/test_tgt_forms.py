@@ -90,12 +90,37 @@ async def escaped_line_ends(talk: Talk) -> None:
         assert up is None or not up.head.all("X-Injected"), "a line was injected"
 
 
-@case("TGT-16", requirement="RFC 9112 §3.2; RFC 9110 §7.7", anchor="links that carry UTF-8 as it is")
-async def raw_bytes(talk: Talk) -> None:
-    """Bytes that a URI may not hold go through as they are, or are refused: nobody escapes them anew."""
+@case(
+    "TGT-16",
+    level="S",
+    requirement="RFC 9112 §3.2: an invalid target should be refused, and not be corrected",
+    anchor="RFC 9110 §7.7; links typed by hand",
+)
+async def invalid_characters(talk: Talk) -> None:
+    """A target with characters that no URI has is refused, or goes on as it is: nobody escapes it anew."""
     x = await talk.exchange()
-    for piece in (b"/caf\xc3\xa9", b"/caf\xe9", b'/{a}|"b"<c>^`', b"/[x]", b"/%", b"/%2", b"/%zz"):
-        await _same_or_refused(talk, wire_bytes(x.path, piece), 400)
+    for piece in ('/{a}|"b"<c>^`', "/[x]", "/%", "/%2", "/%zz", "?{a}[]"):
+        await _same_or_refused(talk, x.path + piece, 400)
+
+
+@case(
+    "TGT-16-bytes",
+    level="S",
+    requirement="RFC 9112 §3.2; RFC 3986 §2.1",
+    anchor="links that carry UTF-8 as it is",
+)
+async def invalid_bytes(talk: Talk) -> None:
+    """Bytes above 0x7F in a target are refused, or escaped; what reaches the upstream is a valid request."""
+    for raw, escaped in ((b"/caf\xc3\xa9", b"/caf%c3%a9"), (b"/caf\xe9", b"/caf%e9"), (b"?\xff", b"?%ff")):
+        x = await talk.exchange()
+        await x.ask("GET", target=wire_bytes(x.path, raw))
+        result = await x.reaches()
+        if isinstance(result, Arrival):
+            assert result.head.target.lower() == wire_bytes(x.path, escaped), f"became {result.head.target!r}"
+            await result.answer()
+            ok(await x.response())
+        else:
+            assert result.status == 400, f"{raw!r}: status {result.status}"
 
 
 @case("TGT-17", requirement="RFC 9112 §3.2.2; RFC 9110 §4.2.4", anchor="RFC 9110 §4.2.4: userinfo")
