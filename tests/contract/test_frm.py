@@ -9,6 +9,9 @@ from tests.contract.case import case
 from tests.contract.expect import SMUGGLED, closed_for_good, next_is_its_own, ok, refused, refused_or
 from tests.contract.talk import Talk
 
+_UNKNOWN = (400, 422, 501)
+"""What a coding that is not known is answered with: 501 is a SHOULD, 422 HAProxy's word for it."""
+
 _CHUNKED = "Transfer-Encoding: chunked"
 _HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 
@@ -55,10 +58,10 @@ async def length_beside_odd_coding(talk: Talk) -> None:
         fields = (f"Transfer-Encoding: {value}", f"Content-Length: {len(behind_chunks)}")
         await x.ask("POST", *fields, tail=behind_chunks)
         if value == ",chunked":  # empty elements may be skipped
-            await refused_or(x, b"", 400, 501, told=value)
+            await refused_or(x, b"", *_UNKNOWN, told=value)
             await closed_for_good(x.client)
         else:
-            await refused(x, 400, 501, told=value)
+            await refused(x, *_UNKNOWN, told=value)
 
 
 @case("FRM-02", requirement="RFC 9112 §6.3", anchor="HTTP Garden server bugs 23, 33, 42")
@@ -169,7 +172,7 @@ async def codings_on_two_lines(talk: Talk) -> None:
     ):
         x = await talk.exchange()
         await x.ask("POST", *lines, tail=_HELLO + SMUGGLED)
-        await refused(x, 400, 501, told=str(lines))
+        await refused(x, *_UNKNOWN, told=str(lines))
 
 
 @case(
@@ -180,13 +183,13 @@ async def empty_elements(talk: Talk) -> None:
     for value in (",chunked", "chunked,", ", ,chunked"):
         x = await talk.exchange()
         await x.ask("POST", f"Transfer-Encoding: {value}", tail=_HELLO)
-        await refused_or(x, b"hello", 400, 501, told=value)
+        await refused_or(x, b"hello", *_UNKNOWN, told=value)
 
 
 async def _coding_refused(talk: Talk, value: str | bytes) -> None:
     x = await talk.exchange()
     await x.ask("POST", b"Transfer-Encoding: " + _raw(value), tail=_HELLO + SMUGGLED)
-    await refused(x, 400, 501, told=f"Transfer-Encoding: {value!r}")
+    await refused(x, *_UNKNOWN, told=f"Transfer-Encoding: {value!r}")
 
 
 @case(
@@ -200,8 +203,7 @@ async def chunked_however_spelt(talk: Talk) -> None:
         "transfer-encoding: chunked",
         "TRANSFER-ENCODING: CHUNKED",
         "Transfer-Encoding:chunked",
-        "Transfer-Encoding:\tchunked",
-        "Transfer-Encoding: \t chunked ",
+        "Transfer-Encoding:   chunked  ",
     ):
         x = await talk.exchange()
         await x.ask("POST", field, tail=_HELLO)
@@ -211,15 +213,18 @@ async def chunked_however_spelt(talk: Talk) -> None:
         ok(await x.response())
 
 
-@case("FRM-29-tab", level="S", requirement="RFC 9110 §5.5, §5.6.3", anchor="llhttp #876")
-async def chunked_before_a_tab(talk: Talk) -> None:
-    """A tab after the value is white space like any other."""
-    x = await talk.exchange()
-    await x.ask("POST", "Transfer-Encoding: chunked\t", tail=_HELLO)
-    up = await x.arrival()
-    assert await up.content() == b"hello", "another content"
-    await up.answer()
-    ok(await x.response())
+@case(
+    "FRM-29-tab",
+    level="S",
+    requirement="RFC 9110 §5.5, §5.6.3",
+    anchor="llhttp #876; nginx http_header_ows.t",
+)
+async def chunked_beside_a_tab(talk: Talk) -> None:
+    """A tab before or after the value is white space like any other."""
+    for value in ("\tchunked", "chunked\t", " \t chunked \t "):
+        x = await talk.exchange()
+        await x.ask("POST", f"Transfer-Encoding:{value}", tail=_HELLO)
+        assert await refused_or(x, b"hello", told=repr(value)), f"{value!r}: refused"
 
 
 @case("FRM-26", requirement="RFC 9110 §9.3.1; RFC 9112 §6.3", anchor="HTTP Garden transducer bug 21")

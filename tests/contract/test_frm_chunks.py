@@ -24,9 +24,24 @@ async def no_chunk_size(talk: Talk) -> None:
     upstream by then ends as if it were whole.
     """
     for size in (
-        *("0x5", "+5", "-5", "-0", "5_0", "", " 5", "\t5", "5 5", "g", "5,", "5\0", "x", "5.0", "0x0", "0_0"),
-        *("5\x0b", "\x0c5", "\x0b5"),
+        *("0x5", "+5", "-5", "-0", "5_0", "0_0", "0x0", "", " 5", "\t5", "g", "x", "5g", "five"),
+        *("5\0", "\x0b5", "\x0c5", "5\x0b"),
     ):
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=size.encode() + b"\r\nhello\r\n0\r\n\r\n" + SMUGGLED)
+        await refused(x, 400, told=f"chunk size {size!r}", cut=True)
+
+
+@case(
+    "FRM-06-tail",
+    level="S",
+    requirement="RFC 9112 §7.1, §2.2",
+    anchor="nginx reads it as an extension",
+    compare="verdict",
+)
+async def chunk_size_and_more(talk: Talk) -> None:
+    """Nor is a size one that something else follows than an extension."""
+    for size in ("5 5", "5,", "5.0", "5 a=b", "5:"):
         x = await talk.exchange()
         await x.ask("POST", _CHUNKED, tail=size.encode() + b"\r\nhello\r\n0\r\n\r\n" + SMUGGLED)
         await refused(x, 400, told=f"chunk size {size!r}", cut=True)
@@ -79,11 +94,11 @@ async def overflowing_chunk_size(talk: Talk) -> None:
         if isinstance(up, Arrival):
             await never_whole(up.body)
         else:
-            assert up.status in (400, 413), f"{size}: status {up.status}"
+            assert up.status >= 400, f"{size}: status {up.status}"
     for size in ("0005", "0" * 17 + "5"):
         x = await talk.exchange()
         await x.ask("POST", _CHUNKED, tail=size.encode() + b"\r\nhello\r\n" + b"000\r\n\r\n")
-        await refused_or(x, b"hello", told=f"chunk size {size}")
+        await refused_or(x, b"hello", 400, 413, 502, told=f"chunk size {size}")
 
 
 @case("FRM-22", requirement="RFC 9112 §7.1", anchor="nginx body_chunked.t: runaway chunk", compare="verdict")
@@ -128,7 +143,7 @@ async def line_feeds_in_chunks(talk: Talk) -> None:
             await up.answer()
             ok(await x.response())
         else:
-            assert up.status == 400, f"{body!r}: status {up.status}"
+            assert up.status >= 400, f"{body!r}: status {up.status}"
 
 
 @case(
@@ -143,7 +158,7 @@ async def overlong_extensions(talk: Talk) -> None:
     for extension in (";" + "a" * 9_000, ";a=" + "b" * 100_000, ';a="' + "b" * 100_000 + '"', ";a" * 60_000):
         x = await talk.exchange()
         await x.ask("POST", _CHUNKED, tail=f"5{extension}\r\nhello\r\n0\r\n\r\n".encode())
-        await refused_or(x, b"hello", 400, 413, 431, told=f"extension of {len(extension)} bytes")
+        await refused_or(x, b"hello", 400, 413, 431, 502, told=f"extension of {len(extension)} bytes")
 
 
 @case(

@@ -1,5 +1,7 @@
 """FRM: request heads that two readers could cut into other lines, names or values."""
 
+import asyncio
+
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
@@ -55,7 +57,6 @@ async def bare_cr_and_nul(talk: Talk) -> None:
         b"X-A: \0",
         b"X-A\0: one",
         b"X\0-A: one",
-        b"Content-Length: 5\r",
         b"Transfer-Encoding: chunked\r, identity",
     ):
         x = await talk.exchange()
@@ -89,7 +90,7 @@ async def _spaced_or_refused(x: Exchange, told: str) -> None:
         await up.answer()
         ok(await x.response())
     else:
-        assert up.status == 400, f"{told}: status {up.status}"
+        assert up.status in (400, 501), f"{told}: status {up.status}"
 
 
 @case("FRM-10-control", level="S", requirement="RFC 9110 §5.5", anchor="h11 lets them through")
@@ -165,15 +166,8 @@ async def space_before_the_colon(talk: Talk) -> None:
 async def no_name(talk: Talk) -> None:
     """A field whose name is no token, or a line without a colon, is 400 or goes no further."""
     for line in (
-        *(
-            b": forged",
-            b"no colon",
-            b"X A: forged",
-            b"X(A): forged",
-            b"X/A: forged",
-            b"X,A: forged",
-            b"@: forged",
-        ),
+        *(b": forged", b": ", b"no colon", b"Content-Length 5", b"Transfer-\r\nEncoding: chunked"),
+        *(b"X A: forged", b"X(A): forged", b"X/A: forged", b"X,A: forged", b"@: forged"),
         *(b"X[A]: forged", b'"X-A": forged', b"X\xe9: forged", b"X\x7f: forged", b"{X}: forged"),
         *(b"X\x01A: forged", b"X=A: forged", b"<X>: forged", b"\xc2\xa0X: forged"),
     ):
@@ -217,12 +211,16 @@ async def endless_head(talk: Talk) -> None:
     x = await talk.exchange()
     x.asked += 1
     line = b"X-Filler: " + b"x" * 8180 + b"\r\n"
+    refusing = asyncio.ensure_future(x.client.answered())
     try:
         await x.client.send(f"GET {x.path} HTTP/1.1\r\nHost: {FRONT}\r\n")
-        while x.client.channel.sent < _HOARD:
+        while not refusing.done() and x.client.channel.sent < _HOARD:
             await x.client.send(line)
     except ConnectionError:
-        pass
+        return  # hung up
+    finally:
+        refusing.cancel()
+        await asyncio.gather(refusing, return_exceptions=True)
     assert x.client.channel.sent < _HOARD, f"{x.client.channel.sent} bytes of a head were taken"
 
 

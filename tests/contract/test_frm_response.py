@@ -1,5 +1,6 @@
 """FRM: an answer that two readers could read in two ways is 502, cut, or read in one way."""
 
+from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import gateway_failure, never_whole, ok
@@ -101,18 +102,29 @@ async def space_before_the_colon(talk: Talk) -> None:
 
 @case("FRM-45", requirement="RFC 9110 §5.5; RFC 9112 §2.2", anchor="FRM-10, from the other side")
 async def control_characters(talk: Talk) -> None:
-    """A bare CR or a NUL in an answer's fields or status line is a space for the client, or 502."""
+    """A bare CR or a NUL in an answer's fields is a space for the client, or 502."""
     for head in (
         b"HTTP/1.1 200 OK\r\nX-A: one\rtwo\r\n",
         b"HTTP/1.1 200 OK\r\nX-A: one\rX-SMUGGLED: two\r\n",
         b"HTTP/1.1 200 OK\r\nX-A: one\x00two\r\n",
         b"HTTP/1.1 200 OK\r\nX\rA: one\r\n",
-        b"HTTP/1.1 200 O\rK\r\n",
     ):
         up, response = await _answered(talk, head, "Content-Length: 2\r\n\r\nok")
         if response.status == 200:
             ok(response)  # strict parsing has seen to the rest
             assert response.all("X-SMUGGLED") == [], f"{head!r}: a field that the upstream did not send"
+        else:
+            gateway_failure(response, 502)
+        up.close()
+
+
+@case("FRM-45-reason", level="S", requirement="RFC 9112 §2.2, §4", anchor="HTTP Garden; nginx relays it")
+async def control_characters_in_the_reason(talk: Talk) -> None:
+    """Nor does one pass in the reason phrase, which may be left out."""
+    for byte in (b"\r", b"\x00"):
+        up, response = await _answered(talk, b"HTTP/1.1 200 O%sK\r\nContent-Length: 2\r\n\r\nok" % byte)
+        if response.status == 200:
+            ok(response)
         else:
             gateway_failure(response, 502)
         up.close()
@@ -135,7 +147,12 @@ async def broken_chunks(talk: Talk) -> None:
         up = await x.arrival()
         await up.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", broken)
         up.channel.finish()  # for those that wait for the rest of a chunk of 2^64 bytes
-        response = await x.head()
+        try:
+            response = await x.head()
+        except IncompleteError as error:  # hung up on before the head: nobody takes that for an answer
+            if error.got:
+                raise
+            continue
         if response.status == 200:
             await never_whole(response.body)
         else:

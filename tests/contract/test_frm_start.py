@@ -5,44 +5,47 @@ import asyncio
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import SMUGGLED, ok, refused, refused_or
+from tests.contract.expect import SMUGGLED, closed_for_good, ok, refused, refused_or
 from tests.contract.talk import FRONT, Talk
 
 
-@case("FRM-13", requirement="RFC 9112 §3.2", anchor="nginx http_host.t; llhttp checks none, h11 the count")
+@case("FRM-13", requirement="RFC 9112 §3.2", anchor="llhttp checks no count, h11 does")
 async def no_host(talk: Talk) -> None:
-    """No Host, more than one, or one that is no host and port, is 400."""
-    for hosts in (
-        (),
-        ("one.test", "two.test"),
-        (FRONT, FRONT),
-        ("two words",),
-        ("user@one.test",),
-        ("one.test/path",),
-        ("one.test?query",),
-        ("one.test#fragment",),
-        ("one.test\\two.test",),
-        ("one.test:port",),
-        ("one.test:80:80",),
-        ("[::1",),
-        ("http://one.test",),
-        ('"one.test"',),
-        ("<one.test>",),
-    ):
+    """No Host, or more than one, is 400."""
+    for hosts in ((), ("one.test", "two.test"), (FRONT, FRONT), (FRONT, "")):
         x = await talk.exchange()
         await x.ask("GET", *[f"Host: {host}" for host in hosts], host=None)
         await refused(x, 400, told=f"Host: {hosts}", closed=False)
 
 
-@case("FRM-13-list", level="S", requirement="RFC 9112 §3.2", anchor="how a front joins two lines of Host")
-async def list_of_hosts(talk: Talk) -> None:
-    """A Host that is two with a comma between them, which a reg-name may hold but no name that resolves
-    does, is 400.
-    """
-    for host in ("one.test,two.test", "one.test, two.test"):
+@case(
+    "FRM-13-value", requirement="RFC 9112 §3.2", anchor="nginx http_host.t; HAProxy h1_host_normalization.vtc"
+)
+async def other_hosts(talk: Talk) -> None:
+    """A Host that is no host and port is 400."""
+    # nginx, HAProxy and Caddy each take some of these, and each other ones; the MUST stands.
+    for host in (
+        *("two words", "user@one.test", "one.test/path", "one.test?query", "one.test#fragment"),
+        *("one.test\\two.test", "one.test:port", "one.test:80:80", "one.test:-80", "[::1", "::1"),
+        *("http://one.test", '"one.test"', "<one.test>", "one.test^", "{one.test}", "one\ttest"),
+    ):
         x = await talk.exchange()
         await x.ask("GET", host=host)
-        await refused(x, 400, told=host, closed=False)
+        await refused(x, 400, told=f"Host: {host}", closed=False)
+
+
+@case(
+    "FRM-13-list", level="O", requirement="RFC 9112 §3.2; RFC 3986 §3.2.2", anchor="two lines of Host, joined"
+)
+async def list_of_hosts(talk: Talk) -> None:
+    """Two hosts with a comma between them: the grammar of a name allows it, so it may be taken for one."""
+    x = await talk.exchange()
+    await x.ask("GET", host="one.test,two.test")
+    up = await x.reaches()
+    if isinstance(up, Arrival):
+        await up.answer()
+        ok(await x.response())
+    talk.note("a comma in Host", "forwarded" if isinstance(up, Arrival) else f"refused with {up.status}")
 
 
 @case("FRM-14", requirement="RFC 9112 §6.1", anchor="nginx body_chunked.t: in HTTP/1.0 requests")
@@ -53,8 +56,15 @@ async def old_chunks(talk: Talk) -> None:
         body = b"5\r\nhello\r\n0\r\n\r\n" + SMUGGLED
         fields = (f"Connection: {alive}", "Transfer-Encoding: chunked")
         await x.ask("POST", *fields, tail=body, version="HTTP/1.0")
-        if await refused_or(x, b"hello", 400, 501, 505, told=alive):
+        up = await x.reaches()
+        if isinstance(up, Arrival):  # faulty: whichever way it is read, nothing behind it is a request
+            assert await up.content() in (b"hello", b""), "another content"
+            await up.answer()
+            ok(await x.response())
             await x.client.peer_closed()
+        else:
+            assert up.status in (400, 501, 505), f"status {up.status}"
+            await closed_for_good(x.client)
 
 
 @case(
@@ -64,8 +74,8 @@ async def other_versions(talk: Talk) -> None:
     """A version that is none, or of a format that is not this one, is 400 or 505; it never goes upstream."""
     for version in (
         *("HTTP/0.9", "HTTP/2.0", "HTTP/3.0", "HTTP/9.9", "HTTP/1.1x", "HTTP/1.1.1", "HTTP/11", "HTTP/1"),
-        *("http/1.1", "Http/1.1", "HTTP/1,1", "HTTP/01.1", "HTTP/1.", "HTTP/.1", "HTTP/-1.1", "HTTP/ 1.1"),
-        *("HTTP/1.1\0", "HTTP/", "HTTP", "", "HTTP/1.32", "HTTP/1.257", "HTTP/4294967297.1"),
+        *("http/1.1", "Http/1.1", "HTTP/1,1", "HTTP/1.", "HTTP/.1", "HTTP/-1.1", "HTTP/ 1.1"),
+        *("HTTP/1.1\0", "HTTP/", "HTTP"),
     ):
         x = await talk.exchange()
         await x.ask(version=version)
@@ -90,6 +100,15 @@ async def no_method(talk: Talk) -> None:
         x = await talk.exchange()
         await x.ask(method)
         await refused(x, 400, 405, 501, told=method, closed=False)
+
+
+@case("FRM-15-digits", level="S", requirement="RFC 9112 §2.2, §2.3", anchor="HTTP Garden server bugs 5, 24")
+async def versions_of_more_digits(talk: Talk) -> None:
+    """A version of more than two digits is 400 or 505."""
+    for version in ("HTTP/1.10", "HTTP/1.32", "HTTP/01.1", "HTTP/1.257", "HTTP/257.1", "HTTP/4294967297.1"):
+        x = await talk.exchange()
+        await x.ask(version=version)
+        await refused(x, 400, 505, told=version, closed=False)
 
 
 @case(
