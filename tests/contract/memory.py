@@ -16,6 +16,7 @@ class Memory:
     """How far a process has grown since the first look. pid: None where the proxy is not our process."""
 
     def __init__(self, pid: int | None):
+        self._where = f"there is no /proc/{pid}/statm" if pid else "the suite has not started this proxy"
         self._statm = pathlib.Path(f"/proc/{pid}/statm")
         self._before = self._peak = self._resident()
 
@@ -27,7 +28,7 @@ class Memory:
         """The last line of a case. Raises: AssertionError; UnmeasuredError where there is no /proc."""
         self.look()
         if not self._before:
-            raise UnmeasuredError(f"resident memory is not measured: there is no {self._statm}")
+            raise UnmeasuredError(f"resident memory is not measured: {self._where}")
         grown = (self._peak - self._before) / _MIB
         assert grown < mib, f"resident memory grew by {grown:.0f} MiB"
 

@@ -1,10 +1,7 @@
 """The suite on somebody else's proxy: `--proxy`, as its guide says, with the miniature for the proxy."""
 
-import contextlib
 import pathlib
 import socket
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -15,9 +12,9 @@ import pytest
 
 from tests.contract import options, results
 from tests.contract.manifest import Manifest, parse
+from tests.meta.command import held_port, run_pytest
 from tests.meta.mutants import running
 from tests.meta.mutants import write as write_program
-from tests.meta.papers import ROOT
 
 MANIFEST = """\
 host = "rewrite"
@@ -38,16 +35,6 @@ link = "https://example.org/2"
 """
 
 
-@contextlib.contextmanager
-def _port() -> Iterator[int]:
-    """A port of 127.0.0.1 that nobody else is given and that an origin can listen on."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """The options that name a running miniature."""
@@ -55,21 +42,19 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     write_program(None, folder / "program")
     manifest = folder / "mini.toml"
     manifest.write_text(MANIFEST)
-    with _port() as port, running(folder / "program", "mini", f"http://127.0.0.1:{port}", "plain") as mini:
+    with (
+        held_port() as port,
+        running(folder / "program", "mini", f"http://127.0.0.1:{port}", "plain") as mini,
+    ):
         url = f"http://127.0.0.1:{mini.port}"
         yield [f"--proxy={url}", f"--origin-port={port}", f"--manifest={manifest}"]
-
-
-def _pytest(*arguments: str | pathlib.Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *map(str, arguments)]
-    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
 CASES = ("tests/contract/test_hdr.py", "tests/contract/test_err.py", "-k", "HDR-01 or HDR-14 or ERR-04")
 
 
 def test_results_for_people_and_for_programs(proxy: list[str], tmp_path: pathlib.Path) -> None:
-    done = _pytest(
+    done = run_pytest(
         *CASES, *proxy, f"--results={tmp_path / 'results.json'}", f"--junit-xml={tmp_path / 'junit.xml'}"
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -100,14 +85,14 @@ def test_known_deviations_have_to_be_true(proxy: list[str], tmp_path: pathlib.Pa
     known = tmp_path / "known.toml"
     known.write_text(DEVIATIONS)
     files = ["tests/contract/test_hdr.py", "tests/contract/test_trl.py"]
-    done = _pytest(*files, "-k", "HDR-14 or TRL-01", *proxy, f"--deviations={known}")
+    done = run_pytest(*files, "-k", "HDR-14 or TRL-01", *proxy, f"--deviations={known}")
     assert done.returncode == 1
     assert "mini     0 passed     1 deviated     0 unsupported     1 failed" in done.stdout
     assert "passes, although it is said to deviate: an example that does not hold" in done.stdout
 
 
 def test_failure_shows_the_conversation(proxy: list[str]) -> None:
-    done = _pytest("tests/contract/test_trl.py", "-k", "TRL-01", *proxy)
+    done = run_pytest("tests/contract/test_trl.py", "-k", "TRL-01", *proxy)
     assert done.returncode == 1
     for expected in ("TRL-01 on mini", "client 0 -> proxy GET /t-", "the origin's ledger"):
         assert expected in done.stdout
@@ -191,13 +176,15 @@ def test_port_in_use(manifest: pathlib.Path) -> None:
 
 
 def test_proxy_that_is_not_there(manifest: pathlib.Path) -> None:
-    with _port() as nobody, _port() as port:
+    with held_port() as nobody, held_port() as port:
         said = _refused(manifest=manifest, origin_port=port, proxy=f"http://127.0.0.1:{nobody}")
     assert said == f"the proxy at 127.0.0.1:{nobody} cannot be reached: Connection refused"
 
 
 def test_exit_status_of_a_wrong_set_up(tmp_path: pathlib.Path) -> None:
-    done = _pytest("tests/contract", "--proxy=http://127.0.0.1:1", "--origin-port=9", "--manifest=none.toml")
+    done = run_pytest(
+        "tests/contract", "--proxy=http://127.0.0.1:1", "--origin-port=9", "--manifest=none.toml"
+    )
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert done.stderr.strip() == "ERROR: none.toml: No such file or directory"
 
@@ -205,7 +192,7 @@ def test_exit_status_of_a_wrong_set_up(tmp_path: pathlib.Path) -> None:
 def test_deviation_of_no_case(proxy: list[str], tmp_path: pathlib.Path) -> None:
     known = tmp_path / "known.toml"
     known.write_text(DEVIATIONS.replace("TRL-01", "TRL-99"))
-    done = _pytest("tests/contract", "--collect-only", *proxy, f"--deviations={known}")
+    done = run_pytest("tests/contract", "--collect-only", *proxy, f"--deviations={known}")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert f"{known}: there is no case 'TRL-99'" in done.stderr
 
