@@ -19,15 +19,26 @@ __all__ = ["RESULTS", "Cell", "Column", "measured", "ours", "references"]
 
 RESULTS = Path(__file__).parent / "results"
 
-_FIRST = ("nginx", "haproxy", "caddy", "asgiproxy", "recipe")  # then whatever else has results, by name
+# In the order of their columns; then whatever else has results, by its file's name.
+_NAMES = {
+    "nginx": "nginx",
+    "haproxy": "HAProxy",
+    "caddy": "Caddy",
+    "asgiproxy": "asgiproxy",
+    "recipe-fastapi": "recipe-fastapi",
+    "recipe-litestar": "recipe-litestar",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cell:
-    """verdict: None where nothing was measured. why: one line, for a verdict other than passed."""
+    """verdict: None where nothing was measured. why: one line, for a verdict other than passed. notes: what was
+    observed there.
+    """
 
     verdict: Verdict | None
     why: str = ""
+    notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,7 +82,7 @@ def _held(case: Case, members: Sequence[Subject]) -> Cell:
 
 def references(folder: Path = RESULTS) -> list[Results]:
     """The results of other proxies, in the order of their columns."""
-    order = {name: place for place, name in enumerate(_FIRST)}
+    order = {name: place for place, name in enumerate(_NAMES)}
     files = sorted(folder.glob("*.json"), key=lambda file: (order.get(file.stem, len(order)), file.stem))
     return [read(file) for file in files]
 
@@ -82,5 +93,6 @@ def measured(found: Results, cases: Mapping[str, Case]) -> Column:
     for result in found.results:
         case = cases.get(result.case)
         if case is not None and case.sentence == result.sentence:
-            cells[case.id] = Cell(result.verdict, result.why)
-    return Column(found.proxy, found.proxy, found.version, cells)
+            cells[case.id] = Cell(result.verdict, result.why, result.notes)
+    name = _NAMES.get(found.proxy, found.proxy)
+    return Column(name, name.replace("-", "<br>"), f"{found.version}, {found.date[:10]}", cells)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import get_args
 
 from tests.contract.case import Case, Level, load
-from tests.contract.columns import RESULTS, Cell, Column, measured, ours, references
+from tests.contract.columns import RESULTS, Column, measured, ours, references
 from tests.contract.deviations import DEVIATIONS
 from tests.contract.links import linked
-from tests.contract.results import Results, Verdict
+from tests.contract.results import Verdict
 
 __all__ = ["PAGE", "main", "page"]
 
@@ -103,15 +103,16 @@ def page(folder: Path = RESULTS) -> str:
     parts = [
         _INTRODUCTION.format(command=COMMAND),
         *[_OTHERS][: len(found)],
-        "\n".join(_summary(cases, columns, found)),
+        "\n".join(_summary(cases, columns)),
         *("\n".join(_family(name, members, columns)) for name, members in families.items() if members),
         "\n".join(_deviations()),
         *("\n".join(_failures(each, cases)) for each in columns if each.version),
+        *["\n".join(_observed(columns, cases))][: len(found)],
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _summary(cases: Mapping[str, Case], columns: list[Column], found: list[Results]) -> Iterator[str]:
+def _summary(cases: Mapping[str, Case], columns: list[Column]) -> Iterator[str]:
     count = collections.Counter(case.level for case in cases.values())
     yield "## Summary"
     yield ""
@@ -123,9 +124,7 @@ def _summary(cases: Mapping[str, Case], columns: list[Column], found: list[Resul
     yield ""
     yield "| proxy | version | M | S | P | O | △ | not asked | not measured |"
     yield "|---|---|---|---|---|---|---|---|---|"
-    dates = {each.proxy: each.date for each in found}
     for column in columns:
-        version = f"{column.version}, {dates[column.name]}" if column.version else "this commit"
         told = [_told(column, [case for case in cases.values() if case.level == level]) for level in LEVELS]
         verdicts = collections.Counter(cell.verdict for cell in column.cells.values())
         rest = (
@@ -133,7 +132,8 @@ def _summary(cases: Mapping[str, Case], columns: list[Column], found: list[Resul
             verdicts["unsupported"] + verdicts["reconfiguration"],
             verdicts[None] + verdicts["not run"],
         )
-        yield f"| {' | '.join([column.name, _cell(version), *told, *(str(n or '') for n in rest)])} |"
+        version = _cell(column.version or "this commit")
+        yield f"| {' | '.join([column.name, version, *told, *(str(n or '') for n in rest)])} |"
     yield ""
     yield "*137 of 140*: of the cases that could be asked, a deviation counting as asked and not as passed."
 
@@ -176,19 +176,33 @@ def _failures(column: Column, cases: Mapping[str, Case]) -> Iterator[str]:
     failed = {name: cell for name, cell in column.cells.items() if cell.verdict in ("failed", "warning")}
     yield f"## What {column.name} fails"
     yield ""
-    yield f"{column.version}, with `tests/contract/reference/{column.name}.py`."
-    yield ""
     if not failed:
         yield "Nothing."
         return
     yield "| case | | seen |"
     yield "|---|---|---|"
     for name, cell in failed.items():
-        yield f"| {name} | {cases[name].level} | {_cell(_seen(cell))} |"
+        yield f"| {name} | {cases[name].level} | {_cell(_short(cell.why))} |"
 
 
-def _seen(cell: Cell) -> str:
-    text = " ".join(cell.why.split())
+def _observed(columns: list[Column], cases: Mapping[str, Case]) -> Iterator[str]:
+    """What O cases noted, and how those ended that did not come to their end."""
+    yield "## What was observed"
+    yield ""
+    yield "| case | proxy | seen |"
+    yield "|---|---|---|"
+    for name in (case.id for case in cases.values() if case.level == "O"):
+        for column in columns:
+            cell = column.cells[name]
+            told = [f"{note}: {value}" for note, value in cell.notes.items()]
+            if cell.verdict == "observed" and cell.why:
+                told.append(f"ended with: {cell.why}")
+            if told:
+                yield f"| {name} | {column.name} | {_cell(_short('; '.join(told)))} |"
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= 200 else text[:199] + "…"
 
 

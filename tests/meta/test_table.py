@@ -12,9 +12,9 @@ from tests.contract.links import linked
 from tests.contract.results import Result, Results, Verdict, write
 
 
-def _result(name: str, verdict: Verdict, why: str = "", sentence: str | None = None) -> Result:
+def _result(name: str, verdict: Verdict, why: str = "", sentence: str | None = None, **notes: str) -> Result:
     case = load()[name]
-    return Result(name, case.sentence if sentence is None else sentence, case.level, verdict, why)
+    return Result(name, case.sentence if sentence is None else sentence, case.level, verdict, why, notes)
 
 
 def _results(*results: Result, proxy: str = "nginx") -> Results:
@@ -37,6 +37,7 @@ def test_other_proxies_have_a_column_each(tmp_path: Path) -> None:
         _result("HDR-01", "failed", why="X-A | <b>\ncame through"),
         _result("HDR-02", "unsupported"),
         _result("HDR-03", "passed", sentence="Something else."),
+        _result("HDR-05", "observed", dropped="Cookie", kept="Host"),
     )
     write(_results(*nginx), tmp_path / "nginx.json")
     assert [found.proxy for found in references(tmp_path)] == ["nginx", "caddy", "other"]
@@ -46,9 +47,10 @@ def test_other_proxies_have_a_column_each(tmp_path: Path) -> None:
     assert _row(page, "HDR-03 | M")[-3:] == ["?", "?", "?"], "measured for another sentence"
     assert "X-A \\| &lt;b> came through" in page.partition("## What nginx fails")[2]
     assert "Nothing." in page.partition("## What other fails")[2]
+    assert _row(page, "HDR-05 | nginx") == ["HDR-05", "nginx", "dropped: Cookie; kept: Host"]
     summary = _row(page, "nginx")
     assert summary[1:3] == ["1.22.1, 2026-11-21", "0 of 1"]
-    assert summary[-2:] == ["1", str(len(load()) - 2)]
+    assert summary[-2:] == ["1", str(len(load()) - 3)]
 
 
 def test_case_that_is_gone_is_left_out() -> None:
