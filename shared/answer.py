@@ -92,8 +92,10 @@ class Answer:
                 else:
                     async for chunk in response.body:
                         await self._send_chunk(send, chunk)
-            # (7) Watched no longer: from here on the server's own http.disconnect means "sent", not "left".
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            # (7) From here on the server's own http.disconnect may mean "sent" and not "left". When it means
+            # "left", hypercorn's last send() over HTTP/2 never returns (protocol/h2.py, StreamBuffer.drain).
+            with client.finishing():
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ProxyError as error:
             record.outcome = error.outcome
         except asyncio.CancelledError:

@@ -31,6 +31,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 LOOK_AHEAD = 65536  # bytes; the high-water mark that uvicorn uses for the same purpose
 REFIRE_S = 0.01
+LAST_SEND_S = 1.0  # what a server may take for its last send() once the client is gone
 
 
 class Client:
@@ -163,6 +164,9 @@ class Client:
     def watching(self) -> "_Watch":
         return _Watch(self)
 
+    def finishing(self) -> "_Watch":
+        return _Watch(self, LAST_SEND_S)
+
     def close(self) -> None:
         self.discard()
         self.watch = None
@@ -180,22 +184,31 @@ class _Watch:
     The counting of cancel() against uncancel() keeps a cancellation from elsewhere (server stop) what it is.
     """
 
-    __slots__ = ("_cancelling", "_client", "_fired", "_task")
+    __slots__ = ("_cancelling", "_client", "_fired", "_grace_s", "_task")
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, grace_s: float = 0.0) -> None:
         self._client = client
+        self._grace_s = grace_s
         self._fired = False
 
     def __enter__(self) -> None:
-        if (error := self._client.over()) is not None:
+        if not self._grace_s and (error := self._client.over()) is not None:
             raise error
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
         self._client.watch = self
+        if self._grace_s and self._client.gone:
+            self.fire()
 
     def fire(self) -> None:
+        if self._grace_s:
+            asyncio.get_running_loop().call_later(self._grace_s, self._strike)
+        else:
+            self._strike()
+
+    def _strike(self) -> None:
         # A block that is being cancelled already is cleaning up, which a second one would tear. It may
         # survive the first, though (anyio cancels its own wait at the end of each connect), so ask again.
         if self._client.watch is not self:
@@ -204,7 +217,7 @@ class _Watch:
             self._fired = True
             self._task.cancel()
         else:
-            asyncio.get_running_loop().call_later(REFIRE_S, self.fire)
+            asyncio.get_running_loop().call_later(REFIRE_S, self._strike)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -49,6 +49,11 @@ class ClientSide(RequestBody, Protocol):
     def watching(self) -> AbstractContextManager[None]:
         """While inside, the client's leaving cancels the block and raises ClientGone."""
 
+    def finishing(self) -> AbstractContextManager[None]:
+        """For the last send(): as watching(), but the client may have left already, and what is inside has a
+        moment to end by itself, because a server also says "left" when it means "sent".
+        """
+
     async def has_content(self) -> bool:
         """Whether the request has a body of at least a byte; returns as soon as that is known."""
 

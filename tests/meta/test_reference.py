@@ -1,4 +1,4 @@
-"""The references: what they declare can be read, what is installed starts, what is not is said in one line."""
+"""The references: what they declare can be read, what is installed starts, what is not is named in a line."""
 
 import shutil
 

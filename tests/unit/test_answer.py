@@ -114,6 +114,44 @@ async def test_an_answer_that_is_bytes_is_sent_whole_and_the_upload_drained() ->
     assert x.finished() == ["413 ok"]
 
 
+@pytest.mark.parametrize("leaves", ["before", "meanwhile"])
+@aio
+async def test_a_last_send_that_never_returns_is_given_up_when_the_client_is_gone(
+    leaves: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """hypercorn over HTTP/2: nobody empties the stream's buffer any more."""
+    monkeypatch.setattr("shared.client.LAST_SEND_S", 0.02)
+    body = ScriptedBody([b"whole"])
+    x = Exchange(body)
+
+    async def send(message: dict[str, Any]) -> None:
+        await x.server.send(message)
+        if not message.get("more_body", True):
+            if leaves == "meanwhile":
+                x.server.leave()
+            await asyncio.Event().wait()
+        elif leaves == "before" and message.get("body"):
+            x.request.client.gone = True  # seen, and nothing left to watch
+
+    await asyncio.wait_for(x.answer({}, None, send), 5)
+    assert body.closed == 1
+    assert x.finished() == ["200 client_gone"]
+
+
+@aio
+async def test_a_disconnect_that_means_sent_ends_nothing() -> None:
+    x = Exchange(ScriptedBody([b"whole"]))
+
+    async def send(message: dict[str, Any]) -> None:
+        await x.server.send(message)
+        if not message.get("more_body", True):
+            x.server.leave()
+            await settle()
+
+    await x.answer({}, None, send)
+    assert x.finished() == ["200 ok"]
+
+
 @pytest.mark.parametrize("error", [BodyIncomplete(), ReadTimeout()])
 @pytest.mark.parametrize("chunks", [[], [b"half"]])
 @aio
