@@ -32,8 +32,8 @@ _NAMES = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cell:
-    """verdict: None where nothing was measured. why: one line, for a verdict other than passed. notes: what was
-    observed there.
+    """verdict: None where nothing was measured. why: one line, for a verdict other than passed. notes: what
+    the case observed.
     """
 
     verdict: Verdict | None
