@@ -53,6 +53,18 @@ DEVIATIONS: tuple[Deviation, ...] = (
         link="https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts",
     ),
     Deviation(
+        case="FRM-17",
+        subjects="*-uvicorn-httptools",
+        reason="uvicorn's httptools protocol writes its 400 at once, before or into the answer that is due",
+        link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L178",
+    ),
+    Deviation(
+        case="FRM-17-into",
+        subjects="*-uvicorn-httptools",
+        reason="uvicorn's httptools protocol writes its 400 at once, before or into the answer that is due",
+        link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L178",
+    ),
+    Deviation(
         case="FRM-29-tab",
         subjects="*-uvicorn-httptools",
         reason="llhttp takes a space for white space after a transfer coding, and no tab: it answers 400",

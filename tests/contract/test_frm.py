@@ -227,6 +227,19 @@ async def chunked_beside_a_tab(talk: Talk) -> None:
         assert await refused_or(x, b"hello", told=repr(value)), f"{value!r}: refused"
 
 
+@case("FRM-28", requirement="RFC 9112 §6.1, §6.2", anchor="CGI and WSGI read `_` as `-`")
+async def names_that_resemble(talk: Talk) -> None:
+    """A field whose name resembles one of framing frames nothing, on either side."""
+    for field in (
+        *("Transfer_Encoding: chunked", "Content_Length: 100", "X-Transfer-Encoding: chunked"),
+        *("Transfer-Encoding-: chunked", "Content-Length2: 100", "TransferEncoding: chunked"),
+        *("Transfer.Encoding: chunked", "Content-Lengt: 100", "TE: chunked"),
+    ):
+        x = await talk.exchange()
+        await x.ask("POST", field, body=b"hello")
+        await refused_or(x, b"hello", told=field)
+
+
 @case("FRM-26", requirement="RFC 9110 §9.3.1; RFC 9112 §6.3", anchor="HTTP Garden transducer bug 21")
 async def content_where_none_is_expected(talk: Talk) -> None:
     """The content of a GET, HEAD, DELETE or OPTIONS is content, sent on or refused; it is never the next

@@ -1,12 +1,15 @@
 """FRM: what comes before a request's fields or between requests, and the Host that every request has."""
 
 import asyncio
+import contextlib
 
+from shared.harness.origin.channel import WAIT_S, within
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import SMUGGLED, closed_for_good, ok, refused, refused_or
+from tests.contract.expect import SMUGGLED, closed_for_good, noise, ok, refused, refused_or
 from tests.contract.talk import FRONT, Talk
+from tests.contract.test_can import pass_through
 
 
 @case("FRM-13", requirement="RFC 9112 §3.2", anchor="llhttp checks no count, h11 does")
@@ -122,6 +125,17 @@ async def later_minor_version(talk: Talk) -> None:
         await refused_or(x, b"hello", 400, 505, told=version)
 
 
+@case("FRM-15-preface", requirement="RFC 9113 §3.4; RFC 9112 §2.3", anchor="h2 smuggling through h1 proxies")
+async def preface_of_http2(talk: Talk) -> None:
+    """The preface of HTTP/2 is answered in HTTP/2, or refused; it never goes upstream."""
+    client = await talk.connect()
+    await client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0\0\0\x04\0\0\0\0\0")
+    with contextlib.suppress(IncompleteError):
+        first = await within(WAIT_S, "an answer to the preface", client.reader.some(16))
+        settings = len(first) > 3 and first[3] == 4  # RFC 9113 §4.1: the type of a frame; SETTINGS come first
+        assert settings or first.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")), f"{first!r}"
+
+
 @case("FRM-15-spaces", requirement="RFC 9112 §3", anchor="HTTP Garden server bug 9")
 async def spaces_in_the_request_line(talk: Talk) -> None:
     """White space in a request line other than its two spaces is 400, or skipped; it is never part of what
@@ -178,6 +192,76 @@ async def pipelined(talk: Talk) -> None:
             break
         slow.set()
     slow.set()
+
+
+@case("FRM-16-together", requirement="RFC 9112 §6.3, §9.3.2", anchor="HTTP Garden server bug 48")
+async def pipelined_in_one_write(talk: Talk) -> None:
+    """Three requests in one write are three, the first without content though it could have some."""
+    client = await talk.connect()
+
+    async def answer(up: Arrival) -> None:
+        assert await up.content() == bodies[up.head.target], "another content"
+        await up.answer(body=up.head.target)
+
+    three = [await talk.exchange(client, script=answer) for _ in range(3)]
+    bodies = dict(zip([x.path.encode() for x in three], (b"", b"two", b""), strict=True))
+    together = ""
+    for x, method, fields in zip(three, ("POST", "POST", "GET"), ("0", "3", None), strict=True):
+        x.asked += 1
+        length = "" if fields is None else f"Content-Length: {fields}\r\n"
+        together += f"{method} {x.path} HTTP/1.1\r\nHost: {FRONT}\r\n{x.stamp}\r\n{length}\r\n"
+        together += bodies[x.path.encode()].decode()
+    await client.send(together)
+    for x in three:
+        try:
+            ok(await x.response(), x.path.encode())
+        except IncompleteError:
+            assert x is not three[0], "the first request was not answered"
+            break
+
+
+@case(
+    "FRM-17",
+    requirement="RFC 9112 §9.3.2",
+    anchor="HTTP Garden server bug 45; uvicorn #2234",
+    compare="verdict",
+)
+async def garbage_behind_a_request(talk: Talk) -> None:
+    """What stands behind a request and is none is not answered before it: its own answer comes first, or the
+    connection is closed.
+    """
+    for garbage in ("garbage\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", "\0\0\0\0"):
+        x = await talk.exchange()
+        await x.ask("GET", tail=garbage.encode())
+        with contextlib.suppress(IncompleteError):
+            up = await x.reaches()
+            if isinstance(up, Arrival):
+                with contextlib.suppress(ConnectionError):
+                    await up.answer()
+                up = await x.response()
+            ok(up)
+        assert not x.client.reader.buffer or x.responses, f"{bytes(x.client.reader.buffer)!r} came instead"
+
+
+@case(
+    "FRM-17-into", requirement="RFC 9112 §6.2, §9.3.2", anchor="uvicorn send_400_response", compare="verdict"
+)
+async def garbage_into_an_answer(talk: Talk) -> None:
+    """When it comes while an answer is under way, the answer goes on, or is cut; nothing is mixed into it."""
+    whole = noise(4000)
+    x = await talk.exchange()
+    await x.ask("GET")
+    up = await x.arrival()
+    await up.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(whole)}\r\n\r\n", whole[:2000])
+    response = await x.head()
+    assert await response.some(2000) == whole[:2000]
+    await x.client.send("garbage\r\n\r\n")
+    await pass_through(talk)  # it has been read by now
+    with contextlib.suppress(ConnectionError):
+        await up.send(whole[2000:])
+    up.release()
+    await response.to_the_end()
+    assert whole.startswith(response.content), f"{response.content[2000:2200]!r} is not of the answer"
 
 
 @case("FRM-33", level="S", requirement="RFC 9112 §2.2", anchor="h11; llhttp")
