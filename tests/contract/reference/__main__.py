@@ -70,6 +70,8 @@ def _round(due: list[tuple[Case, Reference]]) -> dict[tuple[str, str], Outcome]:
             stage.book(reference, case)
         for number, (case, reference) in enumerate(due):
             _progress(f"{number + 1}/{len(due)} {case.id} {reference.id}")
+            if not sys.stderr.isatty() and number % 100 == 0:
+                print(f"{number} of {len(due)} played", file=sys.stderr, flush=True)
             beside = [other for same, other in due if same is case]
             outcomes[case.id, reference.id] = stage.outcome(case, reference, beside)
             stage.leave(reference, case)
