@@ -331,7 +331,7 @@ async def old_client(talk: Talk) -> None:
     x = await talk.exchange()
     await x.ask(version="HTTP/1.0")
     up = await x.arrival()
-    assert up.head.version == b"HTTP/1.1"
+    assert up.head.version == b"HTTP/1.1", f"the upstream sees {up.head.version!r}"
     await up.head_of("200 OK", "Transfer-Encoding: chunked")
     await up.chunk(b"hello")
     await up.chunk(b"")

@@ -82,7 +82,7 @@ async def cut_and_begun_again(talk: Talk) -> None:
     assert await response.some(7) == b"id: 1\n\n"
     up.reset()
     await response.to_the_end()
-    assert not response.complete
+    assert not response.complete, "a stream that was cut ended as if it were whole"
     y = await talk.exchange()
     seen, again = await y.trip("GET", "Last-Event-ID: 1", content=b"id: 2\n\n")
     ok(again, b"id: 2\n\n")

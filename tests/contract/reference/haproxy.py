@@ -35,8 +35,8 @@ defaults
 
 frontend front
     bind {host}:{port}
-    http-request set-header X-Forwarded-Proto http
-    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    http-request set-header X-Forwarded-Proto http{unless_proto}
+    http-request set-header X-Forwarded-Host %[req.hdr(host)]{unless_host}
 {rules}
     default_backend origin
 
@@ -74,7 +74,7 @@ class HAProxy(Program):
         return found[1] if found else ""
 
     def configuration(self, variant: str, port: int, origin: Upstream, folder: pathlib.Path) -> str:
-        rules = resolvers = ""
+        rules, resolvers, trusting = "", "", variant == "trusting"
         server = f"{origin.host}:{origin.port} maxconn {TIGHT_POOL if variant == 'tight' else 100}"
         if variant == "based":
             rules = _BASE
@@ -86,6 +86,8 @@ class HAProxy(Program):
             host=HOST,
             port=port,
             rules=rules,
+            unless_proto=" unless { req.hdr(x-forwarded-proto) -m found }" if trusting else "",
+            unless_host=" unless { req.hdr(x-forwarded-host) -m found }" if trusting else "",
             resolvers=resolvers,
             server=server,
             connect=round(1000 * limit(variant, 5.0)),

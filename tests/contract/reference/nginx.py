@@ -33,6 +33,14 @@ http {{
         default upgrade;
         ''      '';
     }}
+    map $http_x_forwarded_host $trusted_host {{
+        default $http_x_forwarded_host;
+        ''      $http_host;
+    }}
+    map $http_x_forwarded_proto $trusted_proto {{
+        default $http_x_forwarded_proto;
+        ''      $scheme;
+    }}
 {upstream}
     server {{
         listen {host}:{port} reuseport;
@@ -55,8 +63,8 @@ http {{
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection $connection_upgrade;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Host $http_host;
-            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Host {told_host};
+            proxy_set_header X-Forwarded-Proto {told_proto};
 {more}
         }}
     }}
@@ -111,6 +119,8 @@ class Nginx(Program):
             port=port,
             upstream=_UPSTREAM.format(host=origin.host, port=origin.port),
             proxy_pass=proxy_pass,
+            told_host="$trusted_host" if variant == "trusting" else "$http_host",
+            told_proto="$trusted_proto" if variant == "trusting" else "$scheme",
             more=more,
             max_body=TIGHT_BODY if variant == "tight" else 0,
             connect_s=limit(variant, 5.0),
