@@ -1,9 +1,10 @@
 """Over HTTP/2 hypercorn's last send() never returns when the client has left.
 
-H2Protocol.stream_send waits in StreamBuffer.drain() until send_task has written what is buffered; send_task
-ends with the connection, and a buffer that it has left is emptied by nobody (protocol/h2.py). A stream that
-is closed meanwhile wakes no waiter either. An app that holds something until its response is sent holds it for
-ever. HTTP/2 in clear text needs no setting: any client may ask for it with `Upgrade: h2c`.
+H2Protocol.stream_send waits in StreamBuffer.drain() until send_task has written what is buffered;
+send_task ends with the connection, and a buffer that it has left is emptied by nobody (protocol/h2.py).
+A stream that is closed meanwhile wakes no waiter either. An app that holds something until its response
+is sent holds it for ever. HTTP/2 in clear text needs no setting: any client may ask for it with
+`Upgrade: h2c`.
 
 Needs hypercorn.
 """
