@@ -35,6 +35,17 @@ async def refused(talk: Talk) -> None:
         raise LateError(f"waited {LEAVE_S:g} s for the listener to refuse connections") from None
 
 
+async def closes(client: Client) -> bool:
+    """Whether the proxy closes by itself; then so does the client."""
+    try:
+        await client.peer_closed(LEAVE_S)
+    except LateError:
+        return False
+    finally:
+        client.close()
+    return True
+
+
 def quiet(talk: Talk) -> None:
     """The process has not complained."""
     log = talk.process.log()
@@ -61,8 +72,8 @@ async def events(talk: Talk) -> Exchange:
     alone=True,
 )
 async def in_flight(talk: Talk) -> None:
-    """Told to stop, it listens no more; a download and an upload in flight end whole, their connections close
-    behind them, and then the process ends, with status 0.
+    """Told to stop, it listens no more; a download and an upload in flight end whole, and then the process
+    ends, with status 0.
     """
     content, half = noise(1 << 20), 1 << 19
     down, up = await talk.exchange(), await talk.exchange()
@@ -92,8 +103,8 @@ async def in_flight(talk: Talk) -> None:
     ok(uploaded, status=201)
     assert sink.body.hash.hexdigest() == digest(content), "the upload is not what the client sent"
     talk.note("the response says that the connection closes", uploaded.head.all("Connection"))
-    for x in (down, up):
-        await x.client.peer_closed(LEAVE_S)
+    for name, x in (("download", down), ("upload", up)):
+        talk.note(f"the connection closes behind the {name}", await closes(x.client))
     status = await talk.exit_status()
     assert status == 0, f"exit status {status} after a clean stop"
 
@@ -110,8 +121,8 @@ async def in_flight(talk: Talk) -> None:
 )
 async def at_the_deadline(talk: Talk) -> None:
     """What outlives the drain is ended at its deadline and not before: a stream is left incomplete, a request
-    without an answer gets 503 or none, the upstream connections close, and the process ends without a
-    complaint.
+    without an answer gets a gateway's failure or none, the upstream connections close, and the process ends
+    without a complaint.
     """
     drain_s = talk.manifest.drain_s
     assert drain_s is not None
@@ -120,51 +131,55 @@ async def at_the_deadline(talk: Talk) -> None:
     silent = await talk.exchange()
     await silent.ask()
     waiting = await silent.arrival()
+    new, half = await talk.connect(), await talk.connect()
+    await half.send("GET / HTTP/1.1\r\nHos")
 
     talk.terminate()
     began = time.monotonic()
     await refused(talk)
-    while time.monotonic() - began < drain_s / 2:  # the time is what the case is about
+    for _ in range(5):
         await source.chunk(b"data: n\n\n")
         assert await stream.responses[0].some(9) == b"data: n\n\n"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(drain_s / 10)  # time is what the case is about
     await never_whole(stream.responses[0].body, drain_s + LEAVE_S)
     took_s = time.monotonic() - began
     assert took_s > drain_s - 0.1, f"cut after {took_s:.2f} s of a drain of {drain_s:g} s"
     with contextlib.suppress(IncompleteError, ConnectionError):
         answer = await silent.response()
-        assert answer.status == 503, f"status {answer.status} for a request that the stop has ended"
+        assert answer.status in (502, 503, 504), f"status {answer.status} for what the stop has ended"
     for up in (source, waiting):
         await up.peer_closed(LEAVE_S)
+    for client in (stream.client, silent.client):
+        await client.peer_closed(LEAVE_S)
+        client.close()
+    for name, client in (("has sent nothing", new), ("has sent half a head", half)):
+        talk.note(f"a client that {name} is let go", await closes(client))
     talk.note("exit status", await talk.exit_status())
     quiet(talk)
 
 
 @case(
     "OPS-03",
-    requirement="promise: a stopped proxy has closed what it opened",
+    requirement="promise: a stopped proxy has closed what it opened, once",
     anchor="ASGI lifespan",
     settings="stops",
     alone=True,
 )
 async def idle(talk: Talk) -> None:
-    """Told to stop with nothing in flight, it closes the connections of clients, also one that has sent half
-    a head, and those to the upstream, and ends with status 0 without a complaint.
+    """Told to stop with nothing in flight, it closes kept connections, those of clients and those to the
+    upstream, and ends with status 0 without a complaint.
     """
     x = await talk.exchange()
     ok((await x.trip())[1])
-    new, half = await talk.connect(), await talk.connect()
-    await half.send("GET / HTTP/1.1\r\nHos")
     pooled = [each for each in talk.origin.ledger.connections if each.open]
 
     talk.terminate()
 
-    for client in (x.client, new, half):
-        await client.peer_closed()
+    await x.client.peer_closed()
+    x.client.close()
     ledger = talk.origin.ledger
     await ledger.until(lambda: not any(each.open for each in pooled), "the pool to be closed", LEAVE_S)
-    ends = {each.ended for each in pooled}
-    assert ends <= {"proxy FIN"}, f"idle connections to the upstream ended with {ends}"
+    talk.note("idle connections to the upstream end with", sorted({str(each.ended) for each in pooled}))
     status = await talk.exit_status()
     assert status == 0, f"exit status {status} after a clean stop"
     quiet(talk)
