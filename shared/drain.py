@@ -22,6 +22,10 @@ __all__ = ["Drain"]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+# systemd tells every process of a unit, Ctrl-C every one of a terminal, and then uvicorn's parent tells its workers
+# once more, half a second later at most: one wish, told twice.
+ECHO_S = 1.0
+
 
 class Drain:
     """begun: the server has been told to stop. exchanges: those that are open, by their clients."""
@@ -31,14 +35,17 @@ class Drain:
         self.begun = False
         self.exchanges: set[Client] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._patient_until = 0.0
 
     def begin(self) -> None:
-        """The first call starts the clock, a second one is the deadline."""
-        if self.begun:
+        """The first call starts the clock; a second one, ECHO_S later or more, is the deadline."""
+        loop = asyncio.get_running_loop()
+        if not self.begun:
+            self.begun = True
+            self._patient_until = loop.time() + ECHO_S
+            self._timer = loop.call_later(self.deadline_s, self.cut)
+        elif loop.time() >= self._patient_until:
             self.cut()
-            return
-        self.begun = True
-        self._timer = asyncio.get_running_loop().call_later(self.deadline_s, self.cut)
 
     def cut(self) -> None:
         """Stop every open exchange: 503 before its response head, an incomplete response after it."""

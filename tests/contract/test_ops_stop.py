@@ -12,6 +12,7 @@ from tests.contract.talk import LEAVE_S, Exchange, Talk
 from tests.contract.wire import Client
 
 _POLL_S = 0.02
+_TWICE_S = 1.5  # sooner it might be one wish, told to a group of processes and by a parent to its workers
 _COMPLAINTS = (
     "Traceback",
     "unclosed",  # ResourceWarning: the variant `stops` has Python's warnings shown
@@ -198,6 +199,7 @@ async def twice(talk: Talk) -> None:
     stream = await events(talk)
     talk.terminate()
     await refused(talk)
+    await asyncio.sleep(_TWICE_S)
     await stream.arrivals[0].chunk(b"data: 2\n\n")
     assert await stream.responses[0].some(9) == b"data: 2\n\n"
     talk.terminate()

@@ -1,0 +1,52 @@
+"""A drain with several workers: their whole group is told at once, and then they are told by their parent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from shared.harness.origin.channel import within
+from shared.harness.origin.scripted import Origin
+from shared.harness.servers import start_server
+from tests.contract.wire import Client
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])  # systemd; Ctrl-C in a terminal
+def test_what_a_worker_has_in_flight_ends_whole(number: signal.Signals) -> None:
+    asyncio.run(download(number))
+
+
+async def download(number: signal.Signals) -> None:
+    origin = Origin()
+    origin.listen()
+    env = {"TANDEM_UPSTREAM_URL": origin.url, "TANDEM_ADMIN_PREFIX": ""}
+    with start_server("fastapi_app.app:app", profile="uvicorn-httptools", env=env, workers=2) as server:
+        expected = origin.expect(TOKEN)
+        client = await Client.connect(server.host, server.port)
+        await client.send(f"GET /t-{TOKEN} HTTP/1.1\r\nHost: front.test\r\n\r\n")
+        up = await expected.arrival()
+        await up.head_of("200 OK", "Content-Length: 10")
+        await up.send("01234")
+        response = await client.response_head()
+        await response.some(5)
+
+        os.killpg(server.process.pid, number)
+        # Told once by the group's signal, and once more by the parent.
+        server.process.wait_for(told_twice, what="word to the workers")
+
+        await up.send("56789")
+        up.release()
+        assert await response.rest() == b"56789"
+        assert response.complete
+        assert await within(10, "the end", asyncio.to_thread(server.process.wait, deadline_s=9)) == 0
+    client.close()
+    await origin.close()
+
+
+def told_twice(log: str) -> bool | None:
+    return True if log.count("Terminated child process") == 2 else None
