@@ -22,8 +22,8 @@ __all__ = ["Drain"]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-# systemd tells every process of a unit, Ctrl-C every one of a terminal, and then uvicorn's parent tells its workers
-# once more, half a second later at most: one wish, told twice.
+# systemd tells every process of a unit, Ctrl-C every one of a terminal, and then uvicorn's parent tells its
+# workers once more, half a second later at most: one wish, told twice.
 ECHO_S = 1.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -13,22 +14,30 @@ from shared.harness.origin.scripted import Origin
 from shared.harness.servers import start_server
 from tests.contract.wire import Client
 
-TOKEN = "0123456789abcdef"
+MARK = "0123456789abcdef"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])  # systemd; Ctrl-C in a terminal
 def test_what_a_worker_has_in_flight_ends_whole(number: signal.Signals) -> None:
-    asyncio.run(download(number))
+    asyncio.run(lived_through(number))
 
 
-async def download(number: signal.Signals) -> None:
+async def lived_through(number: signal.Signals) -> None:
     origin = Origin()
     origin.listen()
+    try:
+        await download(number, origin)
+    finally:
+        await origin.close()
+
+
+async def download(number: signal.Signals, origin: Origin) -> None:
     env = {"TANDEM_UPSTREAM_URL": origin.url, "TANDEM_ADMIN_PREFIX": ""}
     with start_server("fastapi_app.app:app", profile="uvicorn-httptools", env=env, workers=2) as server:
-        expected = origin.expect(TOKEN)
+        server.process.wait_for(twice("Application startup complete"), what="both workers")
+        expected = origin.expect(MARK)
         client = await Client.connect(server.host, server.port)
-        await client.send(f"GET /t-{TOKEN} HTTP/1.1\r\nHost: front.test\r\n\r\n")
+        await client.send(f"GET /t-{MARK} HTTP/1.1\r\nHost: front.test\r\n\r\n")
         up = await expected.arrival()
         await up.head_of("200 OK", "Content-Length: 10")
         await up.send("01234")
@@ -37,7 +46,7 @@ async def download(number: signal.Signals) -> None:
 
         os.killpg(server.process.pid, number)
         # Told once by the group's signal, and once more by the parent.
-        server.process.wait_for(told_twice, what="word to the workers")
+        server.process.wait_for(twice("Terminated child process"), what="word to the workers")
 
         await up.send("56789")
         up.release()
@@ -45,8 +54,7 @@ async def download(number: signal.Signals) -> None:
         assert response.complete
         assert await within(10, "the end", asyncio.to_thread(server.process.wait, deadline_s=9)) == 0
     client.close()
-    await origin.close()
 
 
-def told_twice(log: str) -> bool | None:
-    return True if log.count("Terminated child process") == 2 else None
+def twice(words: str) -> Callable[[str], bool | None]:
+    return lambda log: True if log.count(words) == 2 else None
