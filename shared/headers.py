@@ -171,7 +171,7 @@ def forwarding_fields(
                 came[name.lower()].append(value)
         elif says_who_asked(name.lower()) and b"_" not in name:
             others.append((name, value))
-    address = peer.encode("ascii", "replace")
+    address = _address(peer).encode("ascii", "replace")
     fields = [
         (b"X-Forwarded-For", b", ".join([*came[b"x-forwarded-for"], address])),
         (b"X-Forwarded-Proto", b", ".join(came[b"x-forwarded-proto"]) or scheme.encode("ascii")),
@@ -184,6 +184,18 @@ def forwarding_fields(
     fields.extend(others)
     fields.extend((b"X-Real-IP", value) for value in came[b"x-real-ip"])
     return fields
+
+
+def _address(peer: str) -> str:
+    """The peer as others can read it: without a zone, which this machine alone understands (RFC 4007 section
+    6), and IPv4 as such where a socket bound to `::` shows it mapped."""
+    if ":" not in peer:
+        return peer
+    address = peer.partition("%")[0]
+    try:
+        return str(ipaddress.IPv6Address(address).ipv4_mapped or address)
+    except ValueError:
+        return peer
 
 
 def says_who_asked(name: bytes) -> bool:

@@ -219,6 +219,24 @@ def test_forwarding_fields(came: str, peer: str, trusted: bool, sent: str) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("peer", "told", "node"),
+    [
+        ("192.0.2.1", b"192.0.2.1", b"192.0.2.1"),
+        ("::ffff:192.0.2.1", b"192.0.2.1", b"192.0.2.1"),
+        ("2001:db8::1", b"2001:db8::1", b'"[2001:db8::1]"'),
+        ("fe80::1%eth0", b"fe80::1", b'"[fe80::1]"'),
+        ("unknown", b"unknown", b"unknown"),
+        ("no:address", b"no:address", b'"[no:address]"'),
+    ],
+)
+def test_the_peer_is_told_as_others_can_read_it(peer: str, told: bytes, node: bytes) -> None:
+    came = [(b"Forwarded", b"for=a")]
+    ours = dict(forwarding_fields(came, peer=peer, scheme="http", host=None, trusted=True))
+    assert ours[b"X-Forwarded-For"] == told
+    assert ours[b"Forwarded"] == b"for=a, for=" + node
+
+
 def test_a_client_without_a_host_is_not_given_one() -> None:
     ours = forwarding_fields([], peer="192.0.2.1", scheme="https", host=None, trusted=False)
     assert ours == lines("X-Forwarded-For: 192.0.2.1\nX-Forwarded-Proto: https")
