@@ -8,7 +8,7 @@ import pytest
 from tests.contract import options
 from tests.contract.case import Case
 from tests.contract.count import Count
-from tests.contract.items import ENTRANTS, STAGE, items_of, sorted_for_stage
+from tests.contract.items import ENTRANTS, STAGE, items_of, shuffled, sorted_for_stage
 
 _CONTRACT = pathlib.Path(__file__).parent / "contract"
 
@@ -41,4 +41,5 @@ def pytest_pycollect_makeitem(collector: Any, obj: object) -> list[pytest.Item] 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     options.known_cases(config, config.stash[ENTRANTS])
-    items[:] = sorted_for_stage(items)
+    seed = config.getoption("shuffle")
+    items[:] = sorted_for_stage(items if seed is None else shuffled(items, seed))

@@ -7,6 +7,7 @@ passes pytest's hooks on.
 import collections
 import dataclasses
 import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.contract.entrant import Entrant
 from tests.contract.play import Outcome
 from tests.contract.stage import Stage
 
-__all__ = ["ENTRANTS", "STAGE", "AgreeItem", "CaseItem", "items_of", "sorted_for_stage"]
+__all__ = ["ENTRANTS", "STAGE", "AgreeItem", "CaseItem", "items_of", "shuffled", "sorted_for_stage"]
 
 STAGE: pytest.StashKey[Stage] = pytest.StashKey()
 ENTRANTS: pytest.StashKey[tuple[Entrant, ...]] = pytest.StashKey()
@@ -149,6 +150,19 @@ def items_of(collector: pytest.Module, case: Case, entrants: tuple[Entrant, ...]
         if len(beside) == 2 and all(each.twins for each in beside):
             name = f"{case.id}[agree-{group}]"
             yield AgreeItem.from_parent(collector, name=name, case=told, entrants=beside)
+
+
+def shuffled(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
+    """In another order: files among each other, then the tests of each, so that what one sets up stays up."""
+    files: dict[os.PathLike[str], list[pytest.Item]] = collections.defaultdict(list)
+    for item in items:
+        files[item.path].append(item)
+    chance = random.Random(seed)
+    orders = list(files.values())
+    chance.shuffle(orders)
+    for order in orders:
+        chance.shuffle(order)
+    return [item for order in orders for item in order]
 
 
 def sorted_for_stage(items: list[pytest.Item]) -> list[pytest.Item]:

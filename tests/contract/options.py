@@ -44,6 +44,12 @@ def add(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write what came of every case (JSON); a folder gets a file per proxy",
     )
+    group.addoption(
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="run in a random order, the same for the same seed (all tests, not the contract alone)",
+    )
     group.addoption("--notes", action="store_true", help="print what cases have observed")
 
 
