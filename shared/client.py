@@ -32,6 +32,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Any]]
 LOOK_AHEAD = 65536  # bytes; the high-water mark that uvicorn uses for the same purpose
 REFIRE_S = 0.01
 LAST_SEND_S = 1.0  # what a server may take for its last send() once the client is gone
+REST_S = 0.5  # without a byte of an upload that is in vain, after which its client is waited for no more
 
 
 class Client:
@@ -49,6 +50,7 @@ class Client:
         "_closed",
         "_discarding",
         "_ended",
+        "_given_up",
         "_held",
         "_limit",
         "_reader",
@@ -71,6 +73,7 @@ class Client:
         self._chunks: deque[bytes] = deque()
         self._held = 0
         self._ended = False
+        self._given_up: Exception | None = None
         self._discarding = False
         self._closed = False
         self._reader: asyncio.Task[None] | None = None
@@ -139,6 +142,8 @@ class Client:
                 raise StopAsyncIteration
             if self.gone:
                 raise ClientGone
+            if self._given_up is not None:
+                raise self._given_up
             self._wake_consumer = asyncio.get_running_loop().create_future()
             await self._wake_consumer
         if 0 < self._limit < self.bytes_received:
@@ -154,6 +159,20 @@ class Client:
             self._wake_consumer = asyncio.get_running_loop().create_future()
             await self._wake_consumer
         return bool(self._chunks)
+
+    def give_up(self, error: Exception) -> None:
+        loop = asyncio.get_running_loop()
+
+        def look(before: int) -> None:
+            if self._discarding or self._ended:
+                return
+            if self.bytes_received > before:
+                loop.call_later(REST_S, look, self.bytes_received)
+                return
+            self._given_up = error
+            _wake(self._wake_consumer)
+
+        loop.call_later(REST_S, look, self.bytes_received)
 
     def discard(self) -> None:
         self._discarding = True

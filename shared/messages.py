@@ -36,6 +36,9 @@ class RequestBody(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
+    def give_up(self, error: Exception) -> None:
+        """The rest is in vain: iterating raises `error` when the client, too, has rested for a while."""
+
     def discard(self) -> None:
         """Nobody reads on: what still arrives is taken and dropped, so that the server can finish."""
 

@@ -31,7 +31,7 @@ from shared.messages import RequestBody, UpstreamRequest, UpstreamResponse
 from shared.settings import Settings
 from shared.tasks import undisturbed
 from shared.upstream.connect import connect_failure, probe, tls_context
-from shared.upstream.network import Network, Stream
+from shared.upstream.network import Network, Stream, written_to
 
 __all__ = ["HTTPXUpstream"]
 
@@ -70,7 +70,7 @@ class HTTPXUpstream:
             "read": self._timeouts.response_s,
         }
         deadline = asyncio.timeout(None)
-        upload = _Upload(request.body, deadline, self._timeouts.response_s)
+        upload = _Upload(request.body, deadline, self._timeouts.response_s, self._core.WriteError)
         url = self._core.URL(
             scheme=self._address.scheme,
             host=self._address.host,
@@ -135,17 +135,36 @@ class HTTPXUpstream:
 class _Upload:
     """The request stream: knows, because the connection asks it for bytes, how far the exchange has come."""
 
-    def __init__(self, body: RequestBody | None, deadline: asyncio.Timeout, response_s: float) -> None:
+    def __init__(
+        self,
+        body: RequestBody | None,
+        deadline: asyncio.Timeout,
+        response_s: float,
+        write_error: type[Exception],
+    ) -> None:
         self._body = body
         self._deadline = deadline
         self._response_s = response_s
+        self._write_error = write_error
         self.phase: Phase = "connect"
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self.phase = "send"
         if self._body is not None:
-            async for chunk in self._body:
-                yield chunk
+            body, stream = self._body, written_to()
+            # At a WriteError httpcore sends no more, and goes on to the answer, or to its absence.
+            stream.tell(lambda: body.give_up(self._write_error("the upstream has answered, or gone")))
+            try:
+                async for chunk in body:
+                    yield chunk
+            except self._write_error:
+                self._sent()
+                raise
+            finally:
+                stream.tell(None)
+        self._sent()
+
+    def _sent(self) -> None:
         # The last byte has been handed to the socket: from here on the upstream is to answer.
         self.phase = "head"
         self._deadline.reschedule(asyncio.get_running_loop().time() + self._response_s)

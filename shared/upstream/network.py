@@ -13,18 +13,31 @@ import re
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, cast
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
-__all__ = ["ANSWERED_S", "HIGH_WATER", "Network", "Stream"]
+from shared.upstream.waiter import Waiter
+
+__all__ = ["ANSWERED_S", "HIGH_WATER", "Network", "Stream", "written_to"]
 
 HIGH_WATER = 64 * 1024  # bytes read ahead of whoever reads
 RACE_DELAY_S = 0.25  # before the next address is tried beside the first (RFC 8305 section 5)
 ANSWERED_S = 1.0  # without progress, after which an upload that has been answered is given up
 
 # The status line of a final response, whatever interim ones come before it.
-_FINAL = re.compile(rb"(?:HTTP/1\.[01] 1[0-9]{2}.*?\r\n\r\n)*HTTP/1\.[01] [2-9]", re.DOTALL)
+_FINAL = re.compile(rb"(?:HTTP/1\.[01] 1[0-9]{2}.*?\r\n\r\n)*HTTP/1\.[01] ([2-9])", re.DOTALL)
+_REFUSALS = (b"4", b"5")
+
+_last_written: ContextVar["Stream"] = ContextVar("_last_written")
+
+
+def written_to() -> "Stream":
+    """The stream that this task has written to last. A request's body is asked for in the task that has just
+    written its head, and httpcore does not tell it where."""
+    return _last_written.get()
 
 
 class Network:
@@ -96,9 +109,10 @@ class Stream(asyncio.BufferedProtocol):
         self._ended = False  # nothing more will be read
         self._lost: BaseException | None = None
         self._closed = False
-        self._reader = _Waiter(loop)
-        self._writer = _Waiter(loop)
+        self._reader = Waiter(loop)
+        self._writer = Waiter(loop)
         self._full = False  # writing is paused
+        self._in_vain: Callable[[], None] | None = None
 
     # the protocol's side
 
@@ -117,10 +131,12 @@ class Stream(asyncio.BufferedProtocol):
         self._reader.wake()
         if self._full and len(self._chunks) == 1:  # an answer may have begun: see write()
             self._writer.wake()
+        self._look()
 
     def eof_received(self) -> bool:
         self._ended = True
         self._reader.wake()
+        self._look()
         # Half open, where that exists: an upload may still be wanted.
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
 
@@ -129,6 +145,7 @@ class Stream(asyncio.BufferedProtocol):
         self._lost = exc
         self._reader.wake()
         self._writer.wake()
+        self._look()
 
     def pause_writing(self) -> None:
         self._full = True
@@ -177,20 +194,38 @@ class Stream(asyncio.BufferedProtocol):
         An upstream that has answered and takes no more (Node leaves an upload unread that nobody asked for)
         will not make room: after ANSWERED_S that is a WriteError, at which httpcore goes on to the answer.
         """
+        _last_written.set(self)
         if buffer and not self._closed and self._transport is not None:
             self._transport.write(buffer)
         while self._full and not self._closed:
             waiting = self._unsent()
-            patience_s = min(ANSWERED_S, timeout or ANSWERED_S) if self._answered() else timeout
+            patience_s = min(ANSWERED_S, timeout or ANSWERED_S) if self._answer() else timeout
             if not await self._writer.wait(patience_s) and self._unsent() >= waiting:
-                if self._answered():
+                if self._answer():
                     raise self._core.WriteError("the other side has answered and takes no more")
                 raise self._core.WriteTimeout("the other side takes nothing")
         if self._closed:
             raise self._core.WriteError("the connection is closed")
 
-    def _answered(self) -> bool:
-        return bool(self._chunks) and _FINAL.match(b"".join(self._chunks)) is not None
+    def tell(self, in_vain: Callable[[], None] | None) -> None:
+        """While an upload goes on: call this when the rest of it is in vain, now or later. The
+        other side has gone, or has answered with an error before the end (curl stops at that, too; whoever
+        answers with success may go on reading)."""
+        self._in_vain = in_vain
+        self._look()
+
+    def _look(self) -> None:
+        if self._in_vain is None:
+            return
+        answer = self._answer()
+        if self._closed or (self._ended and not answer) or answer in _REFUSALS:
+            in_vain, self._in_vain = self._in_vain, None
+            in_vain()
+
+    def _answer(self) -> bytes:
+        """The class of the final status that waits to be read, b"" while there is none."""
+        found = _FINAL.match(b"".join(self._chunks)) if self._chunks else None
+        return found[1] if found else b""
 
     def _unsent(self) -> int:
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
@@ -233,57 +268,3 @@ class Stream(asyncio.BufferedProtocol):
             # bytes?
             return self._ended or bool(self._chunks)
         return None if self._transport is None else self._transport.get_extra_info(info)
-
-
-class _Waiter:
-    """One task at a time waits here for the protocol to call wake(), or for silence.
-
-    The timer outlives the wait: a wait that ends early leaves it running, the next moves the deadline, and
-    when it fires too soon it goes back to sleep for the rest. So a stream of reads costs one timer per
-    timeout, not one per read.
-    """
-
-    __slots__ = ("_deadline", "_due", "_future", "_loop", "_timer")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._future: asyncio.Future[bool] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0  # when the timer fires
-        self._deadline: float | None = None
-
-    async def wait(self, timeout: float | None) -> bool:
-        """True when woken, False after `timeout` seconds."""
-        self._future = self._loop.create_future()
-        self._deadline = None if timeout is None else self._loop.time() + timeout
-        if self._deadline is not None and (self._timer is None or self._due > self._deadline):
-            self._arm(self._deadline)
-        try:
-            return await self._future
-        finally:
-            self._future = None
-
-    def wake(self, value: bool = True) -> None:
-        if self._future is not None and not self._future.done():
-            self._future.set_result(value)
-
-    def _arm(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._due = when
-        self._timer = self._loop.call_at(when, self._fired)
-
-    def _fired(self) -> None:
-        self._timer = None
-        if self._future is None or self._deadline is None:
-            return
-        if self._loop.time() >= self._deadline:
-            self.wake(False)
-        else:
-            self._arm(self._deadline)
-
-    def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.wake()

@@ -89,6 +89,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         link="https://github.com/Kludex/uvicorn/pull/1684",
     ),
     Deviation(
+        case="INF-06-limit",
+        subjects="*-hypercorn-h1",
+        reason="hypercorn says 100 as it reads the head, before the app has seen it",
+        link="https://github.com/pgjones/hypercorn/blob/0.18.0/src/hypercorn/protocol/h11.py#L155",
+    ),
+    Deviation(
         case="INF-07-expect",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol says 100 to every Expect: it never looks at the version",

@@ -192,3 +192,21 @@ async def other_expectation(talk: Talk) -> None:
         same(up.head, "Expect", value)
         await up.answer()
         ok(await x.response())
+
+
+@case(
+    "INF-06-limit",
+    level="S",
+    requirement="RFC 9110 §10.1.1, §15.5.14",
+    anchor="nginx client_max_body_size",
+    settings="tight",
+    needs=("max_body",),
+)
+async def too_large(talk: Talk) -> None:
+    """A body over the proxy's limit is not asked for: 413 comes instead of 100."""
+    assert talk.manifest.max_body is not None
+    x = await talk.exchange()
+    await x.ask("POST", _EXPECT, f"Content-Length: {talk.manifest.max_body + 1}")
+    assert (told := await _told(x)) == 413, f"told {told}, not 413"
+    gateway_failure(await x.response(), 413)
+    assert x.expected.count == 0, "the upstream heard of it"

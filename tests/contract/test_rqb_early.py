@@ -7,8 +7,8 @@ from shared.harness.origin.channel import LateError, within
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import digest, noise, ok, stall_bound
-from tests.contract.talk import Exchange, Talk, together
+from tests.contract.expect import digest, gateway_failure, noise, ok, stall_bound
+from tests.contract.talk import LEAVE_S, Exchange, Talk, together
 
 MIB = 1 << 20
 
@@ -207,3 +207,48 @@ async def pool_after_early_answers(talk: Talk) -> None:
         await together(*(upload() for _ in range(10)))
     y = await talk.exchange()
     ok((await y.trip("POST", body=b"content"))[1])
+
+
+@case(
+    "RQB-25",
+    level="S",
+    requirement="RFC 9112 §9.5",
+    anchor="curl: an error before the end of the upload ends it",
+    needs=("streams",),
+)
+async def refused_while_it_rests(talk: Talk) -> None:
+    """A client that rests in the middle of its upload hears at once that the upstream has refused it."""
+    for framing, body in (
+        ("Content-Length: 10", b"hello"),
+        ("Transfer-Encoding: chunked", b"5\r\nhello\r\n"),
+    ):
+        x = await talk.exchange()
+        await x.ask("POST", framing, tail=body)
+        up = await x.arrival()
+        assert await up.some(5) == b"hello"
+        await up.head_of("401 Unauthorized", "Content-Length: 2")
+        await up.send("no")
+        ok(await x.response(LEAVE_S), b"no", 401)
+        up.close()
+
+
+@case(
+    "RQB-26",
+    level="S",
+    requirement="RFC 9110 §15.6.3; promise: either side's end is noticed within two seconds",
+    anchor="YARP RequestBodyDestinationErrorBeforeResponseError_Returns502",
+    needs=("streams",),
+)
+async def gone_while_it_rests(talk: Talk) -> None:
+    """A client that rests in the middle of its upload hears at once that the upstream has gone: 502."""
+    for framing, body in (
+        ("Content-Length: 10", b"hello"),
+        ("Transfer-Encoding: chunked", b"5\r\nhello\r\n"),
+    ):
+        for end in ("close", "reset"):
+            x = await talk.exchange()
+            await x.ask("POST", framing, tail=body)
+            up = await x.arrival()
+            assert await up.some(5) == b"hello"
+            getattr(up, end)()
+            gateway_failure(await x.response(LEAVE_S), 502)

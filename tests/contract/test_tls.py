@@ -1,8 +1,8 @@
 """Over an `https://` upstream: what the TLS layer could break between client and upstream, asked again."""
 
-from tests.contract import test_can, test_err, test_rqb
+from tests.contract import test_can, test_err, test_rqb, test_trl
 from tests.contract.case import case
-from tests.contract.expect import never_whole, ok, same
+from tests.contract.expect import never_whole, noise, ok, same
 from tests.contract.talk import Talk
 
 
@@ -57,3 +57,54 @@ async def cut_without_a_length(talk: Talk) -> None:
 async def uploads(talk: Talk) -> None:
     """RQB-01 over TLS: bodies with Content-Length arrive with the same length and the same bytes."""
     await test_rqb.content_length.conversation(talk)
+
+
+@case(
+    "RSP-21-tls", requirement="RFC 9112 §6.3, §9.8", anchor="nginx proxy_ssl.t: close_notify", settings="tls"
+)
+async def ended_by_close(talk: Talk) -> None:
+    """RSP-21 over TLS: a body that ends with close_notify, and then with the connection, arrives whole."""
+    body = noise(100_000)
+    for hangs_up in (True, False):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n", body)
+        await up.channel.goodbye()
+        if hangs_up:
+            up.close()
+        ok(await x.response(), body)
+        up.close()
+
+
+@case(
+    "SHR-13-tls",
+    level="S",
+    requirement="RFC 9112 §9.5, §9.8",
+    anchor="Go TestTransportServerClosingUnexpectedly",
+    settings="tls",
+    needs=("keepalive",),
+    compare="verdict",
+)
+async def closed_while_idle(talk: Talk) -> None:
+    """SHR-13 over TLS: an idle connection that said close_notify, or is gone, is not offered to anybody."""
+    for end in ("goodbye", "close", "reset"):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.answer()
+        ok(await x.response())
+        if end == "goodbye":
+            await up.channel.goodbye()
+        else:
+            getattr(up, end)()
+        await test_can.pass_through(talk)
+        y = await talk.exchange()
+        ok((await y.trip("POST", body=b"once"))[1])
+        up.close()
+
+
+@case("TRL-03-tls", requirement=test_trl.never_in_the_head.requirement, settings="tls")
+async def trailers(talk: Talk) -> None:
+    """TRL-03 over TLS: trailers stay out of the header section, and both connections carry the next."""
+    await test_trl.never_in_the_head.conversation(talk)

@@ -21,7 +21,6 @@ from shared.errors import (
     UpstreamError,
     WriteTimeout,
 )
-from shared.upstream.network import ANSWERED_S
 from tests.unit.aio import aio, eventually, settle
 from tests.unit.asgi import FakeServer, chunk
 from tests.unit.upstream.origin import (
@@ -193,51 +192,6 @@ async def test_an_upstream_that_stops_taking_the_request_times_out(engine: str) 
             await client.send(asking(method=b"POST", headers=CHUNKED, body=body))
         with pytest.raises(RuntimeError, match="discarded"):  # what it did not take, nobody keeps
             await anext(body)
-    body.close()
-    await settle(500)
-
-
-@aio
-async def test_an_upload_that_was_answered_and_left_unread_gets_the_answer(engine: str) -> None:
-    """Interim answers are none: they make nobody give up an upload."""
-    body = upload(*[bytes(LOOK_AHEAD)] * 400)
-
-    async def script(connection: Connection) -> None:
-        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        await asyncio.sleep(ANSWERED_S + SHORT_S)
-        await connection.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!")
-        await asyncio.Event().wait()
-
-    async with (
-        origin(script) as upstream,
-        engine_for(engine, upstream.port, write_timeout=ANSWERED_S + 3 * SHORT_S) as client,
-    ):
-        answer = await client.send(asking(method=b"POST", headers=CHUNKED, body=body))
-        assert answer.status == 413
-        assert await read(answer) == b"no!"
-        await answer.body.aclose()
-    body.close()
-    await settle(500)
-
-
-@aio
-async def test_an_upload_that_meets_a_closed_connection_gets_the_answer_sent_before(engine: str) -> None:
-    server = FakeServer(chunk(b"first"))
-    body = Client(server.receive)
-    body.start()
-
-    async def script(connection: Connection) -> None:
-        await connection.until(b"first\r\n")
-        await connection.send(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nno!")
-        connection.close()
-        server.say(*[chunk(bytes(LOOK_AHEAD))] * 100, {"type": "http.request"})
-
-    async with origin(script) as upstream, engine_for(engine, upstream.port) as client:
-        answer = await client.send(asking(method=b"POST", headers=CHUNKED, body=body))
-        assert answer.status == 413
-        assert await read(answer) == b"no!"
-        await answer.body.aclose()
     body.close()
     await settle(500)
 

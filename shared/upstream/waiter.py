@@ -1,0 +1,59 @@
+"""How one task waits for a protocol to call, with a deadline that costs no timer of its own."""
+
+import asyncio
+
+__all__ = ["Waiter"]
+
+
+class Waiter:
+    """One task at a time waits here for the protocol to call wake(), or for silence.
+
+    The timer outlives the wait: a wait that ends early leaves it running, the next moves the deadline, and
+    when it fires too soon it goes back to sleep for the rest. So a stream of reads costs one timer per
+    timeout, not one per read.
+    """
+
+    __slots__ = ("_deadline", "_due", "_future", "_loop", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._future: asyncio.Future[bool] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when the timer fires
+        self._deadline: float | None = None
+
+    async def wait(self, timeout: float | None) -> bool:
+        """True when woken, False after `timeout` seconds."""
+        self._future = self._loop.create_future()
+        self._deadline = None if timeout is None else self._loop.time() + timeout
+        if self._deadline is not None and (self._timer is None or self._due > self._deadline):
+            self._arm(self._deadline)
+        try:
+            return await self._future
+        finally:
+            self._future = None
+
+    def wake(self, value: bool = True) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(value)
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = when
+        self._timer = self._loop.call_at(when, self._fired)
+
+    def _fired(self) -> None:
+        self._timer = None
+        if self._future is None or self._deadline is None:
+            return
+        if self._loop.time() >= self._deadline:
+            self.wake(False)
+        else:
+            self._arm(self._deadline)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.wake()
