@@ -31,8 +31,9 @@ test-long: venv ## the long tier: 1 GiB up and down with memory watched, a gap o
 
 contract-reference: venv ## the contract on nginx, HAProxy, Caddy, asgiproxy and the recipe, where installed: about a quarter of an hour
 	@$(python) -m tests.contract.reference $(ARGS)
+	@$(python) -m tests.contract.table
 
-check: venv ## format, lint, types, import rules
+check: venv ## format, lint, types, import rules, the contract's page
 	@scripts/check
 
 run: venv ## a proxy on localhost:8000: APP=fastapi|litestar SERVER=uvicorn|hypercorn UPSTREAM= PORT= ROUTE= ENGINE= WORKERS=
