@@ -5,13 +5,14 @@ into docs/contract-your-proxy.md.
 import ast
 import inspect
 import pathlib
+import sys
 
 import msgspec
 
 from tests.contract import manifest
 from tests.contract.manifest import Manifest, accepted
 
-__all__ = ["COMMAND", "GUIDE", "table", "written"]
+__all__ = ["COMMAND", "GUIDE", "main", "table", "written"]
 
 GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "contract-your-proxy.md"
 COMMAND = "python -m tests.contract.fields"
@@ -63,5 +64,20 @@ def _meanings() -> dict[str, str]:
     return found
 
 
+def main(arguments: list[str]) -> int:
+    """Write the table, or say that it is stale; the exit status."""
+    guide = GUIDE.read_text("utf-8")
+    if arguments == ["--check"]:
+        if guide == written(guide):
+            return 0
+        print(f"docs/{GUIDE.name} is stale: `.venv/bin/{COMMAND}` makes its table anew")
+        return 1
+    if arguments:
+        print(f"usage: {COMMAND} [--check]")
+        return 2
+    GUIDE.write_text(written(guide), "utf-8")
+    return 0
+
+
 if __name__ == "__main__":
-    GUIDE.write_text(written(GUIDE.read_text("utf-8")), "utf-8")
+    sys.exit(main(sys.argv[1:]))
