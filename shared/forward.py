@@ -1,7 +1,7 @@
 """The proxy: one request in, one response out.
 
       client            core                                engine            upstream
-        |--- head ------>|  (1) target, limits, framing       |                  |
+        |--- head ------>|  (1) target, limits, framing, hops |                  |
         |                |  (2) end-to-end fields, + ours     |                  |
         |                |--- UpstreamRequest --------------->|  (3) connection  |
         |--- body ------>|............ streamed .............>|  (4) ----------->|
@@ -10,8 +10,9 @@
         |<-- body -------|<........... streamed ..............|<------ body -----|  (6)
         |                |  (7) connection given back or closed, record written  |
 
-forward() does (1) to (5) and leaves (6) and (7) to shared.answer. From (3) on the client is watched: when it
-leaves, whatever is going on is cancelled and the upstream connection closed.
+forward() does (1) to (5) and leaves (6) and (7) to shared.answer. A request that may go no further
+(Max-Forwards: 0) is answered after (2). From (3) on the client is watched: when it leaves, whatever is going on
+is cancelled and the upstream connection closed.
 """
 
 import time
