@@ -11,8 +11,8 @@
         |                |  (7) connection given back or closed, record written  |
 
 forward() does (1) to (5) and leaves (6) and (7) to shared.answer. A request that may go no further
-(Max-Forwards: 0) is answered after (2). From (3) on the client is watched: when it leaves, whatever is going on
-is cancelled and the upstream connection closed.
+(Max-Forwards: 0) is answered after (2). From (3) on the client is watched: when it leaves, whatever is
+going on is cancelled and the upstream connection closed.
 """
 
 import time
