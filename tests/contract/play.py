@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import traceback
 
-from shared.harness.origin.channel import Event
+from shared.harness.origin.channel import Event, LateError
 from shared.harness.origin.http1 import IncompleteError, MalformedError
 from shared.harness.origin.scripted import Origin
 from tests.contract.agree import Transcript, transcript_of
@@ -50,13 +50,21 @@ async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | Non
         return Outcome(case, proxy.id, "unsupported", why, why)
     talk = Talk(proxy, origin, elsewhere)
     failure: Exception | None = None
-    unmeasured = ""
+    unmeasured, deadline = "", asyncio.timeout(case.deadline_s)
     try:
         try:
-            async with asyncio.timeout(case.deadline_s):
+            async with deadline:
                 await case.conversation(talk)
         except UnmeasuredError as error:
             unmeasured = str(error)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            # Where it stood then is told by what was cancelled there.
+            where = (error.__cause__ or error).__traceback__
+            raise LateError(f"the case is not over after {case.deadline_s:g} s").with_traceback(
+                where
+            ) from None
         await talk.settle()
     except Exception as error:  # noqa: BLE001 - a fault of the case itself is told like any other failure
         failure = error

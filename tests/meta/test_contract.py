@@ -3,6 +3,7 @@ disagreement are found.
 """
 
 import asyncio
+import dataclasses
 import fnmatch
 import pathlib
 from collections.abc import Coroutine
@@ -89,12 +90,14 @@ def _case(conversation: Any) -> Case:
 
 
 async def _played(conversation: Any, folder: pathlib.Path) -> Outcome:
+    """Of a conversation, or of a case made from one."""
     write(None, folder)
+    case = conversation if isinstance(conversation, Case) else _case(conversation)
     origin = Origin()
     origin.listen()
     try:
         with running(folder, "miniature", origin.url, "plain") as proxy:
-            outcome = await play(_case(conversation), proxy, origin)
+            outcome = await play(case, proxy, origin)
             assert not origin.ledger.carried(), "a failed case left an exchange behind"
             return outcome
     finally:
@@ -137,6 +140,15 @@ def test_hanging_case_ends_and_says_what_it_waited_for(tmp_path: pathlib.Path) -
     outcome = _run(_played(hangs, tmp_path))
     assert outcome.verdict == "failed"
     assert "waited 0.1 s for a response head" in outcome.report
+
+
+def test_case_without_an_end_says_where_it_stood(tmp_path: pathlib.Path) -> None:
+    async def endless(talk: Talk) -> None:
+        await asyncio.Event().wait()
+
+    report = _run(_played(dataclasses.replace(_case(endless), deadline_s=0.1), tmp_path)).report
+    assert "the case is not over after 0.1 s" in report
+    assert "await asyncio.Event().wait()" in report
 
 
 def test_request_that_nobody_sent_is_found(tmp_path: pathlib.Path) -> None:
