@@ -267,7 +267,7 @@ class Talk:
         strays = self.origin.strays[self._strays_before :]
         assert not strays, f"requests that no client sent: {[stray.head.raw[:200] for stray in strays]}"
         faults = [c.fault for c in ledger.connections if c.fault and c.accepted_at_s >= self.began_s]
-        assert not faults, f"bytes at the origin that are no HTTP/1.1 request: {faults}"
+        assert not faults, f"at the origin: {faults}"
         if self.elsewhere is not None:
             strangers = self.elsewhere.ledger.accepted - self._elsewhere_before
             assert strangers == 0, f"{strangers} connections to a host that the proxy was not configured for"

@@ -250,6 +250,8 @@ class Origin:
             connection.fault = str(error)
         except (OSError, ssl.SSLError) as error:
             connection.channel.note(f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - a script's own; the case that gave it has to fail
+            connection.fault = f"its script: {type(error).__name__}: {error}"
         finally:
             connection.channel.close()
             self._serving.pop(connection.number, None)

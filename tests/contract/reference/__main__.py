@@ -1,8 +1,10 @@
 """The suite over every reference that is installed: `make contract-reference`, or
 
-    python -m tests.contract.reference [NAME ...] [--case PATTERN] [--reports FOLDER]
+    python -m tests.contract.reference [NAME ...] [--missing | --case PATTERN] [--reports FOLDER]
 
-Writes tests/contract/results/NAME.json when every quick case has been played, and says what came of it.
+Writes tests/contract/results/NAME.json when every quick case has been played, and says what came of it. With
+--missing only those cases are played that the file does not hold as they are now; with --case nothing is
+written.
 """
 
 import argparse
@@ -11,25 +13,28 @@ import datetime
 import fnmatch
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tests.contract.case import Case, load
+from tests.contract.columns import RESULTS
 from tests.contract.play import Outcome
 from tests.contract.reference import REFERENCES, Reference
-from tests.contract.results import VERDICTS, Result, Results, Verdict, write
+from tests.contract.results import VERDICTS, Result, Results, Verdict, read, write
 from tests.contract.stage import Stage
 
-_RESULTS = pathlib.Path(__file__).parents[1] / "results"
 _LEVELS = "MSPO"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 whatever the references do: what they fail is theirs, and stands in their results."""
-    parser = argparse.ArgumentParser(prog="python -m tests.contract.reference", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.contract.reference", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("names", nargs="*", choices=[[], *(each.id for each in REFERENCES)])
     parser.add_argument(
         "--case", default="*", help="only cases of this pattern, as in 'HDR-*'; writes no results"
     )
+    parser.add_argument("--missing", action="store_true", help="only cases whose results are not there")
     parser.add_argument("--reports", type=pathlib.Path, help="a folder for the report of each failure")
     asked = parser.parse_args(arguments)
     chosen = [each for each in REFERENCES if not asked.names or each.id in asked.names]
@@ -40,24 +45,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not each.version():
             print(f"{each.id} is not installed ({each.install}); its results stay as they are")
     present = [each for each in chosen if each.version()]
-    outcomes = _played(cases, present)
+    held = {each.id: _held(each, cases) if asked.missing else {} for each in present}
+    due = [(case, each) for case in cases for each in present if case.id not in held[each.id]]
+    outcomes = _played(due)
     for each in present:
-        found = _results(each, [outcomes[case.id, each.id] for case in cases])
+        of_it = {case.id: outcomes[case.id, each.id] for case, one in due if one is each}
+        results = held[each.id] | {name: _result(outcome) for name, outcome in of_it.items()}
+        found = Results(each.id, each.version(), _now(), [results[case.id] for case in cases])
         if asked.case == "*":
-            write(found, _RESULTS / f"{each.id}.json")
+            write(found, _file(each))
         if asked.reports is not None:
-            _report(asked.reports / each.id, [outcomes[case.id, each.id] for case in cases])
+            _report(asked.reports / each.id, of_it.values())
         print("\n".join(_summary(found)))
     return 0
 
 
-def _played(cases: list[Case], references: list[Reference]) -> dict[tuple[str, str], Outcome]:
-    """Each case on each reference; one that fails is played once more, because this machine may be busy."""
-    outcomes = _round([(case, each) for case in cases for each in references])
-    by_id = {each.id: each for each in references}
-    again = [
-        (case, by_id[name]) for case in cases for name in by_id if outcomes[case.id, name].verdict == "failed"
-    ]
+def _held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
+    """Results of the same version for cases that are still the same."""
+    try:
+        found = read(_file(reference))
+    except OSError:
+        return {}
+    if found.version != reference.version():
+        return {}
+    sentences = {case.id: case.sentence for case in cases}
+    return {each.case: each for each in found.results if sentences.get(each.case) == each.sentence}
+
+
+def _file(reference: Reference) -> pathlib.Path:
+    return RESULTS / f"{reference.id}.json"
+
+
+def _played(due: list[tuple[Case, Reference]]) -> dict[tuple[str, str], Outcome]:
+    """Each case on its reference; one that fails is played once more, because this machine may be busy."""
+    outcomes = _round(due)
+    again = [(case, each) for case, each in due if outcomes[case.id, each.id].verdict == "failed"]
     return outcomes | {key: outcome for key, outcome in _round(again).items() if outcome.verdict != "failed"}
 
 
@@ -86,9 +108,8 @@ def _progress(text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def _results(reference: Reference, outcomes: list[Outcome]) -> Results:
-    date = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    return Results(reference.id, reference.version(), date.isoformat(), [_result(each) for each in outcomes])
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
 
 
 def _result(outcome: Outcome) -> Result:
@@ -97,7 +118,7 @@ def _result(outcome: Outcome) -> Result:
     return Result(case.id, case.sentence, case.level, verdict, outcome.why, outcome.notes)
 
 
-def _report(folder: pathlib.Path, outcomes: list[Outcome]) -> None:
+def _report(folder: pathlib.Path, outcomes: Iterable[Outcome]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for outcome in outcomes:
         if outcome.verdict == "failed":
