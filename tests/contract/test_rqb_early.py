@@ -265,8 +265,8 @@ async def sends_on(talk: Talk) -> None:
     deadline_s=30,
 )
 async def sends_on_unread(talk: Talk) -> None:
-    """An upstream refuses an upload and reads no more of it, its connection open: the client, who sends all of
-    it and then looks up, finds the refusal, not a 504.
+    """An upstream refuses an upload and reads no more of it, its connection open: the client, who sends all
+    of it and then looks up, finds the refusal, not a 504.
     """
     await talk.origin.close_idle()  # a connection that has carried much keeps the large buffers it was given
     size = 4 * stall_bound()
