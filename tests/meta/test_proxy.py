@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.contract import options, results
+from tests.contract import external, options, results
 from tests.contract.manifest import Manifest, parse
 from tests.meta.command import held_port, run_pytest
 from tests.meta.mutants import running
@@ -179,6 +179,28 @@ def test_proxy_that_is_not_there(manifest: pathlib.Path) -> None:
     with held_port() as nobody, held_port() as port:
         said = _refused(manifest=manifest, origin_port=port, proxy=f"http://127.0.0.1:{nobody}")
     assert said == f"the proxy at 127.0.0.1:{nobody} cannot be reached: Connection refused"
+
+
+def test_proxy_that_gives_no_answer(manifest: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "_ANSWER_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent, held_port() as port:
+        there = silent.getsockname()[1]
+        said = _refused(manifest=manifest, origin_port=port, proxy=f"http://127.0.0.1:{there}")
+    assert said == f"the proxy at 127.0.0.1:{there} gives no answer within 0.1 s"
+
+
+def test_proxy_that_asks_another_upstream(
+    manifest: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external, "_PATIENCE_S", 0.1)
+    write_program(None, tmp_path / "program")
+    with (
+        held_port() as nobody,
+        held_port() as port,
+        running(tmp_path / "program", "mini", f"http://127.0.0.1:{nobody}", "plain") as mini,
+    ):
+        said = _refused(manifest=manifest, origin_port=port, proxy=f"http://127.0.0.1:{mini.port}")
+    assert f"answers 502 by itself and asks nothing of the origin on 127.0.0.1:{port}" in said
 
 
 def test_exit_status_of_a_wrong_set_up(tmp_path: pathlib.Path) -> None:
