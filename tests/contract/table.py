@@ -182,7 +182,7 @@ def _failures(column: Column, cases: Mapping[str, Case]) -> Iterator[str]:
     yield "| case | | seen |"
     yield "|---|---|---|"
     for name, cell in failed.items():
-        yield f"| {name} | {cases[name].level} | {_cell(_short(cell.why))} |"
+        yield f"| {name} | {cases[name].level} | {_seen(cell.why)} |"
 
 
 def _observed(columns: list[Column], cases: Mapping[str, Case]) -> Iterator[str]:
@@ -198,12 +198,14 @@ def _observed(columns: list[Column], cases: Mapping[str, Case]) -> Iterator[str]
             if cell.verdict == "observed" and cell.why:
                 told.append(f"ended with: {cell.why}")
             if told:
-                yield f"| {name} | {column.name} | {_cell(_short('; '.join(told)))} |"
+                yield f"| {name} | {column.name} | {_seen('; '.join(told))} |"
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else text[:199] + "…"
+def _seen(text: str) -> str:
+    """Bytes and words from the wire: shown as they are, in one line that is not too long."""
+    text = " ".join(text.split()).replace("`", "'")
+    short = text if len(text) <= 200 else text[:199] + "…"
+    return "`" + short.replace("|", "\\|") + "`" if short else ""
 
 
 def _cell(text: str) -> str:

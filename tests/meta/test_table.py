@@ -45,9 +45,9 @@ def test_other_proxies_have_a_column_each(tmp_path: Path) -> None:
     assert _row(page, "HDR-01 | M")[-3:] == ["✗", "✓", "✓"]
     assert _row(page, "HDR-02 | M")[-3:] == ["-", "?", "?"]
     assert _row(page, "HDR-03 | M")[-3:] == ["?", "?", "?"], "measured for another sentence"
-    assert "X-A \\| &lt;b> came through" in page.partition("## What nginx fails")[2]
+    assert "| `X-A \\| <b> came through` |" in page.partition("## What nginx fails")[2]
     assert "Nothing." in page.partition("## What other fails")[2]
-    assert _row(page, "HDR-05 | nginx") == ["HDR-05", "nginx", "dropped: Cookie; kept: Host"]
+    assert _row(page, "HDR-05 | nginx") == ["HDR-05", "nginx", "`dropped: Cookie; kept: Host`"]
     summary = _row(page, "nginx")
     assert summary[1:3] == ["1.22.1, 2026-11-21", "0 of 1"]
     assert summary[-2:] == ["1", str(len(load()) - 3)]
