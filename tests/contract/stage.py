@@ -75,6 +75,10 @@ class Stage:
                     self._stop(_key(each, case))
         return self._outcomes[case.id, entrant.id]
 
+    def renew(self, entrant: Entrant, case: Case) -> None:
+        """End the process that the case was played on: the next one gets another."""
+        self._stop(_key(entrant, case))
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run in the stage's own event loop, which all its origins live in."""
         return self._runner.run(work)

@@ -23,6 +23,8 @@ from tests.contract.results import VERDICTS, Result, Results, Verdict, read, wri
 from tests.contract.stage import Stage
 
 _LEVELS = "MSPO"
+_UNASKED = ("unsupported", "reconfiguration")  # a manifest may say more by now
+_WHY_CHARACTERS = 300  # a target of 64 KiB is in the report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
-    """Results of the same version for cases that are still the same."""
+    """Results of the same version for cases that are still the same, and that it could be asked."""
     try:
         found = read(_file(reference))
     except OSError:
@@ -69,7 +71,11 @@ def _held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
     if found.version != reference.version():
         return {}
     sentences = {case.id: case.sentence for case in cases}
-    return {each.case: each for each in found.results if sentences.get(each.case) == each.sentence}
+    return {
+        each.case: each
+        for each in found.results
+        if sentences.get(each.case) == each.sentence and each.verdict not in _UNASKED
+    }
 
 
 def _file(reference: Reference) -> pathlib.Path:
@@ -95,8 +101,10 @@ def _round(due: list[tuple[Case, Reference]]) -> dict[tuple[str, str], Outcome]:
             if not sys.stderr.isatty() and number % 100 == 0:
                 print(f"{number} of {len(due)} played", file=sys.stderr, flush=True)
             beside = [other for same, other in due if same is case]
-            outcomes[case.id, reference.id] = stage.outcome(case, reference, beside)
+            outcomes[case.id, reference.id] = outcome = stage.outcome(case, reference, beside)
             stage.leave(reference, case)
+            if outcome.verdict == "failed":  # what it has leaked must not fail the next case
+                stage.renew(reference, case)
     finally:
         _progress("")
         stage.close()
@@ -115,7 +123,8 @@ def _now() -> str:
 def _result(outcome: Outcome) -> Result:
     case = outcome.case
     verdict: Verdict = "warning" if (case.level, outcome.verdict) == ("S", "failed") else outcome.verdict
-    return Result(case.id, case.sentence, case.level, verdict, outcome.why, outcome.notes)
+    why = outcome.why if len(outcome.why) <= _WHY_CHARACTERS else f"{outcome.why[:_WHY_CHARACTERS]} ..."
+    return Result(case.id, case.sentence, case.level, verdict, why, outcome.notes)
 
 
 def _report(folder: pathlib.Path, outcomes: Iterable[Outcome]) -> None:
