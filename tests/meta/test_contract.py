@@ -5,6 +5,7 @@ disagreement are found.
 import asyncio
 import dataclasses
 import fnmatch
+import itertools
 import pathlib
 from collections.abc import Coroutine
 from types import SimpleNamespace
@@ -19,10 +20,11 @@ from tests.contract.case import Case, case, load
 from tests.contract.count import Count
 from tests.contract.deviations import DEVIATIONS, deviation
 from tests.contract.expect import ok
+from tests.contract.items import shuffled
 from tests.contract.play import Outcome, play
 from tests.contract.subjects import SUBJECTS
-from tests.contract.talk import Talk
-from tests.contract.variants import VARIANTS
+from tests.contract.talk import Proxy, Talk
+from tests.contract.variants import VARIANTS, manifest_of
 from tests.meta.mutants import running, write
 
 T = TypeVar("T")
@@ -149,6 +151,45 @@ def test_case_without_an_end_says_where_it_stood(tmp_path: pathlib.Path) -> None
     report = _run(_played(dataclasses.replace(_case(endless), deadline_s=0.1), tmp_path)).report
     assert "the case is not over after 0.1 s" in report
     assert "await asyncio.Event().wait()" in report
+
+
+def test_what_is_observed_never_fails_but_a_fault_of_the_case_does(tmp_path: pathlib.Path) -> None:
+    async def observes(talk: Talk) -> None:
+        talk.note("seen", 1)
+        raise AssertionError("not as one would think")
+
+    async def broken(talk: Talk) -> None:
+        raise KeyError("a fault of its own")
+
+    seen, wrong = (
+        _run(_played(dataclasses.replace(_case(each), level="O"), tmp_path / each.__name__))
+        for each in (observes, broken)
+    )
+    assert (seen.verdict, seen.why, seen.notes) == ("observed", "not as one would think", {"seen": "1"})
+    assert wrong.verdict == "failed"
+
+
+def test_case_that_is_alone_needs_a_process() -> None:
+    async def ends(talk: Talk) -> None:
+        talk.terminate()
+
+    proxy = Proxy("somebody's", "127.0.0.1", 1, manifest_of("plain"))
+    origin = Origin()
+    try:
+        outcome = _run(play(dataclasses.replace(_case(ends), alone=True), proxy, origin))
+    finally:
+        _run(origin.close())
+    assert outcome.verdict == "unsupported"
+
+
+def test_random_order_is_the_same_for_the_same_seed() -> None:
+    items: list[Any] = [SimpleNamespace(path=file, name=n) for file in "abc" for n in range(9)]
+    one, same, other = (shuffled(items, seed) for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+    assert sorted(map(id, one)) == sorted(map(id, items))
+    files = [item.path for item in one]
+    assert sum(a != b for a, b in itertools.pairwise(files)) == 2, "a file's tests are no longer together"
 
 
 def test_request_that_nobody_sent_is_found(tmp_path: pathlib.Path) -> None:

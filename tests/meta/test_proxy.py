@@ -21,6 +21,7 @@ host = "rewrite"
 forwarded_for = "replace"
 forwarded_host = true
 trailers = "relay"  # which it does not
+via = "1.1 somebody-else"
 """
 DEVIATIONS = """\
 [[deviation]]
@@ -96,6 +97,12 @@ def test_failure_shows_the_conversation(proxy: list[str]) -> None:
     assert done.returncode == 1
     for expected in ("TRL-01 on mini", "client 0 -> proxy GET /t-", "the origin's ledger"):
         assert expected in done.stdout
+
+
+def test_what_should_be_is_a_warning(proxy: list[str]) -> None:
+    done = run_pytest("tests/contract/test_fwd.py", "-k", "FWD-05", *proxy)
+    assert done.returncode == 0
+    assert "warning: FWD-05 on mini: Via is" in done.stdout
 
 
 # What is wrong with the set-up is one line, and exit status 4
