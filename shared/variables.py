@@ -15,7 +15,7 @@ import msgspec
 __all__ = ["ENGINES", "ROUTES", "TABLE", "Network", "Row", "UpstreamURL"]
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-ENGINES = ("httpx2", "httpx")
+ENGINES = ("httpx2", "httpx", "wire")
 ROUTES = ("handler", "mount")
 HOST_POLICIES = ("rewrite", "preserve")
 

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from shared.messages import UpstreamRequest, UpstreamResponse
 from shared.settings import Settings
-from shared.upstream import httpx
+from shared.upstream.httpx import HTTPXUpstream
+from shared.upstream.wire import WireUpstream
 
 __all__ = ["Upstream", "open_upstream"]
 
@@ -31,4 +32,4 @@ class Upstream(Protocol):
 def open_upstream(settings: Settings) -> Upstream:
     """The engine that the settings name, its pool still empty. Has to be called in the loop that will use
     it."""
-    return httpx.HTTPXUpstream(settings)
+    return WireUpstream(settings) if settings.engine == "wire" else HTTPXUpstream(settings)

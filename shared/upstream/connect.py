@@ -2,8 +2,12 @@
 means."""
 
 import asyncio
+import ipaddress
 import socket
 import ssl
+from typing import cast
+
+from aiohappyeyeballs import AddrInfoType, start_connection
 
 from shared.errors import (
     CertificateBad,
@@ -17,7 +21,9 @@ from shared.errors import (
 from shared.settings import TLSSettings
 from shared.variables import UpstreamURL
 
-__all__ = ["connect_failure", "probe", "tls_context"]
+__all__ = ["connect_failure", "open_socket", "probe", "tls_context"]
+
+RACE_DELAY_S = 0.25  # before the next address is tried beside the first (RFC 8305 section 5)
 
 # The first row whose exception stands anywhere in the chain of causes decides.
 _FAILURES: tuple[tuple[type[BaseException], type[UpstreamError]], ...] = (
@@ -74,3 +80,22 @@ async def probe(url: UpstreamURL, context: ssl.SSLContext | None, *, connect_s: 
     except (OSError, UnicodeError) as error:
         raise connect_failure(error) from error
     writer.transport.abort()
+
+
+async def open_socket(host: str, port: int) -> socket.socket:
+    """A connected TCP socket to whichever of the host's addresses answers first. Raises OSError,
+    UnicodeError.
+    """
+    loop = asyncio.get_running_loop()
+    found = await _addresses(loop, host, port)
+    sock = await start_connection(found, happy_eyeballs_delay=RACE_DELAY_S, loop=loop)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[AddrInfoType]:
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        return cast("list[AddrInfoType]", await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]

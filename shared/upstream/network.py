@@ -8,23 +8,21 @@ call for each idle connection whenever a request begins (docs/decisions/0006 has
 """
 
 import asyncio
-import ipaddress
 import re
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, cast
 
-from aiohappyeyeballs import AddrInfoType, start_connection
+from shared.upstream.connect import open_socket
+from shared.upstream.waiter import Waiter
 
 from shared.upstream.waiter import Waiter
 
 __all__ = ["ANSWERED_S", "HIGH_WATER", "Network", "Stream", "written_to"]
 
 HIGH_WATER = 64 * 1024  # bytes read ahead of whoever reads
-RACE_DELAY_S = 0.25  # before the next address is tried beside the first (RFC 8305 section 5)
 ANSWERED_S = 1.0  # without progress, after which an upload that has been answered is given up
 
 # The status line of a final response, whatever interim ones come before it.
@@ -62,10 +60,7 @@ class Network:
         deadline = None if timeout is None else loop.time() + timeout
         try:
             async with asyncio.timeout_at(deadline):
-                sock = await start_connection(
-                    await _addresses(host, port), happy_eyeballs_delay=RACE_DELAY_S, loop=loop
-                )
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock = await open_socket(host, port)
                 try:
                     _, stream = await loop.create_connection(
                         lambda: Stream(self._core, loop, self._buffer, deadline), sock=sock
@@ -81,15 +76,6 @@ class Network:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-async def _addresses(host: str, port: int) -> list[AddrInfoType]:
-    try:
-        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
-    except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return cast("list[AddrInfoType]", found)
-    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
 
 
 class Stream(asyncio.BufferedProtocol):

@@ -29,7 +29,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "http://xn--bcher-kva.test": UpstreamURL("http", "xn--bcher-kva.test", 80),
         "http://localhost:65535": UpstreamURL("http", "localhost", 65535),
     },
-    "TANDEM_ENGINE": {"httpx2": "httpx2", "httpx": "httpx"},
+    "TANDEM_ENGINE": {"httpx2": "httpx2", "httpx": "httpx", "wire": "wire"},
     "TANDEM_ROUTE": {"handler": "handler", "mount": "mount"},
     "TANDEM_MAX_CONNECTIONS": {"1": 1, "5000": 5000},
     "TANDEM_MAX_KEEPALIVE": {"0": 0, "20": 20},

@@ -1,0 +1,224 @@
+"""One connection to the upstream: an asyncio protocol around a ResponseReader.
+
+    states       idle ---- begin() ----> exchanging ---- whole, both ways ----> idle
+                  |                          |
+                  `--- bytes, end, loss -----+--- failure, leaving, bytes past the end ---> closed
+
+    state \\ event   begin()       bytes          end of stream         lost            finish()
+    idle            exchanging    closed         closed                closed          -
+    exchanging      -             reader.feed    reader.end            reader.end      idle | closed
+    closed          -             -              -                     -               closed
+
+What arrives is read into one buffer that all connections share, parsed at once, and held as chunks; past
+HIGH_WATER bytes of them the socket rests until somebody takes them. Writing waits only while the transport's
+buffer is over its mark.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import cast
+
+from shared.errors import (
+    BodyIncomplete,
+    ReadTimeout,
+    ResponseTimeout,
+    Terminated,
+    UpstreamError,
+    WriteTimeout,
+)
+from shared.upstream.connect import connect_failure
+from shared.upstream.waiter import Waiter
+from shared.upstream.wire.response import ResponseReader
+
+__all__ = ["HIGH_WATER", "Connection"]
+
+HIGH_WATER = 64 * 1024  # bytes read ahead of whoever takes them
+
+
+class Connection(asyncio.BufferedProtocol):
+    """lost: called once, when the connection has ended, whoever ended it."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, buffer: memoryview, lost: "Callable[[Connection], None]"
+    ) -> None:
+        self._loop = loop
+        self._buffer = buffer
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._reader: ResponseReader | None = None  # of the exchange that goes on
+        self._failure: Exception | None = None  # why there is nothing more to take
+        self._held = 0
+        self._resting = False  # reading is paused
+        self._full = False  # writing is paused
+        self._sent = True  # the request, whole
+        self._arrived = Waiter(loop)
+        self._drained = Waiter(loop)
+        self.closed = False
+        self.used = 0  # exchanges begun
+
+    # the transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        reader = self._reader
+        if reader is None:  # nobody asked for anything
+            self._end_idle()
+            return
+        had = len(reader.chunks)
+        try:
+            reader.feed(self._buffer[:nbytes])
+        except UpstreamError as error:
+            self._fail(error)
+        if len(reader.chunks) > had:
+            self._held += nbytes  # with its framing, so rather too much than too little
+            if self._held > HIGH_WATER and not self._resting and self._transport is not None:
+                self._resting = True
+                self._transport.pause_reading()
+        self._arrived.wake()
+
+    def eof_received(self) -> bool:
+        if self._reader is None:
+            self._end_idle()
+            return False
+        try:
+            self._reader.end()
+        except UpstreamError as error:
+            self._fail(error)
+        self._arrived.wake()
+        # Half open, where that exists: an upload may still be wanted.
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        if self._reader is not None and not self._reader.ended:
+            self._fail(self._meaning(exc))
+        self._arrived.wake()
+        self._drained.wake()
+        self._lost(self)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._drained.wake()
+
+    def _end_idle(self) -> None:
+        # Told at once, not when the transport says so a turn later: nobody may take it in between.
+        self.abort()
+        self._lost(self)
+
+    def _meaning(self, exc: Exception | None) -> UpstreamError:
+        assert self._reader is not None
+        if isinstance(exc, ssl.SSLError) and not self._reader.headed:
+            # TLS 1.3: what the upstream thinks of our certificate comes as an alert after the handshake.
+            return connect_failure(exc)
+        return BodyIncomplete() if self._reader.headed else Terminated()
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error
+
+    # the exchange's side
+
+    def begin(self, head: bytes, *, to_head: bool, sent: bool) -> ResponseReader:
+        """Write a request's head and read its response from now on. The connection must be idle.
+
+        sent: the head is all there is; sent_whole() says it later otherwise.
+        """
+        self._reader = reader = ResponseReader(to_head=to_head)
+        self._sent = sent
+        self._failure = None
+        self._held = 0
+        self.used += 1
+        assert self._transport is not None
+        self._transport.write(head)
+        return reader
+
+    async def write(self, data: bytes, timeout: float) -> None:
+        """Returns when there is room for more. Raises WriteTimeout when none was made in time, Terminated."""
+        transport = self._transport
+        if self.closed or transport is None:
+            raise Terminated
+        transport.write(data)
+        while self._full:
+            before = transport.get_write_buffer_size()
+            if not await self._drained.wait(timeout) and transport.get_write_buffer_size() >= before:
+                raise WriteTimeout
+            if self.closed:
+                raise Terminated
+
+    def sent_whole(self) -> None:
+        """The request's last byte has been handed to the socket."""
+        self._sent = True
+        self._arrived.wake()
+
+    async def head(self, reader: ResponseReader, timeout: float) -> None:
+        """Returns when `reader` has its head. Raises whatever prevents it, ResponseTimeout `timeout` seconds
+        after the request has been sent."""
+        deadline: float | None = None
+        while not reader.headed:
+            if self._failure is not None:
+                raise self._failure
+            if self._sent and deadline is None:
+                deadline = self._loop.time() + timeout
+            left = None if deadline is None else deadline - self._loop.time()
+            if not await self._arrived.wait(left):
+                raise ResponseTimeout
+
+    async def body(self, reader: ResponseReader, timeout: float | None) -> bytes:
+        """All that has come of the body since the last call, b"" when it has ended. Raises BodyIncomplete,
+        ReadTimeout."""
+        while not reader.chunks:
+            if reader.ended:
+                return b""
+            if self._failure is not None:
+                raise self._failure
+            if not await self._arrived.wait(timeout):
+                raise ReadTimeout
+        chunks = reader.chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        self._held = 0
+        if self._resting and self._transport is not None and not self.closed:
+            self._resting = False
+            self._transport.resume_reading()
+        return data
+
+    def cut(self, error: Exception) -> None:
+        """End the exchange because of `error`, which is what its reader is told."""
+        self._fail(error)
+        self.abort()
+        self._arrived.wake()
+
+    def finish(self) -> bool:
+        """The exchange is over. Returns whether the connection is idle and may carry another; closes it
+        otherwise.
+
+        It may when both messages were whole, nothing followed the response, and the upstream keeps it open.
+        """
+        reader, self._reader = self._reader, None
+        if (
+            reader is not None
+            and reader.reusable
+            and self._sent
+            and not self.closed
+            and self._failure is None
+        ):
+            return True
+        self.abort()
+        return False
+
+    def abort(self) -> None:
+        """Close at once: what has not been written by now is not worth waiting for."""
+        self.closed = True
+        self._arrived.close()
+        self._drained.close()
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,126 @@
+"""One request on one connection, and its response body; the upload goes on beside the download.
+
+head()    request head --> upload task, when there is a body ----.
+               `--> response head, or why there is none          |
+iteration      `--> chunks ... the end --> upload stopped, connection given back or closed
+aclose()       on every other way out
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from shared.errors import BadRequest, Terminated, WriteTimeout
+from shared.messages import RequestBody, UpstreamRequest
+from shared.settings import TimeoutSettings
+from shared.upstream.wire.connection import Connection
+from shared.upstream.wire.request import content_length
+from shared.upstream.wire.response import ResponseReader
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """Implements shared.messages.BodyStream. release: takes the connection back, once.
+
+    stale: the connection had carried other exchanges, and no byte has come on it in this one.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_read_s",
+        "_release",
+        "_released",
+        "_request",
+        "_timeouts",
+        "_upload",
+        "reader",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        request: UpstreamRequest,
+        timeouts: TimeoutSettings,
+        release: Callable[[Connection], None],
+    ) -> None:
+        self._connection = connection
+        self._request = request
+        self._timeouts = timeouts
+        self._read_s = timeouts.read_s or None
+        self._release = release
+        self._released = False
+        self._upload: asyncio.Task[None] | None = None
+        self.reader: ResponseReader
+
+    @property
+    def stale(self) -> bool:
+        return self._connection.used > 1 and not self.reader.begun
+
+    def renew(self, connection: Connection) -> None:
+        """Go on with another connection, in the place of one that has ended."""
+        self._connection.abort()
+        self._connection = connection
+
+    async def head(self, head: bytes) -> None:
+        """Send the request, return when `reader` has the response's head. Raises whatever prevents it."""
+        request, connection = self._request, self._connection
+        body = request.body
+        self.reader = reader = connection.begin(head, to_head=request.method == b"HEAD", sent=body is None)
+        if body is not None:
+            self._upload = asyncio.get_running_loop().create_task(self._send(body))
+        await connection.head(reader, self._timeouts.response_s)
+
+    async def _send(self, body: RequestBody) -> None:
+        """The upload. What goes wrong with it is told to whoever waits for the response."""
+        connection = self._connection
+        try:
+            await self._send_framed(body, content_length(self._request))
+        except Terminated:
+            return  # the upstream closed; what it had to say, if anything, is being read
+        except WriteTimeout as error:
+            if not self.reader.headed:
+                connection.cut(error)
+            return
+        except Exception as error:  # noqa: BLE001 - raised again where the response is waited for
+            connection.cut(error)
+            return
+        finally:
+            body.discard()
+        connection.sent_whole()
+
+    async def _send_framed(self, body: RequestBody, length: int | None) -> None:
+        write, write_s = self._connection.write, self._timeouts.write_s
+        sent = 0
+        async for chunk in body:
+            sent += len(chunk)
+            if length is not None and sent > length:
+                break
+            await write(chunk if length is not None else b"%x\r\n%b\r\n" % (len(chunk), chunk), write_s)
+        if length is None:
+            await write(b"0\r\n\r\n", write_s)
+        elif sent != length:
+            raise BadRequest("the request body does not fit its Content-Length")
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = b"" if self._released else await self._connection.body(self.reader, self._read_s)
+        if not data:
+            self.close()
+            raise StopAsyncIteration
+        return data
+
+    async def aclose(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The end of the exchange, whole or not. May be called again."""
+        if self._released:
+            return
+        self._released = True
+        if self._upload is not None and not self._upload.done():
+            self._upload.cancel()
+            assert self._request.body is not None
+            self._request.body.discard()
+        self._release(self._connection)

@@ -1,0 +1,54 @@
+"""A request as bytes on the wire, and what may be done with it. Pure."""
+
+import re
+from functools import lru_cache
+
+from shared.errors import BadRequest
+from shared.messages import UpstreamRequest
+
+__all__ = ["content_length", "head_of", "may_repeat"]
+
+_SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))  # RFC 9110 section 9.2.1
+
+
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def head_of(request: UpstreamRequest) -> bytes:
+    """Request line and fields, byte for byte as given.
+
+    Raises BadRequest when they would not be read as what they are: the core has checked every part, and a
+    line break that got past it must still not become a request of its own.
+    """
+    start = b"%b %b HTTP/1.1" % (request.method, request.target)
+    fields = request.headers
+    head = b"\r\n".join([start, *[b": ".join(field) for field in fields], b"", b""])
+    lines = len(fields) + 2
+    if (
+        start.count(b" ") != 2
+        or head.count(b"\n") != lines
+        or head.count(b"\r") != lines
+        or _CONTROL.search(head)
+        or not all(_is_name(name) for name, _ in fields)
+    ):
+        raise BadRequest("the request cannot be written as HTTP/1.1")
+    return head
+
+
+@lru_cache(maxsize=1024)
+def _is_name(name: bytes) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def content_length(request: UpstreamRequest) -> int | None:
+    """The length that the request announces, None when its body is chunked."""
+    for name, value in request.headers:
+        if name.lower() == b"content-length":
+            return int(value)
+    return None
+
+
+def may_repeat(request: UpstreamRequest) -> bool:
+    """Whether a request that may have been received can be sent again (RFC 9110 section 9.2.2)."""
+    return request.body is None and request.method in _SAFE

@@ -1,0 +1,201 @@
+"""One response as bytes come in: llhttp decides where things end, this file what is refused on top. No I/O.
+
+    feed() --> llhttp --> interim heads, 1xx --+
+                          head ----------------+--> chunks --> trailers --> ended
+    end()  --> was the end of the connection the end of the response?
+
+A reader reads one response, its interim heads included, and is thrown away: nothing that came with one
+response can be read as part of the next (RFC 9112 section 6.3). llhttp, all of its lenient modes off, refuses
+conflicting lengths, Content-Length beside Transfer-Encoding, bad chunk sizes, obs-fold, bare LF and control
+characters. What it lets through and a proxy must not is refused here: other transfer codings, versions that
+are not 1.x, endless heads, protocols switched unasked.
+"""
+
+from typing import Literal, TypeAlias
+
+import httptools
+
+from shared.errors import BodyIncomplete, ProtocolError, Terminated, UpgradeRefused, UpstreamError
+from shared.messages import Headers
+
+__all__ = ["MAX_HEAD", "Framing", "ResponseReader", "body_framing"]
+
+MAX_HEAD = (
+    128 * 1024
+)  # bytes without one of the body: interim heads and the final one; an extension; trailers
+
+Framing: TypeAlias = Literal["none", "length", "chunked", "close"]
+
+_VERSIONS = ("1.1", "1.0")
+# llhttp reads the trailer section with the rules of the header section; there the field says nothing about
+# framing.
+_TRAILER_SAYS_LENGTH = "Content-Length can't be present with Transfer-Encoding"
+
+
+def body_framing(headers: Headers, *, status: int, to_head: bool, version: str) -> Framing:
+    """How the end of a response's body is told (RFC 9112 section 6.3).
+
+    Raises ProtocolError for a transfer coding other than chunked, or any at all in HTTP/1.0 (section 6.1).
+    """
+    codings = [value.strip(b" \t").lower() for name, value in headers if name.lower() == b"transfer-encoding"]
+    if codings and (codings != [b"chunked"] or version == "1.0"):
+        raise ProtocolError("the upstream's answer has a transfer coding that nobody asked for")
+    if to_head or status in (204, 304):
+        return "none"
+    if codings:
+        return "chunked"
+    if any(name.lower() == b"content-length" for name, _ in headers):
+        return "length"
+    return "close"
+
+
+class ResponseReader:
+    """Feed it what arrives; look at what is there.
+
+    interim: status and fields of each 1xx that came before. status, headers: of the final response, once
+    `headed`. chunks: body bytes not taken yet. trailers: fields after a chunked body. ended: the response is
+    whole. reusable: it ended exactly and the upstream keeps the connection open. begun: any byte has come.
+    """
+
+    __slots__ = (
+        "_at_chunk",
+        "_dry",
+        "_fields",
+        "_framing",
+        "_in_final",
+        "_keep_alive",
+        "_parser",
+        "_to_head",
+        "begun",
+        "chunks",
+        "ended",
+        "headed",
+        "headers",
+        "interim",
+        "reusable",
+        "status",
+        "trailers",
+    )
+
+    def __init__(self, *, to_head: bool) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._to_head = to_head
+        self._fields: Headers = []
+        self._dry = 0  # bytes of heads, chunk extensions or trailers since the last byte of a body
+        self._framing: Framing = "close"
+        self._keep_alive = False
+        self._in_final = False
+        self._at_chunk = False  # a chunk's size has come and none of its bytes: true all through the trailers
+        self.interim: list[tuple[int, Headers]] = []
+        self.status = 0
+        self.headers: Headers = []
+        self.trailers: Headers = []
+        self.chunks: list[bytes] = []
+        self.begun = self.headed = self.ended = self.reusable = False
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Raises ProtocolError, UpgradeRefused; after the head BodyIncomplete, with `chunks` holding what
+        came before. Bytes after the end are dropped, and `reusable` is false from then on."""
+        self.begun = True
+        if self.ended:
+            self.reusable = False
+            return
+        had = len(self.chunks)
+        try:
+            self._parser.feed_data(data)
+        except UpstreamError:
+            raise
+        except httptools.HttpParserUpgrade as error:
+            raise UpgradeRefused from error
+        except httptools.HttpParserError as error:
+            self._refused(error)
+        if len(self.chunks) > had:
+            self._dry = 0
+        elif not self.ended:
+            self._dry += len(data)
+            if self._dry > MAX_HEAD:
+                raise (
+                    BodyIncomplete
+                    if self.headed
+                    else ProtocolError("the upstream's answer has no end of head")
+                )
+
+    def _refused(self, error: httptools.HttpParserError) -> None:
+        """What llhttp would not read."""
+        cause = error.__context__
+        if isinstance(cause, UpstreamError):  # raised by one of the callbacks below
+            raise cause
+        if self.ended:
+            self.reusable = False  # bytes past the end, and no response either
+        elif not self.headed:
+            raise ProtocolError from error
+        elif self._at_chunk and str(error) == _TRAILER_SAYS_LENGTH:
+            self.ended = True
+        else:
+            raise BodyIncomplete from error
+
+    def end(self) -> None:
+        """Nothing more will come. Raises Terminated before the head, BodyIncomplete before the body's end."""
+        if self.ended:
+            self.reusable = False
+        elif not self.headed:
+            raise Terminated
+        elif self._framing == "close":
+            self.ended = True
+        else:
+            raise BodyIncomplete
+
+    # llhttp's callbacks
+
+    def on_message_begin(self) -> None:
+        if self.ended:
+            self.reusable = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.ended:
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self.ended:
+            return
+        parser = self._parser
+        status, version = parser.get_status_code(), parser.get_http_version()
+        fields, self._fields = self._fields, []
+        if version not in _VERSIONS or status < 100:
+            raise ProtocolError
+        if status == 101:
+            raise UpgradeRefused
+        if status < 200:
+            self.interim.append((status, fields))
+            return
+        self._framing = framing = body_framing(fields, status=status, to_head=self._to_head, version=version)
+        self._keep_alive = parser.should_keep_alive()
+        self.status, self.headers = status, fields
+        self.headed, self._dry = True, 0
+        if framing == "none":
+            # Not left to llhttp, which cannot be told that this answers HEAD and would wait for a body.
+            self.ended = True
+            self.reusable = self._says_keep_alive(version)
+
+    def _says_keep_alive(self, version: str) -> bool:
+        """What Connection says; llhttp expects a response without a length to end with the connection."""
+        options = b",".join(value for name, value in self.headers if name.lower() == b"connection").lower()
+        words = {option.strip(b" \t") for option in options.split(b",")}
+        return b"close" not in words if version == "1.1" else b"keep-alive" in words
+
+    def on_chunk_header(self) -> None:
+        self._at_chunk = True
+
+    def on_body(self, body: bytes) -> None:
+        if self.ended:
+            self.reusable = False
+            return
+        self._at_chunk = False
+        self.chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        if self.ended or not self.headed:
+            return  # an interim response, or something after the end
+        self.trailers = self._fields
+        self.ended = True
+        self.reusable = self._keep_alive

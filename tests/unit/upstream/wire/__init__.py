@@ -1,0 +1,1 @@
+"""The engine `wire`, part by part."""
