@@ -24,6 +24,8 @@ MAX_HEAD = (
     128 * 1024
 )  # bytes without one of the body: interim heads and the final one; an extension; trailers
 
+_CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 Framing: TypeAlias = Literal["none", "length", "chunked", "close"]
 
 _VERSIONS = ("1.1", "1.0")
@@ -62,10 +64,11 @@ class ResponseReader:
         "_dry",
         "_fields",
         "_framing",
-        "_in_final",
+        "_in_chunk",
         "_keep_alive",
         "_parser",
         "_to_head",
+        "_unchunked",
         "begun",
         "chunks",
         "ended",
@@ -84,8 +87,9 @@ class ResponseReader:
         self._dry = 0  # bytes of heads, chunk extensions or trailers since the last byte of a body
         self._framing: Framing = "close"
         self._keep_alive = False
-        self._in_final = False
+        self._unchunked: ResponseReader | None = None  # reads chunks that llhttp does not take for such
         self._at_chunk = False  # a chunk's size has come and none of its bytes: true all through the trailers
+        self._in_chunk = False  # some of them have
         self.interim: list[tuple[int, Headers]] = []
         self.status = 0
         self.headers: Headers = []
@@ -96,6 +100,8 @@ class ResponseReader:
     def feed(self, data: bytes | memoryview) -> None:
         """Raises ProtocolError, UpgradeRefused; after the head BodyIncomplete, with `chunks` holding what
         came before. Bytes after the end are dropped, and `reusable` is false from then on."""
+        if not data:
+            return
         self.begun = True
         if self.ended:
             self.reusable = False
@@ -184,14 +190,29 @@ class ResponseReader:
         return b"close" not in words if version == "1.1" else b"keep-alive" in words
 
     def on_chunk_header(self) -> None:
-        self._at_chunk = True
+        self._at_chunk, self._in_chunk = True, False
 
     def on_body(self, body: bytes) -> None:
         if self.ended:
             self.reusable = False
             return
-        self._at_chunk = False
+        if self._framing == "chunked" and not self._at_chunk and not self._in_chunk:
+            self._unchunk(body)
+            return
+        self._at_chunk, self._in_chunk = False, True
         self.chunks.append(body)
+
+    def _unchunk(self, body: bytes) -> None:
+        """A tab after the coding's name is white space (RFC 9110 section 5.6.3); to llhttp it is another
+        coding, whose body ends with the connection. A reader of its own takes the chunks apart, in C all the
+        same."""
+        if self._unchunked is None:
+            self._unchunked = ResponseReader(to_head=False)
+            self._unchunked.chunks = self.chunks
+            self._unchunked.feed(_CHUNKED_HEAD)
+        self._unchunked.feed(body)
+        self.trailers = self._unchunked.trailers
+        self.ended = self._unchunked.ended
 
     def on_message_complete(self) -> None:
         if self.ended or not self.headed:

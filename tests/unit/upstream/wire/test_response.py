@@ -36,6 +36,16 @@ WHOLE = {
     "length of nothing": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"", True),
     "chunked": (CHUNKED + b'2\r\nhe\r\n3;ext="a;b"\r\nllo\r\n0\r\n\r\n', b"hello", True),
     "trailers": (CHUNKED + b"5\r\nhello\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a\r\n\r\n", b"hello", True),
+    "chunked, and white space": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \t chunked \r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"hello",
+        True,
+    ),
+    "chunked, and a tab": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n",
+        b"hello",
+        False,
+    ),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b"", True),
     "204 with a length": (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", b"", True),
     "304 with a length": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", b"", True),
