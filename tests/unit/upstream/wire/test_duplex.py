@@ -1,0 +1,204 @@
+"""Both ways at once: the upload goes on while the response is read, and each end may stop the other."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from shared.client import Client
+from shared.errors import BodyIncomplete, BodyTooLarge, ClientGone
+from shared.upstream.wire import WireUpstream
+from tests.unit.aio import aio, eventually
+from tests.unit.asgi import FakeServer, chunk, end, started
+from tests.unit.upstream.origin import CHUNKED, HELLO, Connection, Origin, asking, engine_for, origin, read
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def _uploading(*pieces: bytes) -> tuple[FakeServer, Client]:
+    server = FakeServer(*[chunk(piece) for piece in pieces])
+    return server, started(server)
+
+
+def _done(server: FakeServer, client: Client) -> None:
+    """The exchange is over, and so is what the client had to say."""
+    client.close()
+    server.say(end())
+
+
+async def _cut(upstream: Origin) -> None:
+    await eventually(lambda: upstream.open == 0, "the connection to be closed")
+    assert b"0\r\n\r\n" not in upstream.connections[0].received, "an upload that was cut must not look whole"
+
+
+@aio
+async def test_each_piece_is_answered_before_the_next_is_sent() -> None:
+    async def echo(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HEAD)
+        while (size := await connection.until(b"\r\n")) != b"0\r\n":
+            data = await connection.until(b"\r\n")
+            await connection.send(size + data)
+        await connection.until(b"\r\n")
+        await connection.send(b"0\r\n\r\n")
+
+    server, client = _uploading(b"piece 0")
+    async with origin(echo) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking(method=b"POST", headers=CHUNKED, body=client))
+        pieces = aiter(answer.body)
+        for number in range(20):
+            assert await anext(pieces) == b"piece %d" % number
+            server.say(chunk(b"piece %d" % (number + 1)) if number < 19 else end())
+        assert await anext(pieces, None) is None
+        pool = cast(WireUpstream, engine)._pool
+        assert pool.idle == 1, "both messages were whole: the connection may be used again"
+    _done(server, client)
+
+
+@aio
+async def test_a_whole_answer_stops_the_upload_and_ends_the_connection() -> None:
+    async def refuse(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+
+    server, client = _uploading(b"x" * 1000)
+    async with origin(refuse) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking(method=b"POST", headers=CHUNKED, body=client))
+        assert answer.status == 413
+        assert await read(answer) == b"big"
+        await _cut(upstream)
+        server.say(*[chunk(b"y" * 70000)] * 3)
+        await eventually(lambda: server.taken == 4, "what nobody wants to be taken and dropped")
+    _done(server, client)
+
+
+@aio
+async def test_a_client_that_leaves_in_its_upload_cuts_the_answer_as_well() -> None:
+    async def half(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HEAD + b"4\r\nhalf\r\n")
+
+    server, client = _uploading(b"x")
+    async with origin(half) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking(method=b"POST", headers=CHUNKED, body=client))
+        pieces = aiter(answer.body)
+        assert await anext(pieces) == b"half"
+        server.leave()
+        with pytest.raises(ClientGone):
+            await anext(pieces)
+        await answer.body.aclose()
+        await _cut(upstream)
+
+
+@aio
+async def test_an_upload_that_grows_too_large_is_cut_whatever_has_been_answered() -> None:
+    async def half(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HEAD + b"4\r\nhalf\r\n")
+
+    server = FakeServer(chunk(b"x"))
+    client = started(server, limit=10)
+    async with origin(half) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking(method=b"POST", headers=CHUNKED, body=client))
+        pieces = aiter(answer.body)
+        assert await anext(pieces) == b"half"
+        server.say(chunk(b"x" * 20))
+        with pytest.raises(BodyTooLarge):
+            await anext(pieces)
+        await answer.body.aclose()
+        await _cut(upstream)
+    _done(server, client)
+
+
+@aio
+async def test_an_upstream_that_no_longer_reads_may_still_finish_its_answer() -> None:
+    go = asyncio.Event()
+
+    async def slow(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HEAD + b"4\r\nhalf\r\n")
+        await go.wait()
+        await connection.send(b"5\r\nwhole\r\n0\r\n\r\n")
+
+    server, client = _uploading(*[b"x" * 65536] * 200)
+    async with (
+        origin(slow) as upstream,
+        engine_for("wire", upstream.port, write_timeout=0.2) as engine,
+    ):
+        answer = await engine.send(asking(method=b"POST", headers=CHUNKED, body=client))
+        pieces = aiter(answer.body)
+        assert await anext(pieces) == b"half"
+        await eventually(lambda: server.taken == 200, "the upload to be given up and drained")
+        go.set()
+        assert await anext(pieces) == b"whole"
+        assert await anext(pieces, None) is None
+    _done(server, client)
+
+
+@aio
+async def test_a_burst_that_one_read_delivered_is_one_piece() -> None:
+    async def burst(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HEAD + b"1\r\nx\r\n" * 100 + b"0\r\n\r\n")
+
+    async with origin(burst) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking())
+        pieces = [piece async for piece in answer.body]
+    assert b"".join(pieces) == b"x" * 100
+    assert len(pieces) <= 2
+
+
+@aio
+async def test_a_slow_reader_stops_the_upstream() -> None:
+    sent = 0
+
+    async def flood(connection: Connection) -> None:
+        nonlocal sent
+        await connection.head()
+        await connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            await connection.send(b"x" * 65536)
+            sent += 65536
+
+    async with origin(flood) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking())
+        before = -1
+        while sent != before:  # until nothing moves any more
+            before = sent
+            await asyncio.sleep(0.2)
+        assert sent < 32 << 20
+        taken = 0
+        async for piece in answer.body:
+            assert len(piece) <= 2 * 65536, "bounded bytes are held for one exchange"
+            taken += len(piece)
+            if taken > before + (8 << 20):
+                break
+        await answer.body.aclose()
+
+
+@aio
+async def test_what_came_before_a_broken_end_is_handed_on_first() -> None:
+    async def broken(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HEAD + b"4\r\nhalf\r\nnonsense\r\n")
+
+    async with origin(broken) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking())
+        pieces = aiter(answer.body)
+        assert await anext(pieces) == b"half"
+        with pytest.raises(BodyIncomplete):
+            await anext(pieces)
+        await answer.body.aclose()
+
+
+@aio
+async def test_interim_responses_go_before_the_final_one() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+    async def early(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(hints, hints, HELLO)
+
+    async with origin(early) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking())
+        assert (answer.status, await read(answer)) == (200, b"hello")

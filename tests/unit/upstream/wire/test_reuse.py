@@ -1,0 +1,170 @@
+"""When a connection is used again, when a request is sent again, and that neither ever mixes exchanges."""
+
+import asyncio
+import random
+from typing import cast
+
+import pytest
+
+from shared.errors import ProxyError, Terminated
+from shared.upstream.wire import WireUpstream
+from tests.unit.aio import aio, eventually, settle
+from tests.unit.upstream.origin import (
+    CHUNKED,
+    HELLO,
+    Connection,
+    answering,
+    asking,
+    engine_for,
+    origin,
+    read,
+    upload,
+)
+
+EXTRA = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nPOISONED"
+CHUNKED_HELLO = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [HELLO, CHUNKED_HELLO, b"HTTP/1.1 304 Same\r\n\r\n"])
+@aio
+async def test_bytes_past_the_end_of_an_answer_answer_nobody(first: bytes) -> None:
+    async with origin(answering(first + EXTRA)) as upstream, engine_for("wire", upstream.port) as engine:
+        for _ in range(5):
+            assert await read(await engine.send(asking())) != b"POISONED"
+        assert len(upstream.connections) == 5
+
+
+@aio
+async def test_bytes_that_come_while_idle_answer_nobody() -> None:
+    async def unasked(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HELLO)
+        idle.set()
+        await go.wait()
+        await connection.send(EXTRA)
+
+    idle, go = asyncio.Event(), asyncio.Event()
+    async with origin(unasked) as upstream, engine_for("wire", upstream.port) as engine:
+        await read(await engine.send(asking()))
+        await idle.wait()
+        go.set()
+        pool = cast(WireUpstream, engine)._pool
+        await eventually(lambda: pool.idle == 0, "the connection to be closed")
+        go.clear()
+        assert await read(await engine.send(asking())) == b"hello"
+        assert len(upstream.connections) == 2
+
+
+async def _once(connection: Connection) -> None:
+    """Answer one request, and hang up on whatever comes next without a byte."""
+    await connection.head()
+    await connection.send(HELLO)
+    await connection.until(b"\r\n\r\n")
+    connection.close()
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"OPTIONS"])
+@aio
+async def test_a_safe_request_that_meets_a_closing_connection_is_sent_once_more(method: bytes) -> None:
+    async with origin(_once) as upstream, engine_for("wire", upstream.port) as engine:
+        await read(await engine.send(asking()))
+        assert (await engine.send(asking(method=method))).status == 200
+        assert len(upstream.connections) == 2
+
+
+@aio
+async def test_any_other_request_is_not() -> None:
+    async with origin(_once) as upstream, engine_for("wire", upstream.port) as engine:
+        body = upload(b"x")
+        for request in (
+            asking(method=b"POST"),
+            asking(method=b"DELETE"),
+            asking(headers=CHUNKED, body=body),
+        ):
+            await read(await engine.send(asking()))
+            known = len(upstream.connections)
+            with pytest.raises(Terminated):
+                await engine.send(request)
+            assert len(upstream.connections) == known
+        body.close()
+
+
+@aio
+async def test_a_request_is_sent_again_once_and_only_before_the_first_byte() -> None:
+    async def hang_up(connection: Connection) -> None:
+        await connection.head()
+        if len(upstream.connections) == 1:
+            await connection.send(HELLO)
+            await connection.until(b"\r\n\r\n")
+        connection.close()
+
+    async with origin(hang_up) as upstream, engine_for("wire", upstream.port) as engine:
+        await read(await engine.send(asking()))
+        with pytest.raises(Terminated):
+            await engine.send(asking())
+        assert len(upstream.connections) == 2
+
+    async def half(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HELLO)
+        await connection.until(b"\r\n\r\n")
+        await connection.send(b"HTTP/1.1 200")
+        connection.close()
+
+    async with origin(half) as upstream, engine_for("wire", upstream.port) as engine:
+        await read(await engine.send(asking()))
+        with pytest.raises(Terminated):
+            await engine.send(asking())
+        assert len(upstream.connections) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+@aio
+async def test_whatever_is_cancelled_at_whatever_moment_nobody_gets_another_ones_answer(seed: int) -> None:
+    """Real sockets; every answer names its request. Afterwards the pool is exact."""
+    rng = random.Random(seed)
+
+    async def named(connection: Connection) -> None:
+        while True:
+            target = (await connection.head()).split()[1]
+            body = target * rng.randrange(1, 2000)
+            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+
+    async def ask(engine: WireUpstream, number: int) -> None:
+        target = b"/%04d" % number
+        body = await read(await engine.send(asking(target)))
+        assert body
+        assert body == target * (len(body) // 5), "an answer to somebody else"
+
+    async with (
+        origin(named) as upstream,
+        engine_for("wire", upstream.port, max_connections=3, max_keepalive=2) as made,
+    ):
+        engine = cast(WireUpstream, made)
+        running: set[asyncio.Task[None]] = set()
+        for number in range(150):
+            running.add(asyncio.create_task(ask(engine, number)))
+            await settle(rng.randrange(6))
+            for task in list(running):
+                if task.done():
+                    running.discard(task)
+                    await _outcome(task)
+                elif rng.random() < 0.2:
+                    task.cancel()
+            assert engine._pool.busy <= 3
+        for task in running:
+            await _outcome(task)
+        assert (engine._pool.busy, engine._pool.waiting) == (0, 0)
+        assert engine._pool.idle <= 2
+        await eventually(lambda: len(engine._open) == engine._pool.idle, "every other connection to close")
+        await eventually(lambda: upstream.open == engine._pool.idle, "the origin to see it")
+
+
+async def _outcome(task: "asyncio.Task[None]") -> None:
+    """Answered or cancelled, nothing else."""
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+    except ProxyError as error:
+        raise AssertionError("no exchange fails because another was cancelled") from error
