@@ -67,6 +67,7 @@ class ResponseReader:
         "_in_chunk",
         "_keep_alive",
         "_parser",
+        "_tail",
         "_to_head",
         "_unchunked",
         "begun",
@@ -84,6 +85,7 @@ class ResponseReader:
         self._parser = httptools.HttpResponseParser(self)
         self._to_head = to_head
         self._fields: Headers = []
+        self._tail = b""  # of what came before the current read
         self._dry = 0  # bytes of heads, chunk extensions or trailers since the last byte of a body
         self._framing: Framing = "close"
         self._keep_alive = False
@@ -106,7 +108,7 @@ class ResponseReader:
         if self.ended:
             self.reusable = False
             return
-        had = len(self.chunks)
+        had, headed = len(self.chunks), self.headed
         try:
             self._parser.feed_data(data)
         except UpstreamError:
@@ -115,16 +117,27 @@ class ResponseReader:
             raise UpgradeRefused from error
         except httptools.HttpParserError as error:
             self._refused(error)
-        if len(self.chunks) > had:
-            self._dry = 0
-        elif not self.ended:
-            self._dry += len(data)
+        if self.ended:
+            if self.reusable and self._is_followed(data, had, headed):
+                self.reusable = False
+        elif self._framing != "length":
+            self._tail = (self._tail + bytes(data[-_END:]))[-_END:]
+            self._dry = 0 if len(self.chunks) > had else self._dry + len(data)
             if self._dry > MAX_HEAD:
-                raise (
-                    BodyIncomplete
-                    if self.headed
-                    else ProtocolError("the upstream's answer has no end of head")
-                )
+                raise BodyIncomplete if self.headed else ProtocolError("the upstream's head has no end")
+
+    def _is_followed(self, data: bytes | memoryview, had: int, headed: bool) -> bool:
+        """Whether this read goes on after the response's end: llhttp skips line ends there without a word.
+
+        What is no body ends with one empty line, whichever way it is framed.
+        """
+        by_length = self._framing == "length"
+        body = sum(map(len, self.chunks[had:])) if by_length else 0
+        end = len(data) - body
+        if by_length and headed:
+            return end != 0
+        last = (self._tail + bytes(data[max(0, end - _END) : end]))[-_END:]
+        return last[1:] != b"\r\n\r\n" or last[:1] == b"\n"
 
     def _refused(self, error: httptools.HttpParserError) -> None:
         """What llhttp would not read."""

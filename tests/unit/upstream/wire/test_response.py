@@ -33,6 +33,11 @@ def _splits(data: bytes) -> Iterator[tuple[bytes, ...]]:
 
 WHOLE = {
     "length": (LENGTH + b"hello", b"hello", True),
+    "line ends for a body": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\r\n\r\n\r\n\r\n",
+        b"\r\n" * 4,
+        True,
+    ),
     "length of nothing": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"", True),
     "chunked": (CHUNKED + b'2\r\nhe\r\n3;ext="a;b"\r\nllo\r\n0\r\n\r\n', b"hello", True),
     "trailers": (CHUNKED + b"5\r\nhello\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a\r\n\r\n", b"hello", True),
@@ -94,10 +99,13 @@ def test_it_has_ended_with_its_last_byte_and_not_before(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, row in WHOLE.items() if row[2]])
-@pytest.mark.parametrize("extra", [LENGTH + b"other", b"x", b"HTTP/1.1 200 OK\r\n\r\n", b"5\r\nhello\r\n"])
+@pytest.mark.parametrize(
+    "extra",
+    [LENGTH + b"other", b"x", b"HTTP/1.1 200 OK\r\n\r\n", b"5\r\nhello\r\n", b"\r\n", b"\n", b"\r\n\r\n"],
+)
 def test_bytes_past_the_end_are_dropped_and_forbid_reuse(name: str, extra: bytes) -> None:
     data, body, _ = WHOLE[name]
-    for pieces in ((data + extra,), (data, extra)):
+    for pieces in _splits(data + extra):
         reader = _feed(*pieces)
         assert reader.ended
         assert b"".join(reader.chunks) == body, pieces
