@@ -20,10 +20,10 @@ from shared.messages import Headers
 
 __all__ = ["MAX_HEAD", "Framing", "ResponseReader", "body_framing"]
 
-MAX_HEAD = (
-    128 * 1024
-)  # bytes without one of the body: interim heads and the final one; an extension; trailers
+# Bytes in a row of which none is the body's: interim heads and the final one, a chunk's extension, trailers.
+MAX_HEAD = 128 * 1024
 
+_END = 5  # bytes that tell one empty line from two: the last of a line, and CRLF twice
 _CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 Framing: TypeAlias = Literal["none", "length", "chunked", "close"]
