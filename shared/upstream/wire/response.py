@@ -104,8 +104,8 @@ class ResponseReader:
         came before. Bytes after the end are dropped, and `reusable` is false from then on."""
         if not data:
             return
-        self.begun = True
-        if self.ended:
+        over, self.begun = self.ended, True
+        if over:
             self.reusable = False
             return
         had, headed = len(self.chunks), self.headed
