@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -11,6 +11,7 @@ from shared.answer import Answer
 from shared.messages import BodyStream, Headers
 from shared.proxy import Proxy, open_proxy
 from shared.settings import parse
+from shared.upstream.wire import WireUpstream
 from shared.variables import ENGINES
 from tests.unit.asgi import FakeServer, scope_of
 from tests.unit.asgi import end as end_of_request
@@ -59,11 +60,10 @@ async def records(proxy: Proxy, query: str, headers: Headers | None = None) -> l
     return sorted((msgspec.json.decode(line) for line in lines), key=lambda record: record["index"])
 
 
-def pooled(proxy: Proxy) -> list[Any]:
-    """The requests that the engine's pool still counts."""
-    upstream: Any = proxy.upstream
-    requests: list[Any] = upstream._pool._requests
-    return requests
+def pooled(proxy: Proxy) -> int:
+    """How many requests the engine's pool still counts."""
+    pool: Any = cast(Any, proxy.upstream)._pool
+    return pool.busy + pool.waiting if isinstance(proxy.upstream, WireUpstream) else len(pool._requests)
 
 
 def query_of(paths: Iterable[str]) -> str:

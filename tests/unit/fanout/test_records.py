@@ -101,7 +101,7 @@ async def test_each_failure_is_that_records_own(engine: str) -> None:
         ) as proxy,
     ):
         found = await records(proxy, query)
-        assert pooled(proxy) == []
+        assert pooled(proxy) == 0
     assert [record.get("error") for record in found] == [
         None,
         "http_response_incomplete",
