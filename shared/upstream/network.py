@@ -18,8 +18,6 @@ from typing import Any, cast
 from shared.upstream.connect import open_socket
 from shared.upstream.waiter import Waiter
 
-from shared.upstream.waiter import Waiter
-
 __all__ = ["ANSWERED_S", "HIGH_WATER", "Network", "Stream", "written_to"]
 
 HIGH_WATER = 64 * 1024  # bytes read ahead of whoever reads
