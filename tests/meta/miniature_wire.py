@@ -7,6 +7,7 @@ from typing import TypeVar
 
 __all__ = [
     "LOOK_AHEAD",
+    "TOKEN",
     "Cut",
     "Fields",
     "Framing",
@@ -25,7 +26,8 @@ Framing = int | str  # bytes of Content-Length, or "chunked", or "close"
 T = TypeVar("T")
 
 MAX_HEAD, LOOK_AHEAD = 1 << 17, 1 << 16
-FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
+TOKEN = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)"
+FIELD = re.compile(TOKEN + rb":[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
 
 
 class Cut(Exception):
@@ -80,12 +82,26 @@ class Wire(asyncio.Protocol):
         self.transport.resume_reading()
         await self.changed.wait()
 
-    async def until(self, mark: bytes) -> bytes:
-        while (at := self.buffer.find(mark)) < 0:
-            if len(self.buffer) > MAX_HEAD:
+    async def line(self) -> bytes:
+        """The next one, which CRLF ends and nothing else. Raises: Cut, Refused."""
+        while (at := self.buffer.find(b"\r\n")) < 0:
+            if len(self.buffer) > MAX_HEAD or b"\n" in self.buffer:
                 raise Refused(400)
             await self.more()
-        return self.take(at + len(mark))[: -len(mark)]
+        line = self.take(at + 2)[:-2]
+        if b"\n" in line:
+            raise Refused(400)
+        return line
+
+    async def head(self) -> list[bytes]:
+        """The lines before the next empty one. Raises: Cut, Refused."""
+        lines, size = [], 0
+        while line := await self.line():
+            lines.append(line)
+            size += len(line)
+            if size > MAX_HEAD:
+                raise Refused(400)
+        return lines
 
     async def some(self, limit: int) -> bytes:
         while not self.buffer:
@@ -155,9 +171,9 @@ async def pieces(wire: Wire, framing: Framing) -> AsyncIterator[bytes]:
                 piece = await wire.some(size)
                 size -= len(piece)
                 yield piece
-            if await wire.until(b"\r\n"):
+            if await wire.line():
                 raise Refused(400)
-        while await wire.until(b"\r\n"):
+        while await wire.line():
             pass
     else:
         left = int(framing)
@@ -168,7 +184,7 @@ async def pieces(wire: Wire, framing: Framing) -> AsyncIterator[bytes]:
 
 
 async def chunk_size(wire: Wire) -> int:
-    match = re.fullmatch(rb"([0-9A-Fa-f]{1,16})([ \t]*;.*)?", await wire.until(b"\r\n"))
+    match = re.fullmatch(rb"([0-9A-Fa-f]{1,16})([ \t]*;.*)?", await wire.line())
     if match is None:
         raise Refused(400)
     return int(match[1], 16)

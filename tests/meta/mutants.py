@@ -1,78 +1,225 @@
-"""Wrong proxies: the miniature with one line changed, each a process of its own, each named by what catches
+"""Wrong proxies: the miniature with one line changed, one for each class of fault, each named by what catches
 it.
 """
 
-import contextlib
-import pathlib
-import re
-import sys
-from collections.abc import Iterator
+from tests.meta.mutants_of_messages import BODIES, FRAMING
+from tests.meta.mutation import Mutant, mutant
 
-import msgspec
-
-from shared.harness.process import Process
-from tests.contract.manifest import Manifest
-from tests.contract.talk import Proxy
-from tests.contract.variants import TIGHT_POOL, TIGHT_S, VARIANTS, manifest_of
-
-__all__ = ["MUTANTS", "Mutant", "manifest", "running", "write"]
-
-_FILES = sorted(pathlib.Path(__file__).parent.glob("miniature*.py"))
+__all__ = ["MUTANTS"]
 
 
-class Mutant(msgspec.Struct, frozen=True):
-    """`line` of the miniature, which must be there once, becomes `instead`. caught_by: the cases, all of
-    them.
-    """
-
-    name: str
-    line: str
-    instead: str
-    caught_by: frozenset[str]
-
-
-def _mutant(name: str, line: str, instead: str, *caught_by: str) -> Mutant:
-    return Mutant(name, line, instead, frozenset(caught_by))
-
-
-MUTANTS: tuple[Mutant, ...] = (
-    _mutant(
+_FIELDS = (
+    mutant(
         "keeps-hop-by-hop-fields",
         'HOP = b"connection keep-alive proxy-authorization proxy-connection te trailer upgrade".split()',
         "HOP = []",
         "HDR-01",
+        "HDR-07",
         "RSP-03",
+        related="HDR-* RSP-*",
     ),
-    _mutant(
+    mutant(
         "keeps-what-connection-lists",
         "gone = {*HOP, *FRAMING, *options(fields)}",
         "gone = {*HOP, *FRAMING}",
         "HDR-02",
         "HDR-04",
         "RSP-03",
+        related="HDR-22",
     ),
-    _mutant(
-        "ends-cut-responses-cleanly",
-        'raise Cut("the response is not whole") from None',
-        'raise Cut(await client.send(b"0\\r\\n\\r\\n") if chunked else "") from None',
-        "ERR-09",
-        "ERR-09-size",
+    mutant(
+        "drops-empty-fields",
+        "return [field for field in fields if plain(field[0]) not in gone]",
+        "return [field for field in fields if plain(field[0]) not in gone and field[1]]",
+        "HDR-12",
+        "RSP-09",
+    ),
+    mutant(
+        "turns-fields-round",
+        "kept = end_to_end(fields)",
+        "kept = end_to_end(fields)[::-1]",
+        "HDR-09",
+        related="FWD-05 HDR-2?",
+    ),
+    mutant(
+        "keeps-fields-in-a-mapping",  # so that Set-Cookie collapses
+        "sent = end_to_end(came)",
+        "sent = list({name.lower(): (name, value) for name, value in end_to_end(came)}.values())",
+        "RSP-04",
+        "RSP-05",
+        "SHR-01",
+        related="RSP-*",
+    ),
+    mutant(
+        "invents-fields",
+        'ADDED: Fields = [(b"X-Forwarded-Proto", b"http")]',
+        'ADDED = [(b"X-Forwarded-Proto", b"http"), (b"User-Agent", b"miniature"), (b"Accept", b"*/*")]',
+        "HDR-13",
+    ),
+    mutant(
+        "adds-a-second-date",
+        'if not values(sent, b"date"):',
+        "if True:",
+        "RSP-06",
+    ),
+    mutant(
+        "believes-underscores",
+        'return name.lower().replace(b"_", b"-")',
+        "return name.lower()",
+        "FWD-03",
+        "HDR-19",
+    ),
+    mutant(
+        "passes-host-on",
+        'sent: Fields = [(b"Host", UPSTREAM.encode())]',
+        'sent = [(b"Host", values(fields, b"host")[0])]',
+        "HDR-14",
+        "TGT-09",
+    ),
+    mutant(
+        "has-a-cookie-jar",
+        "answer, came = await answered(upstream, client, old, sending)",
+        "answer, came = await answered(upstream, client, old, sending); "
+        "from tests.meta import miniature_rules as rules; "
+        'rules.ADDED[1:] = [(b"Cookie", jar) for name, jar in came if name == b"Set-Cookie"] '
+        "or rules.ADDED[1:]",
+        "SHR-01",
+    ),
+    mutant(
+        "upper-cases-methods",
+        "method, target, version = line.groups()",
+        "method, target, version = line[1].upper(), line[2], line[3]",
+        "MET-02",
+    ),
+)
+
+_TARGETS = (
+    mutant(
+        "decodes-targets",
+        'return (SLASH + BASE).rstrip("/").encode() + target',
+        'return (SLASH + BASE).rstrip("/").encode() + path + target[len(target.partition(b"?")[0]) :]',
+        "TGT-01",
+        related="TGT-*",
+    ),
+    mutant(
+        "lets-dot-segments-through",
+        "if BASE and CLIMBS.search(path):",
+        "if False:",
+        "TGT-03",
+        "TGT-03-lenient",
+    ),
+)
+
+_FAULTS = (
+    mutant(
+        "follows-redirects",
+        'if answer[2] >= b"200":',
+        'if answer[2] >= b"200" and not [None for to in dict(came).get(b"Location", b"").split() '
+        'async for _ in pieces(upstream, framing_of(came, "close")) '
+        'if await upstream.send(b"GET %s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" % to) is None]:',
+        "RSP-13",
+        related="RSP-13-*",
+    ),
+    mutant(
+        "answers-500-for-faults",
+        "raise Refused(502) from None",
+        "raise Refused(500) from None",
+        "ERR-05",
+        "ERR-06",
+        "ERR-15",
+        related="ERR-* FRM-4? INF-* RSP-* SHR-* RQB-*",
+    ),
+    mutant(
+        "tells-addresses",
+        'fields = [(b"Content-Length", b"0"), (b"Date", date())]',
+        'fields = [(b"Content-Length", b"0"), (b"Upstream", UPSTREAM.encode())]',
+        "ERR-14",
+        related="ERR-* FRM-* INF-* RSP-* RQB-*",
+    ),
+    mutant(
+        "relays-a-switch-of-protocols",
+        'if answer is None or answer[2] == b"101":',
+        "if answer is None:",
+        "INF-04",
+        "ERR-15",
+    ),
+    mutant(
+        "takes-interim-for-final",
+        'if answer[2] >= b"200":',
+        "if True:",
+        "INF-02",
+        "INF-02-post",
+        related="INF-*",
+    ),
+    mutant(
+        "waits-for-answers-for-ever",
+        "async with asyncio.timeout(ANSWER_S):",
+        "async with asyncio.timeout(None):",
+        "ERR-04",
+        "ERR-04-head",
+        related="INF-03-* ERR-22",
+    ),
+    mutant(
+        "waits-for-bodies-for-ever",
+        "async with asyncio.timeout(READ_S):",
+        "async with asyncio.timeout(None):",
         "ERR-10",
     ),
-    _mutant(
-        "takes-both-framings",
-        'if [coding.lower() for coding in codings] != [b"chunked"] or lengths:',
-        'if [coding.lower() for coding in codings] != [b"chunked"]:',
-        "FRM-01",
+    mutant(
+        "sends-again",
+        "return await unless_gone(client, exchange(client, pool, line, fields, framing))",
+        "first = asyncio.ensure_future(unless_gone(client, exchange(client, pool, line, fields, framing))); "
+        "await asyncio.wait({first}); "
+        "return await (unless_gone(client, exchange(client, pool, line, fields, framing)) "
+        "if framing and getattr(first.exception(), 'status', 0) == 502 else first)",
+        "ERR-16-taken",
+        "ERR-18",
+        related="ERR-18-* INF-04 RQB-*",
     ),
-    _mutant(
-        "ends-cut-uploads-cleanly",
-        "upstream.transport.abort()  # what has come must not be taken for the whole",
-        'await upstream.send(b"0\\r\\n\\r\\n")',
-        "RQB-09",
-        "CAN-04",
+    mutant(
+        "goes-round-in-circles",
+        "if any(hop[1:2] == [NAME] for hop in hops):  # RFC 9110 section 7.6.3; RFC 9209 proxy_loop_detected",
+        "if False:",
+        "FWD-06",
     ),
-    _mutant(
+)
+
+_POOL = (
+    mutant(
+        "has-no-pool-limit",
+        "self.free = asyncio.Semaphore(POOL)",
+        "self.free = asyncio.Semaphore(1 << 30)",
+        "ERR-13",
+        "SHR-07",
+        related="CAN-*",
+    ),
+    mutant(
+        "loses-slots",  # those of broken exchanges
+        "wire.transport.abort()",
+        "return wire.transport.abort()",
+        "SHR-08",
+        related="SHR-09",
+    ),
+    mutant(
+        "leaves-connections-open",
+        "wire.transport.abort()",
+        "pass",
+        "CAN-01",
+        "CAN-01-body",
+        "CAN-02",
+        "CAN-03",
+        "ERR-04",
+        "ERR-10",
+        related="CAN-* ERR-* FRM-* INF-* RSP-* SHR-* RQB-* TRL-*",
+    ),
+    mutant(
+        "serves-those-who-left-the-queue",
+        "await self.free.acquire()",
+        "await asyncio.shield(asyncio.ensure_future(self.free.acquire()))",
+        "CAN-07",
+        related="SHR-09",
+    ),
+    mutant(
         "ignores-disconnects",
         "await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)",
         "await asyncio.wait({working})",
@@ -81,110 +228,19 @@ MUTANTS: tuple[Mutant, ...] = (
         "CAN-03",
         "CAN-07",
         "CAN-08",
-    ),
-    _mutant(
-        "keeps-fields-in-a-mapping",  # so that Set-Cookie collapses
-        "sent = end_to_end(came)",
-        "sent = list({name.lower(): (name, value) for name, value in end_to_end(came)}.values())",
-        "RSP-04",
-        "RSP-05",
-        "SHR-01",
-    ),
-    _mutant(
-        "has-a-cookie-jar",
-        "answer, came = await answered(upstream, sending)",
-        "answer, came = await answered(upstream, sending); "
-        'ADDED[1:] = [(b"Cookie", jar) for jar in values(came, b"set-cookie")] or ADDED[1:]',
-        "SHR-01",
-    ),
-    _mutant(
-        "invents-fields",
-        'ADDED: Fields = [(b"X-Forwarded-Proto", b"http")]',
-        'ADDED = [(b"X-Forwarded-Proto", b"http"), (b"User-Agent", b"miniature"), (b"Accept", b"*/*")]',
-        "HDR-13",
-    ),
-    _mutant(
-        "decodes-targets",
-        'return (SLASH + BASE).rstrip("/").encode() + target',
-        'return (SLASH + BASE).rstrip("/").encode() + path + target[len(target.partition(b"?")[0]) :]',
-        "TGT-01",
-        "TGT-13",
-    ),
-    _mutant(
-        "lets-dot-segments-through",
-        'if BASE and any(segment.partition(b";")[0] == b".." for segment in re.split(rb"[/\\\\]", path)):',
-        "if False:",
-        "TGT-03",
-    ),
-    _mutant(
-        "has-no-pool-limit",
-        "self.free = asyncio.Semaphore(POOL)",
-        "self.free = asyncio.Semaphore(1 << 30)",
-        "CAN-07",
-        "ERR-13",
-        "SHR-07",
-    ),
-    _mutant(
-        "frames-empty-responses",
-        'if isinstance(length, int) and answer[2] != b"204":',
-        "if isinstance(length, int):",
-        "RSP-16",
-    ),
-    _mutant(
-        "adds-a-second-date",
-        'if not values(sent, b"date"):',
-        "if True:",
-        "RSP-06",
+        related="CAN-*",
     ),
 )
 
+_STOPS = (
+    mutant(
+        "drops-what-is-in-flight",
+        "while serving and not again.done():",
+        "while False:",
+        "OPS-01",
+        "OPS-02",
+        "OPS-08",
+    ),
+)
 
-def write(mutant: Mutant | None, folder: pathlib.Path) -> None:
-    """Put the program into `folder`, mutated. Raises: ValueError unless exactly one line changes."""
-    package = folder / "tests" / "meta"
-    package.mkdir(parents=True)
-    changed = 0
-    for file in _FILES:
-        lines = file.read_text().split("\n")
-        for number, line in enumerate(lines):
-            if mutant is not None and line.strip() == mutant.line:
-                lines[number] = line.replace(mutant.line, mutant.instead)
-                changed += 1
-        (package / file.name).write_text("\n".join(lines))
-    if mutant is not None and changed != 1:
-        raise ValueError(f"{mutant.name}: {mutant.line!r} is in the miniature {changed} times, not once")
-
-
-def manifest(variant: str) -> Manifest:
-    """What the miniature declares under a variant: what our apps do, without what it does not have."""
-    return msgspec.structs.replace(
-        manifest_of(variant),
-        via="1.1 miniature",
-        keepalive_expiry_s=None,
-        max_body=None,
-        max_header=None,
-        failures=None,
-        metrics=None,
-        access_log=None,
-        drain_s=None,
-    )
-
-
-@contextlib.contextmanager
-def running(folder: pathlib.Path, name: str, origin_url: str, variant: str) -> Iterator[Proxy]:
-    """The program in `folder`, in front of an origin, with the variant's settings. Raises: ProcessFailed."""
-    upstream = VARIANTS[variant].upstream.format(origin=origin_url).removeprefix("http://")
-    limits = [str(TIGHT_POOL), str(TIGHT_S)] if variant == "tight" else []
-    # -P: the folder we stand in does not come before the one that the program was written to.
-    argv = [sys.executable, "-P", "-m", "tests.meta.miniature", upstream, *limits]
-    process = Process.start(argv, name=name, env={"PYTHONPATH": str(folder)})
-    try:
-        port = process.wait_for(_port, what="listening port")
-        yield Proxy(name, "127.0.0.1", port, manifest(variant), process.pid, process)
-    finally:
-        process.stop(deadline_s=0)
-
-
-def _port(log: str) -> int | None:
-    match = re.search(r"listening on port (\d+)", log)
-    return int(match[1]) if match else None
+MUTANTS: tuple[Mutant, ...] = (*_FIELDS, *_TARGETS, *BODIES, *FRAMING, *_FAULTS, *_POOL, *_STOPS)

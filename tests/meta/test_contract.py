@@ -25,7 +25,7 @@ from tests.contract.play import Outcome, play
 from tests.contract.subjects import SUBJECTS
 from tests.contract.talk import Proxy, Talk
 from tests.contract.variants import VARIANTS, manifest_of
-from tests.meta.mutants import running, write
+from tests.meta.mutation import running, write
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ import pytest
 from tests.contract import external, options, results
 from tests.contract.manifest import Manifest, parse
 from tests.meta.command import held_port, run_pytest
-from tests.meta.mutants import running
-from tests.meta.mutants import write as write_program
+from tests.meta.mutation import running
+from tests.meta.mutation import write as write_program
 
 MANIFEST = """\
 host = "rewrite"
