@@ -1,13 +1,15 @@
 """The references: what they declare can be read, what is installed starts, what is not is named in a line."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.contract.case import load
 from tests.contract.manifest import Manifest
 from tests.contract.reference import REFERENCES, Reference
-from tests.contract.reference.__main__ import main
+from tests.contract.reference import __main__ as command
+from tests.contract.results import Result, Results, write
 from tests.contract.stage import Stage
 from tests.contract.variants import TIGHT_POOL, TIGHT_S, VARIANTS
 
@@ -58,7 +60,23 @@ def test_what_is_not_installed_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert main(["nginx", "--case", "HDR-12"]) == 0
+    assert command.main(["nginx", "--case", "HDR-12"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "nginx is not installed (apt-get install nginx); its results stay as they are"
     ]
+
+
+def test_results_are_held_for_cases_that_were_asked_and_are_still_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reference, (one, two, three) = _BY_ID["recipe-fastapi"], list(load().values())[:3]
+    results = [
+        Result(one.id, one.sentence, one.level, "passed"),
+        Result(two.id, "It said something else then.", two.level, "passed"),
+        Result(three.id, three.sentence, three.level, "unsupported"),
+    ]
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    write(Results(reference.id, reference.version(), "", results), tmp_path / f"{reference.id}.json")
+    assert command.held(reference, [one, two, three]) == {one.id: results[0]}
+    write(Results(reference.id, "another version", "", results), tmp_path / f"{reference.id}.json")
+    assert command.held(reference, [one, two, three]) == {}

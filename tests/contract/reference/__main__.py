@@ -47,12 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not each.version():
             print(f"{each.id} is not installed ({each.install}); its results stay as they are")
     present = [each for each in chosen if each.version()]
-    held = {each.id: _held(each, cases) if asked.missing else {} for each in present}
-    due = [(case, each) for case in cases for each in present if case.id not in held[each.id]]
+    known = {each.id: held(each, cases) if asked.missing else {} for each in present}
+    due = [(case, each) for case in cases for each in present if case.id not in known[each.id]]
     outcomes = _played(due)
     for each in present:
         of_it = {case.id: outcomes[case.id, each.id] for case, one in due if one is each}
-        results = held[each.id] | {name: _result(outcome) for name, outcome in of_it.items()}
+        results = known[each.id] | {name: _result(outcome) for name, outcome in of_it.items()}
         found = Results(each.id, each.version(), _now(), [results[case.id] for case in cases])
         if asked.case == "*":
             write(found, _file(each))
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
+def held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
     """Results of the same version for cases that are still the same, and that it could be asked."""
     try:
         found = read(_file(reference))
