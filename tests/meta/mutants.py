@@ -194,11 +194,11 @@ _POOL = (
         related="CAN-*",
     ),
     mutant(
-        "loses-slots",  # those of broken exchanges
+        "loses-slots",  # those of broken exchanges, so that whoever comes later may be the one without
         "wire.transport.abort()",
         "return wire.transport.abort()",
         "SHR-08",
-        related="SHR-09",
+        related="CAN-* ERR-* INF-* RQB-* SHR-* STR-*",
     ),
     mutant(
         "leaves-connections-open",
