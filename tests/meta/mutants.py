@@ -149,7 +149,7 @@ _FAULTS = (
         "if True:",
         "INF-02",
         "INF-02-post",
-        related="INF-*",
+        related="INF-* RQB-*",
     ),
     mutant(
         "waits-for-answers-for-ever",
