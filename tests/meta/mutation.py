@@ -115,15 +115,20 @@ def manifest(variant: str) -> Manifest | None:
 def asked(mutant: Mutant | None) -> list[Case]:
     """The cases of the quick tier that judge anything.
 
-    Those that are heavy, or need a process of their own, only of the miniature and of mutants they name.
+    Those that are heavy, wait for deadlines, or need a process of their own, only of the miniature and of
+    mutants they name.
     """
     return [
         case
         for case in load().values()
         if case.tier == "quick"
         and case.level != "O"
-        and (mutant is None or case.id in mutant.caught_by or not (case.alone or case.id in HEAVY))
+        and (mutant is None or case.id in mutant.caught_by or not _is_dear(case))
     ]
+
+
+def _is_dear(case: Case) -> bool:
+    return case.alone or case.settings == "tight" or case.id in HEAVY
 
 
 async def played(folder: pathlib.Path, name: str, cases: list[Case]) -> dict[str, Outcome]:
