@@ -1,8 +1,8 @@
 """STR: streams that rest, go on, and end as their framing says."""
 
 import asyncio
-import statistics
 import contextlib
+import statistics
 
 from shared.harness.origin.channel import within
 from tests.contract.case import case

@@ -7,6 +7,7 @@ import fnmatch
 import pathlib
 import re
 import sys
+import zlib
 from collections.abc import Iterator
 
 import msgspec
@@ -113,21 +114,28 @@ def manifest(variant: str) -> Manifest | None:
 
 
 def asked(mutant: Mutant | None) -> list[Case]:
-    """The cases of the quick tier that judge anything.
+    """The cases of the quick tier that judge anything: all for the miniature.
 
-    Those that are heavy, wait for deadlines, or need a process of their own, only of the miniature and of
-    mutants they name.
+    For a mutant those that name it, those of their families that are cheap, and a third of the cheap ones of
+    other families, another third for each mutant: between them all mutants meet every such case many times.
     """
+    cases = [case for case in load().values() if case.tier == "quick" and case.level != "O"]
+    if mutant is None:
+        return cases
+    families = {name[:3] for name in mutant.caught_by}
     return [
         case
-        for case in load().values()
-        if case.tier == "quick"
-        and case.level != "O"
-        and (mutant is None or case.id in mutant.caught_by or not _is_dear(case))
+        for case in cases
+        if case.id in mutant.caught_by
+        or (
+            not _is_dear(case)
+            and (case.family in families or zlib.crc32(f"{mutant.name} {case.id}".encode()) % 3 == 0)
+        )
     ]
 
 
 def _is_dear(case: Case) -> bool:
+    """It moves megabytes or hundreds of clients, waits for deadlines, or needs a process of its own."""
     return case.alone or case.settings == "tight" or case.id in HEAVY
 
 
