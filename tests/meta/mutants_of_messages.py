@@ -51,7 +51,7 @@ BODIES = (
         'in_chunks, old = framing in ("chunked", None), version == b"HTTP/1.0"',
         "RQB-03",
         "HDR-13",
-        related="RSP-* HDR-*",
+        related="RSP-* HDR-* STR-*",
     ),
     mutant(
         "frames-empty-responses",
