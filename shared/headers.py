@@ -199,14 +199,17 @@ def _address(peer: str) -> str:
 
 
 def says_who_asked(name: bytes) -> bool:
-    # -Port, -Prefix, -Ssl, -User …: no list is complete, and upstreams believe whichever they know. CGI and
-    # WSGI read an underscore in a name as they read a dash.
+    """Whether a lower-case name is, or imitates, a forwarding field.
+
+    -Port, -Prefix, -Ssl, -User …: no list is complete, and upstreams believe whichever they know. CGI and
+    WSGI read an underscore in a name as they read a dash.
+    """
     dashed = name.replace(b"_", b"-")
     return dashed in FORWARDING or dashed.startswith(b"x-forwarded")
 
 
 def _is_twin(name: bytes) -> bool:
-    # Content_Length is Content-Length to CGI and WSGI, and would be read beside the one that counts.
+    """Content_Length is Content-Length to CGI and WSGI, and would be read beside the one that counts."""
     return b"_" in name and name.replace(b"_", b"-") in _DECIDED
 
 

@@ -50,7 +50,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         case="FRM-15-protocol",
         subjects="*-uvicorn-httptools",
         reason="llhttp takes RTSP/1.0 with the methods that AirPlay uses, and httptools does not tell",
-        link="https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts",
+        link="https://github.com/nodejs/llhttp/blob/v9.3.0/src/llhttp/constants.ts",
     ),
     Deviation(
         case="FRM-17",
@@ -98,13 +98,13 @@ DEVIATIONS: tuple[Deviation, ...] = (
         case="INF-07-expect",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol says 100 to every Expect: it never looks at the version",
-        link="https://github.com/encode/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L244",
+        link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L244",
     ),
     Deviation(
         case="MET-01-foo",
         subjects="*-uvicorn-httptools",
         reason="llhttp, under httptools, knows a fixed list of methods and answers 400 to any other",
-        link="https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts",
+        link="https://github.com/nodejs/llhttp/blob/v9.3.0/src/llhttp/constants.ts",
     ),
     Deviation(
         case="MET-02",
@@ -128,25 +128,25 @@ DEVIATIONS: tuple[Deviation, ...] = (
         case="RSP-22",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
-        link="https://github.com/encode/uvicorn/pull/1360",
+        link="https://github.com/Kludex/uvicorn/pull/1360",
     ),
     Deviation(
         case="STR-15",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
-        link="https://github.com/encode/uvicorn/pull/1360",
+        link="https://github.com/Kludex/uvicorn/pull/1360",
     ),
     Deviation(
         case="TRL-06",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol adds trailers to the list that is scope['headers'] already",
-        link="https://github.com/encode/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L246",
+        link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L246",
     ),
     Deviation(
         case="TGT-14",
         subjects="*-uvicorn-httptools",
         reason="uvicorn cuts the fragment off: httptools.parse_url gives it apart, ASGI has no place for it",
-        link="https://github.com/encode/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L256",
+        link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L256",
     ),
 )
 

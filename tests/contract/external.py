@@ -59,6 +59,9 @@ class External(Entrant):
     def start(self, variant: str, origin: Upstream) -> Standing:
         return Standing(*self.address)
 
+    def version(self) -> str:
+        return self.declared.version
+
     def deviation(self, case: Case) -> Deviation | None:
         return next((known for known in self.deviations if known.case == case.id), None)
 

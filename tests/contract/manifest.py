@@ -29,6 +29,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The Host that the upstream sees: its own authority, or what the client sent."""
     forwarded_for: Literal["replace", "append", "none"]
     """X-Forwarded-For: the peer's address alone, the peer's appended to what came, or untouched."""
+    peer: str = "127.0.0.1"
+    """The address at which the proxy sees the suite's clients; in a container, its network's gateway."""
     forwarded_host: bool = False
     """Whether X-Forwarded-Host tells the client's Host."""
     forwarded: Literal["replace", "append", "none"] | None = None
@@ -38,7 +40,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     via: str | None = None
     r"""What the proxy adds to Via in a request: a regular expression for the member, as `1\.1 gateway`."""
     authority: str | None = None
-    """The Host of `rewrite`, where it is not the origin's `host:port`."""
+    """The upstream as the proxy knows it, which is the Host of `rewrite`, where it is not the origin's
+    `host:port`.
+    """
     underscores: Literal["relay", "guarded", "drop", "refuse"] | None = None
     """Field names with `_`: relayed; relayed unless they imitate a field that the proxy decides about itself;
     dropped; or the request refused."""
@@ -109,6 +113,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     `replaces`: no two fields tell the upstream different things about who the client is."""
     variants: frozenset[str] = frozenset({"plain"})
     """Which of the suite's settings (`settings=` of a case) the running configuration satisfies."""
+    version: str = ""
+    """What was tested, for `--results`: the suite cannot ask a proxy that it has not started."""
 
     def offers(self, need: str) -> bool:
         """Whether a case that needs it can be asked: a field that is declared, or a trait.

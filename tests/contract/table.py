@@ -61,7 +61,9 @@ proxies; `make check` fails when it is stale.
 
 Every case runs over plain sockets at both ends. **M**: every reverse proxy has to pass. **S**: should; a
 warning on others' proxies. **P**: a policy, as the proxy's manifest declares it. **O**: observed, never
-failed. A requirement that is a *promise* is this project's own, where no RFC speaks.
+failed. A requirement that is a *promise* is this project's own, where no RFC speaks. What an RFC asks of
+proxies is asked of this gateway by analogy: RFC 9110 §3.7 makes a gateway an origin server to its clients
+and a user agent to its upstream, and few sections name it beside the proxy.
 
 ✓ passed · ✗ failed · ⚠ an S case failed · △ deviates: a known limit of a server or an engine, listed with
 its reason [below](#known-deviations), that has to fail as long as it is listed · ○ observed · - not asked:
@@ -135,7 +137,7 @@ def _summary(cases: Mapping[str, Case], columns: list[Column]) -> Iterator[str]:
         version = _cell(column.version or "this commit")
         yield f"| {' | '.join([column.name, version, *told, *(str(n or '') for n in rest)])} |"
     yield ""
-    yield "*137 of 140*: of the cases that could be asked, a deviation counting as asked and not as passed."
+    yield "*n of m*: of the cases that could be asked, a deviation counting as asked and not as passed."
 
 
 def _told(column: Column, cases: list[Case]) -> str:

@@ -204,7 +204,7 @@ class Talk:
 
     @property
     def authority(self) -> str:
-        """The Host of requests whose Host the proxy rewrites."""
+        """The upstream as the proxy knows it: the Host of requests whose Host it rewrites."""
         return self.manifest.authority or self.origin.url.partition("//")[2]
 
     @property

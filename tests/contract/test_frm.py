@@ -215,7 +215,6 @@ async def chunked_however_spelt(talk: Talk) -> None:
 
 @case(
     "FRM-29-tab",
-    level="S",
     requirement="RFC 9110 §5.5, §5.6.3",
     anchor="llhttp #876; nginx http_header_ows.t",
 )

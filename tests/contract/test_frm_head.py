@@ -104,6 +104,8 @@ async def other_controls(talk: Talk) -> None:
         await _spaced_or_refused(x, f"0x{code:02x}")
 
 
+# S although §5.2 says MUST, for it asks for more: the value that comes of a fold, and folds in framing fields
+# that have to count. A fold that hides framing, which is what the MUST is for, is M: FRM-12-hides.
 @case("FRM-12", level="S", requirement="RFC 9112 §5.2", anchor="h11 unfolds, llhttp refuses")
 async def folded(talk: Talk) -> None:
     """A folded field is unfolded, or 400; no fold goes upstream, and a coding or a length that is folded is

@@ -24,7 +24,9 @@ async def forwarded(talk: Talk) -> None:
     joined, came = b", ".join(seen.all("Forwarded")).decode("latin-1"), ", ".join(lines)
     if talk.manifest.forwarded == "append":
         assert joined.startswith(f"{came}, "), f"Forwarded is {joined!r}"
-        assert "for=127.0.0.1" in joined.removeprefix(f"{came}, ").lower(), f"Forwarded is {joined!r}"
+        peer = talk.manifest.peer.lower()
+        node = f'"[{peer}]"' if ":" in peer else peer
+        assert f"for={node}" in joined.removeprefix(f"{came}, ").lower(), f"Forwarded is {joined!r}"
     elif talk.manifest.forwarded == "replace":
         assert "2001:db8" not in joined, f"Forwarded is {joined!r}"
     else:
@@ -55,7 +57,8 @@ async def a_list_continued(talk: Talk) -> None:
         member for member in members if member
     )  # empty ones count for nothing (RFC 9110 §5.6.1.2)
     came = b"2001:db8::1,203.0.113.9:4711,[2001:db8::2]:443,unknown"
-    wanted = {"append": came + b",127.0.0.1", "replace": b"127.0.0.1", "none": came}
+    peer = talk.manifest.peer.encode()
+    wanted = {"append": came + b"," + peer, "replace": peer, "none": came}
     assert joined == wanted[talk.manifest.forwarded_for], f"X-Forwarded-For is {seen.all('X-Forwarded-For')}"
 
 
@@ -168,7 +171,7 @@ async def listed_in_connection(talk: Talk) -> None:
     ok(response)
     assert b"203.0.113.9" not in seen.raw, f"a listed field went through: {seen.raw!r}"
     if talk.manifest.forwarded_for != "none":
-        same(seen, "X-Forwarded-For", "127.0.0.1")
+        same(seen, "X-Forwarded-For", talk.manifest.peer)
         same(seen, "X-Forwarded-Proto", "http")
 
 

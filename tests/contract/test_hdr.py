@@ -74,7 +74,7 @@ async def connection_lists_forwarding(talk: Talk) -> None:
     assert b"6.6.6.6" not in everything, f"a forged address went through: {seen.all('X-Forwarded-For')}"
     assert b"forged" not in everything, f"a forged Via went through: {seen.all('Via')}"
     if talk.manifest.forwarded_for != "none":
-        same(seen, "X-Forwarded-For", "127.0.0.1")
+        same(seen, "X-Forwarded-For", talk.manifest.peer)
     if talk.manifest.via is not None:
         added = b", ".join(seen.all("Via")).decode("latin-1")
         assert re.fullmatch(talk.manifest.via, added), f"Via is {added!r}"

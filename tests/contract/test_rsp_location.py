@@ -43,7 +43,7 @@ async def _leads_to(talk: Talk, field: str, value: str, place: str) -> None:
 )
 async def of_the_upstream(talk: Talk) -> None:
     """An absolute URL of the upstream leads to the proxy, or is relayed as it is, as declared."""
-    upstream = f"127.0.0.1:{talk.origin.port}"
+    upstream = talk.authority
     for url, place in ((f"http://{upstream}/x/y?a=/b#c", "/x/y?a=/b#c"), (f"http://{upstream}/", "/")):
         await _leads_to(talk, "Location", url, place)
 
@@ -57,7 +57,7 @@ async def of_the_upstream(talk: Talk) -> None:
 )
 async def content_location(talk: Talk) -> None:
     """What Content-Location says of the upstream's own URL, it says of the proxy's, as declared."""
-    upstream = f"http://127.0.0.1:{talk.origin.port}"
+    upstream = f"http://{talk.authority}"
     await _leads_to(talk, "Content-Location", f"{upstream}/x.en.html", "/x.en.html")
 
 
@@ -73,7 +73,7 @@ async def below_the_base(talk: Talk) -> None:
     """The base path, which the proxy has put in front, is taken off again; what lies outside it is left as it
     is.
     """
-    upstream = f"http://127.0.0.1:{talk.origin.port}"
+    upstream = f"http://{talk.authority}"
     base = talk.manifest.base
     for path, place in ((f"{base}/x?a=b", "/x?a=b"), (f"{base}/", "/")):
         await _leads_to(talk, "Location", f"{upstream}{path}", place)
@@ -85,7 +85,7 @@ async def below_the_base(talk: Talk) -> None:
 @case("RSP-13-double", requirement="RFC 3986 §4.2", anchor="open redirects through `//`", needs=("location",))
 async def two_slashes(talk: Talk) -> None:
     """A path of the upstream that begins with two slashes does not become another host."""
-    upstream = f"http://127.0.0.1:{talk.origin.port}"
+    upstream = f"http://{talk.authority}"
     for path in ("//evil.test/x", "/\\evil.test/x"):
         response = await _told(talk, "Location", upstream + path)
         told = (response.one("Location") or b"").decode("latin-1")
@@ -98,7 +98,7 @@ async def two_slashes(talk: Talk) -> None:
 async def of_others(talk: Talk) -> None:
     """What only looks like a URL of the upstream is relayed as it is: another port, scheme, host or user."""
     assert talk.elsewhere is not None
-    authority = f"127.0.0.1:{talk.origin.port}"
+    authority = talk.authority
     for url in (
         f"http://127.0.0.1:{talk.elsewhere.port}/x",
         f"https://{authority}/x",
