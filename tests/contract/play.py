@@ -50,41 +50,52 @@ async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | Non
         return Outcome(case, proxy.id, "unsupported", why, why)
     talk = Talk(proxy, origin, elsewhere)
     failure: Exception | None = None
-    unmeasured, deadline = "", asyncio.timeout(case.deadline_s)
+    seen: Exception | None = None
+    unmeasured = ""
     try:
         try:
-            async with deadline:
-                await case.conversation(talk)
+            await _converse(case, talk)
         except UnmeasuredError as error:
             unmeasured = str(error)
-        except TimeoutError as error:
-            if not deadline.expired():
+        except _SEEN as error:
+            if case.level != "O":
                 raise
-            # Where it stood then is told by what was cancelled there.
-            where = (error.__cause__ or error).__traceback__
-            raise LateError(f"the case is not over after {case.deadline_s:g} s").with_traceback(
-                where
-            ) from None
-        await talk.settle()
+            seen = error
+        await talk.settle()  # at level O too: what is left behind is a fault, whatever was to be seen
     except Exception as error:  # noqa: BLE001 - a fault of the case itself is told like any other failure
         failure = error
-    report = "" if failure is None else _report(case, talk, failure)
-    transcript = transcript_of(talk) if failure is None else None
+    told = failure or seen
+    report = "" if told is None else _report(case, talk, told)
+    transcript = transcript_of(talk) if told is None else None
     await talk.close()
-    why = unmeasured if failure is None else _message(failure).partition("\n")[0]
+    why = unmeasured if told is None else _message(told).partition("\n")[0]
     notes = {name: str(value) for name, value in talk.notes.items()}
     verdict: Verdict = "passed"
     if unmeasured and failure is None:
         verdict, report = "unsupported", unmeasured
-    elif case.level == "O" and isinstance(failure, _SEEN | None):
-        verdict = "observed"
     elif failure is not None:
         verdict = "failed"
+    elif case.level == "O":
+        verdict = "observed"
     return Outcome(case, proxy.id, verdict, report, why, notes=notes, transcript=transcript)
 
 
+async def _converse(case: Case, talk: Talk) -> None:
+    """The conversation, within its deadline. Raises: whatever it raises; LateError."""
+    deadline = asyncio.timeout(case.deadline_s)
+    try:
+        async with deadline:
+            await case.conversation(talk)
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        # Where it stood then is told by what was cancelled there.
+        where = (error.__cause__ or error).__traceback__
+        raise LateError(f"the case is not over after {case.deadline_s:g} s").with_traceback(where) from None
+
+
 # What a proxy can do to a case; anything else is a fault of the case itself.
-_SEEN = AssertionError | OSError | IncompleteError | MalformedError
+_SEEN = (AssertionError, OSError, IncompleteError, MalformedError)
 
 
 def _message(failure: BaseException) -> str:

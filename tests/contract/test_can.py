@@ -5,10 +5,11 @@ import contextlib
 import random
 
 from shared.harness.origin.channel import LateError, within
+from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import flood, never_whole, ok, stall_bound
-from tests.contract.talk import FRONT, Exchange, Talk
+from tests.contract.talk import Exchange, Talk
 
 
 async def answers(up: Arrival) -> None:
@@ -240,14 +241,14 @@ async def in_the_queue(talk: Talk) -> None:
 async def pass_through(talk: Talk) -> None:
     """Return when the proxy has handled whatever its sockets held before: it answers what it reads in order.
 
-    The request has two Host fields, and not the same, so the proxy refuses it itself and needs no connection
-    for it. (Two that are the same HAProxy takes for one.)
+    The request has two Host fields, and not the same, so a proxy refuses it itself and needs no connection
+    for it. (Two that are the same HAProxy takes for one.) One that does not is FRM-13's to judge.
     """
     for _ in range(2):
-        client = await talk.connect()
-        await client.send(f"GET / HTTP/1.1\r\nHost: {FRONT}\r\nHost: elsewhere.test\r\n\r\n")
-        response = await client.response()
-        assert response.status == 400, f"two Host fields were answered {response.status}"
+        x = await talk.exchange(script=answers)
+        with contextlib.suppress(ConnectionError, IncompleteError):
+            await x.ask("GET", "Host: elsewhere.test")
+            await x.response()
 
 
 @case(

@@ -47,7 +47,7 @@ async def _own_answers(talk: Talk, method: str, answer: str, extra: str, *, idle
 
 async def _own_answer(talk: Talk, client: Client | None, told: str) -> None:
     async def own(up: Arrival) -> None:
-        await up.answer(body=b"for " + up.head.target)
+        await up.answer(body=b"for " + y.token.encode())
 
     y = await talk.exchange(client, script=own)
     try:
@@ -61,7 +61,7 @@ async def _own_answer(talk: Talk, client: Client | None, told: str) -> None:
     if response.status == 502:
         gateway_failure(response, 502)
     else:
-        ok(response, b"for " + y.path.encode())
+        ok(response, b"for " + y.token.encode())
 
 
 @case("FRM-19", requirement=_EXTRA_DATA, anchor="nginx proxy_extra_data.t; curl #5440; httpx #1474")

@@ -219,11 +219,16 @@ async def endless_head(talk: Talk) -> None:
         while not refusing.done() and x.client.channel.sent < _HOARD:
             await x.client.send(line)
     except ConnectionError:
-        return  # hung up
+        pass  # hung up, perhaps with an answer first
     finally:
         refusing.cancel()
         await asyncio.gather(refusing, return_exceptions=True)
     assert x.client.channel.sent < _HOARD, f"{x.client.channel.sent} bytes of a head were taken"
+    try:
+        response = await x.response()
+    except IncompleteError:
+        return  # cut: what was not read of the request resets the connection
+    assert response.status in (400, 414, 431), f"status {response.status}"
 
 
 _HOARD = 64 << 20  # bytes: more than kernel buffers and any head together

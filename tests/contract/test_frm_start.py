@@ -176,9 +176,9 @@ async def pipelined(talk: Talk) -> None:
 
     async def answer(up: Arrival) -> None:
         await up.content()
-        if up.head.target == second.path.encode():
+        if up.record.token == second.token:
             await slow.wait()
-        await up.answer(body=up.head.target)
+        await up.answer(body=(up.record.token or "").encode())
 
     first, second, third = [await talk.exchange(client, script=answer) for _ in range(3)]
     await first.ask("POST", body=b"1")
@@ -186,7 +186,7 @@ async def pipelined(talk: Talk) -> None:
     await third.ask("POST", "Transfer-Encoding: chunked", tail=b"1\r\n3\r\n0\r\n\r\n")
     for x in (first, second, third):
         try:
-            ok(await x.response(), x.path.encode())
+            ok(await x.response(), x.token.encode())
         except IncompleteError:
             assert x is not first, "the first request was not answered"
             break
@@ -200,21 +200,22 @@ async def pipelined_in_one_write(talk: Talk) -> None:
     client = await talk.connect()
 
     async def answer(up: Arrival) -> None:
-        assert await up.content() == bodies[up.head.target], "another content"
-        await up.answer(body=up.head.target)
+        token = up.record.token or ""
+        assert await up.content() == bodies[token], "another content"
+        await up.answer(body=token.encode())
 
     three = [await talk.exchange(client, script=answer) for _ in range(3)]
-    bodies = dict(zip([x.path.encode() for x in three], (b"", b"two", b""), strict=True))
+    bodies = dict(zip([x.token for x in three], (b"", b"two", b""), strict=True))
     together = ""
     for x, method, fields in zip(three, ("POST", "POST", "GET"), ("0", "3", None), strict=True):
         x.asked += 1
         length = "" if fields is None else f"Content-Length: {fields}\r\n"
         together += f"{method} {x.path} HTTP/1.1\r\nHost: {FRONT}\r\n{x.stamp}\r\n{length}\r\n"
-        together += bodies[x.path.encode()].decode()
+        together += bodies[x.token].decode()
     await client.send(together)
     for x in three:
         try:
-            ok(await x.response(), x.path.encode())
+            ok(await x.response(), x.token.encode())
         except IncompleteError:
             assert x is not three[0], "the first request was not answered"
             break

@@ -125,7 +125,10 @@ async def underscores(talk: Talk) -> None:
     await result.answer()
     ok(await x.response())
     same(seen, plain, *([] if policy == "drop" else ["1"]))
-    if policy != "relay":
+    if policy == "relay":
+        for name in twins:
+            same(seen, name, "99")
+    else:
         absent(seen, *twins)
     assert policy != "refuse", "declared as refused, and relayed"
 
@@ -157,6 +160,7 @@ async def cookie_lines(talk: Talk) -> None:
     level="P",
     requirement="RFC 9110 §7.6.1, §7.8",
     anchor="h2c smuggling: a proxy that relays the upgrade is talked past",
+    needs=("upgrade",),
     compare="verdict",
 )
 async def upgrade_to_h2c(talk: Talk) -> None:

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 
 from shared.harness.origin.channel import within
-from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import (
@@ -15,6 +14,7 @@ from tests.contract.expect import (
     digest,
     flood,
     never_whole,
+    next_is_its_own,
     noise,
     ok,
     same,
@@ -405,21 +405,7 @@ async def _beside_an_upgrade(talk: Talk, upgrade: str, framing: str, body: bytes
             absent(up.head, "Upgrade")
         await up.answer()
         ok(await x.response())
-        await _next_is_its_own(talk, x)
+        await next_is_its_own(talk, x)
     else:
         assert up.status == 400, f"status {up.status}"
         await closed_for_good(x.client)
-
-
-async def _next_is_its_own(talk: Talk, x: Exchange) -> None:
-    """The connection is closed without another word, or carries the next request, with its own answer."""
-    y = await talk.exchange(x.client)
-    try:
-        await y.ask()
-        up = await y.reaches()
-    except (ConnectionError, IncompleteError):
-        assert not y.client.reader.buffer, f"{y.client.reader.buffer!r} came after the response"
-        return
-    assert isinstance(up, Arrival), f"the next request was answered {up.status}"
-    await up.answer()
-    ok(await y.response())

@@ -155,8 +155,9 @@ async def head_without_end(talk: Talk) -> None:
         async def origin(up: Arrival = up, begin: str = begin, more: bytes = more) -> None:
             with contextlib.suppress(ConnectionError):
                 await up.send(begin)
-                for _ in range(320):  # 32 MB
-                    await up.send(more * 100)
+                for _ in range(64):
+                    await up.send(more * 1050)  # 1 MiB
+                    memory.look()
             up.close()
 
         await together(origin(), x.response(15))

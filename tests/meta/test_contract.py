@@ -161,12 +161,20 @@ def test_what_is_observed_never_fails_but_a_fault_of_the_case_does(tmp_path: pat
     async def broken(talk: Talk) -> None:
         raise KeyError("a fault of its own")
 
-    seen, wrong = (
+    async def asks_unseen(talk: Talk) -> None:
+        client = await talk.connect()
+        await client.send("GET /stray HTTP/1.1\r\nHost: front.test\r\n\r\n")
+        await client.reader.head_ready()  # a stray is answered, too
+        raise AssertionError("not as one would think")
+
+    seen, wrong, stray = (
         _run(_played(dataclasses.replace(_case(each), level="O"), tmp_path / each.__name__))
-        for each in (observes, broken)
+        for each in (observes, broken, asks_unseen)
     )
     assert (seen.verdict, seen.why, seen.notes) == ("observed", "not as one would think", {"seen": "1"})
     assert wrong.verdict == "failed"
+    assert stray.verdict == "failed"
+    assert "requests that no client sent" in stray.why
 
 
 def test_case_that_is_alone_needs_a_process() -> None:
