@@ -134,7 +134,7 @@ _FAULTS = (
         'fields = [(b"Content-Length", b"0"), (b"Date", date())]',
         'fields = [(b"Content-Length", b"0"), (b"Upstream", UPSTREAM.encode())]',
         "ERR-14",
-        related="ERR-* FRM-* INF-* RSP-* RQB-*",
+        related="ERR-* FRM-* INF-* RSP-* RQB-* SHR-12",
     ),
     mutant(
         "relays-a-switch-of-protocols",
