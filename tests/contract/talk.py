@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Iterable
 from shared.harness.origin.channel import WAIT_S, LateError, within
 from shared.harness.origin.http1 import RequestHead
 from shared.harness.origin.ledger import ExchangeRecord
-from shared.harness.origin.scripted import EXCHANGE_FIELD, Arrival, Origin, Script
+from shared.harness.origin.scripted import EXCHANGE_FIELD, NOTICE_S, Arrival, Origin, Script
 from shared.harness.process import Process
 from tests.contract.manifest import Manifest
 from tests.contract.memory import Memory
@@ -300,15 +300,26 @@ class Talk:
         """Leave nothing, whatever happened: every client and every carried connection is closed."""
         for client in self.clients:
             client.close()
+        arrivals = [
+            arrival for x in self.exchanges for arrival in [*x.arrivals, *_drain(x.expected.arrivals)]
+        ]
+        await asyncio.gather(*(_ended(arrival) for arrival in arrivals if arrival.record.carried))
         for exchange in self.exchanges:
-            for arrival in [*exchange.arrivals, *_drain(exchange.expected.arrivals)]:
-                if arrival.record.carried:
-                    arrival.close()
             self.origin.forget(exchange.token)
         with contextlib.suppress(LateError):
             ledger = self.origin.ledger
             await ledger.until(lambda: not ledger.carried(), "scripts to end", LEAVE_S)
         self.origin.ledger.forget_closed()
+
+
+async def _ended(arrival: Arrival) -> None:
+    """End the connection, and let the proxy know before the next case asks it for one: it may have taken for
+    whole what the case did not, and keep the connection.
+    """
+    arrival.channel.finish()
+    with contextlib.suppress(LateError):
+        await arrival.peer_closed(NOTICE_S)
+    arrival.close()
 
 
 def _drain(queue: "asyncio.Queue[Arrival]") -> list[Arrival]:

@@ -98,7 +98,7 @@ async def silent_in_the_head(talk: Talk) -> None:
     await up.peer_closed(1)
 
 
-async def _answered_with(talk: Talk, *pieces: str | bytes, then: str = "release") -> Response:
+async def _answered_with(talk: Talk, *pieces: str | bytes, then: str) -> Response:
     """What the client gets when the upstream sends these bytes, then closes, resets or waits to be closed."""
     if then in ("close", "reset"):
         x = await talk.exchange(script=hangs_up(then, *pieces))
@@ -109,8 +109,7 @@ async def _answered_with(talk: Talk, *pieces: str | bytes, then: str = "release"
     up = await x.arrival()
     await up.send(*pieces)
     response = await x.response()
-    if then == "wait":
-        await up.peer_closed(talk.manifest.leave_s)
+    await up.peer_closed(talk.manifest.leave_s)
     return response
 
 
@@ -188,7 +187,7 @@ async def both_framings(talk: Talk) -> None:
             ok(response)  # strict framing: not both fields
         else:
             gateway_failure(response, 502)
-        up.close()
+        up.release()
 
 
 async def begun(talk: Talk, *pieces: str | bytes, got: bytes) -> tuple[Exchange, Response]:
@@ -331,7 +330,7 @@ async def never_ours(talk: Talk) -> None:
         await _bad_gateway(talk, head)
     # How large a head may be is nobody's rule: it goes through whole, or it is refused.
     huge = "x" * 300_000
-    head = f"HTTP/1.1 200 OK\r\nX-Huge: {huge}\r\nContent-Length: 2"
+    head = f"HTTP/1.1 200 OK\r\nX-Huge: {huge}\r\nConnection: close\r\nContent-Length: 2"
     response = await _answered_with(talk, head, "\r\n\r\nok", then="close")
     if response.status == 200:
         ok(response)

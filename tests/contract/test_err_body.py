@@ -43,7 +43,7 @@ async def equal_lengths(talk: Talk) -> None:
         up = await x.arrival()
         await up.send(f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\nok")
         response = await x.response()  # strictly: one Content-Length, of digits
-        up.close()
+        up.release()
         if response.status == 200:
             ok(response)
         else:

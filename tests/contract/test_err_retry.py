@@ -69,7 +69,7 @@ async def retries(talk: Talk) -> None:
     """
     for method in ("GET", "HEAD", "POST"):
         for kept in (True, False):
-            await talk.origin.close_idle()
+            await talk.origin.retire_idle()
             if kept:
                 x = await _on_a_kept_connection(talk, method)
             else:

@@ -217,7 +217,6 @@ async def chunked_however_spelt(talk: Talk) -> None:
     "FRM-29-tab",
     requirement="RFC 9110 §5.5, §5.6.3",
     anchor="llhttp #876; nginx http_header_ows.t",
-    alone=True,  # where it deviates, the refused request may still reach the origin, as the next case's stray
 )
 async def chunked_beside_a_tab(talk: Talk) -> None:
     """A tab before or after the value is white space like any other."""

@@ -252,7 +252,7 @@ async def framed_interim(talk: Talk) -> None:
         up = await x.arrival()
         await up.send(f"HTTP/1.1 103 Early Hints\r\n{field}\r\n\r\n", _OK)
         response = await x.response()
-        up.close()
+        up.release()
         if response.status != 200:
             gateway_failure(response, 502)
         else:

@@ -184,7 +184,7 @@ async def upstream_reads_nothing(talk: Talk) -> None:
     """An upstream that stops reading makes the client wait: of a huge body only a little leaves its hands."""
     bound = stall_bound()
     offered = 100 * bound
-    await talk.origin.close_idle()  # a connection that has carried much keeps the large buffers it was given
+    await talk.origin.retire_idle()  # a connection that has carried much keeps the large buffers it was given
     x = await talk.exchange(await talk.connect(send_buffer=65536))
     await x.ask("PUT", f"Content-Length: {offered}")
     up = await x.arrival()

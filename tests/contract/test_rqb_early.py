@@ -268,7 +268,7 @@ async def sends_on_unread(talk: Talk) -> None:
     """An upstream refuses an upload and reads no more of it, its connection open: the client, who sends all
     of it and then looks up, finds the refusal, not a 504.
     """
-    await talk.origin.close_idle()  # a connection that has carried much keeps the large buffers it was given
+    await talk.origin.retire_idle()  # a connection that has carried much keeps the large buffers it was given
     size = 4 * stall_bound()
     x = await talk.exchange()
     await x.ask("POST", f"Content-Length: {size}")

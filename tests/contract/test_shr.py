@@ -116,7 +116,7 @@ async def never_more_for_long(talk: Talk) -> None:
 
 async def _crowds(talk: Talk, size: int, rounds: int) -> None:
     assert talk.manifest.pool is not None
-    await talk.origin.close_idle()  # what the proxy closes by itself, being idle for long, is seen late here
+    await talk.origin.retire_idle()  # what the proxy closes by itself, being idle for long, is seen late here
     most = 0
 
     async def answer(up: Arrival) -> None:
@@ -281,5 +281,3 @@ async def said_while_idle(talk: Talk) -> None:
             else:
                 await arrived.answer(body=b"mine")
                 ok(await y.response(), b"mine")
-            if not then_closes:
-                up.close()

@@ -118,7 +118,7 @@ async def client_reads_nothing(talk: Talk) -> None:
     """A client that reads 1 KiB and stops makes the upstream wait: of a huge body only a little is taken."""
     bound = stall_bound()
     offered = 100 * bound
-    await talk.origin.close_idle()  # a connection that has carried much keeps the large buffers it was given
+    await talk.origin.retire_idle()  # a connection that has carried much keeps the large buffers it was given
     x = await talk.exchange(await talk.connect(receive_buffer=65536))
     await x.ask()
     up = await x.arrival()

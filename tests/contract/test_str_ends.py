@@ -106,8 +106,11 @@ async def to_an_old_client(talk: Talk) -> None:
         event = f"data: {n}\n\n".encode()
         await (up.chunk(event) if chunked else up.send(event))
         assert await response.some(len(event)) == event
-    await (up.chunk(b"") if chunked else up.send(b""))
-    up.close()
+    if chunked:
+        await up.chunk(b"")
+        up.release()
+    else:
+        up.close()
     ok(await response.to_the_end(), None)
 
 

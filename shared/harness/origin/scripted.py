@@ -11,10 +11,13 @@
 
 Scripts are chosen by `expect`, in process, never through the proxy: a proxy that rewrites everything can
 still be tested. A request without a known token is a stray: it is written down, answered 421, and the case
-that caused it fails. The listener itself can misbehave: `refusing()` and `deaf()`, both on the same port.
+that caused it fails. One whose token was known once, and is forgotten, has come too late to be anybody's: it
+is answered the same and not held against the next case. The listener itself can misbehave: `refusing()` and
+`deaf()`, both on the same port.
 """
 
 import asyncio
+import collections
 import contextlib
 import re
 import socket
@@ -23,7 +26,7 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from shared.harness.origin.channel import WAIT_S, Channel, readable, within
+from shared.harness.origin.channel import WAIT_S, Channel, LateError, readable, within
 from shared.harness.origin.http1 import (
     Body,
     IncompleteError,
@@ -35,9 +38,15 @@ from shared.harness.origin.http1 import (
 )
 from shared.harness.origin.ledger import ConnectionRecord, ExchangeRecord, Ledger
 
-__all__ = ["EXCHANGE_FIELD", "Arrival", "Expected", "Origin", "Script", "token_of"]
+__all__ = ["EXCHANGE_FIELD", "NOTICE_S", "Arrival", "Expected", "Origin", "Script", "token_of"]
 
 EXCHANGE_FIELD = "Case-Token"
+
+NOTICE_S = 0.5
+"""Seconds for the proxy to follow when the origin ends a connection. One that has not done so by then looks
+at an idle connection only when it wants it again (httpcore), and finds it ended."""
+
+_REMEMBERED = 4096  # tokens that were forgotten
 _IN_TARGET = re.compile(rb"t-([0-9a-f]{16})")
 
 
@@ -154,6 +163,7 @@ class Origin:
         self.strays: list[ExchangeRecord] = []
         self.host, self._tls = host, tls
         self._expected: dict[str, Expected] = {}
+        self._forgotten: collections.deque[str] = collections.deque(maxlen=_REMEMBERED)
         self._serving: dict[int, asyncio.Task[None]] = {}
         self._server_names: weakref.WeakKeyDictionary[object, str | None] = weakref.WeakKeyDictionary()
         # Holds the port while the listener is away: a bound socket that does not listen refuses connections.
@@ -174,11 +184,14 @@ class Origin:
         return expected
 
     def forget(self, token: str) -> None:
-        self._expected.pop(token, None)
+        """Nothing more is expected with this token; what still comes is answered 421 and is no stray."""
+        if self._expected.pop(token, None) is not None:
+            self._forgotten.append(token)
 
     @contextlib.asynccontextmanager
     async def refusing(self) -> AsyncIterator[None]:
         """Inside, connections are refused and none is left open from before."""
+        await self.retire_idle()
         await self._away()
         try:
             yield
@@ -188,6 +201,7 @@ class Origin:
     @contextlib.asynccontextmanager
     async def deaf(self) -> AsyncIterator[None]:
         """Inside, connecting hangs: the backlog is full and nobody accepts (Linux drops the SYN)."""
+        await self.retire_idle()
         await self._away()
         listener = _bound(self.host, self.port)
         listener.listen(0)  # room for one
@@ -200,10 +214,26 @@ class Origin:
             self.listen()
 
     async def close_idle(self) -> None:
-        """Close every connection that carries no exchange."""
-        for connection in list(self.ledger.connections):
-            if connection.open and not any(exchange.carried for exchange in connection.exchanges):
-                await _cancelled(self._serving[connection.number])
+        """Close every connection that carries no exchange: at once, so that a request may be on its way."""
+        await _cancelled(*(self._serving[connection.number] for connection in self._idle()))
+
+    async def retire_idle(self) -> None:
+        """The same, but return when the proxy knows: the next request goes out on another connection."""
+        idle = self._idle()
+        for connection in idle:
+            connection.channel.finish()
+        with contextlib.suppress(LateError):
+            await self.ledger.until(
+                lambda: not any(connection.open for connection in idle), "the proxy to close too", NOTICE_S
+            )
+        await _cancelled(*(self._serving[connection.number] for connection in idle if connection.open))
+
+    def _idle(self) -> list[ConnectionRecord]:
+        return [
+            connection
+            for connection in self.ledger.connections
+            if connection.open and not any(exchange.carried for exchange in connection.exchanges)
+        ]
 
     async def close(self) -> None:
         """Close everything; the port is free afterwards."""
@@ -272,7 +302,8 @@ class Origin:
         arrival = Arrival(record, connection, reader, self.ledger)
         expected = self._expected.get(record.token or "")
         if expected is None:
-            self.strays.append(record)
+            if record.token not in self._forgotten:
+                self.strays.append(record)
             await arrival.send(
                 "HTTP/1.1 421 Misdirected Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             )

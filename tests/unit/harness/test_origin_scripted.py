@@ -75,6 +75,39 @@ async def test_stray_is_written_down() -> None:
 
 
 @aio
+async def test_what_is_forgotten_is_answered_and_is_no_stray() -> None:
+    origin = await _opened()
+    origin.expect(TAG)
+    origin.forget(TAG)
+    origin.forget("0000000000000000")  # never known: still a stray when it comes
+    client = await _client(origin)
+    await client.send(REQUEST)
+    assert (await client.response()).status == 421
+    assert origin.strays == []
+    other = await _client(origin)
+    await other.send("GET /t-0000000000000000 HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (await other.response()).status == 421
+    assert [stray.token for stray in origin.strays] == ["0000000000000000"]
+    client.close()
+    other.close()
+    await origin.close()
+
+
+@aio
+async def test_a_token_that_is_expected_again_is_not_forgotten() -> None:
+    origin = await _opened()
+    origin.expect(TAG)
+    origin.forget(TAG)
+    expected = origin.expect(TAG)
+    client = await _client(origin)
+    await client.send(REQUEST)
+    await (await expected.arrival()).answer()
+    assert (await client.response()).status == 200
+    client.close()
+    await origin.close()
+
+
+@aio
 async def test_bytes_that_are_no_request_are_written_down() -> None:
     origin = await _opened()
     client = await _client(origin)
@@ -158,6 +191,23 @@ async def test_close_idle_leaves_what_is_carried() -> None:
     assert (await busy.response()).status == 200
     idle.close()
     busy.close()
+    await origin.close()
+
+
+@aio
+@pytest.mark.parametrize("follows", [True, False])
+async def test_retire_idle_waits_for_the_other_side_but_not_for_ever(follows: bool) -> None:
+    origin = await _opened()
+    idle = await _client(origin)
+    await origin.ledger.until(lambda: origin.ledger.accepted == 1, "the connection")
+    retiring = asyncio.ensure_future(origin.retire_idle())
+    assert await idle.peer_closed() == "FIN"
+    assert not retiring.done()
+    if follows:
+        idle.close()
+    await retiring
+    assert origin.ledger.connections[0].ended == ("proxy FIN" if follows else "origin FIN")
+    idle.close()
     await origin.close()
 
 
