@@ -1,8 +1,8 @@
 """The proxy in FastAPI: 1 translate, 2 handle, 3 answer failures, 4 wire up. Its twin is
 litestar_app/proxy.py."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -97,10 +97,14 @@ async def unrouted(_: Request, __: Exception) -> Response:
 # 4 wire up
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(
+    settings: Settings, opening: Callable[[Settings], AbstractAsyncContextManager[Proxy]] = open_proxy
+) -> FastAPI:
+    """opening: what gives the core; the benchmark puts its ceiling there (bench/baselines/sketch.py)."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_proxy(settings) as proxy:
+        async with opening(settings) as proxy:
             app.state.proxy = proxy
             yield
 

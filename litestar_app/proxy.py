@@ -1,8 +1,8 @@
 """The proxy in Litestar: 1 translate, 2 handle, 3 answer failures, 4 wire up. Its twin is
 fastapi_app/proxy.py."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from litestar import HttpMethod, Litestar, Request, Response, asgi, get, route
@@ -99,10 +99,14 @@ def unrouted(_: Request[Any, Any, Any], __: Exception) -> Reply:
 # 4 wire up
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(
+    settings: Settings, opening: Callable[[Settings], AbstractAsyncContextManager[Proxy]] = open_proxy
+) -> Litestar:
+    """opening: what gives the core; the benchmark puts its ceiling there (bench/baselines/sketch.py)."""
+
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_proxy(settings) as proxy:
+        async with opening(settings) as proxy:
             app.state.proxy = proxy
             yield
 

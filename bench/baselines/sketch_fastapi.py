@@ -1,0 +1,11 @@
+"""The FastAPI app over the sketch in the place of the core: the ceiling for each of its routes."""
+
+from __future__ import annotations
+
+from bench.baselines.sketch import open_sketch
+from fastapi_app.proxy import create_app
+from shared.settings import from_env
+
+__all__ = ["app"]
+
+app = create_app(from_env(), open_sketch)
