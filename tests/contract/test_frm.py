@@ -66,7 +66,7 @@ async def length_beside_odd_coding(talk: Talk) -> None:
 
 @case("FRM-02", requirement="RFC 9112 §6.3", anchor="HTTP Garden server bugs 23, 33, 42")
 async def two_lengths(talk: Talk) -> None:
-    """Two lengths that differ, on two lines or on one, are 400 and the connection is closed."""
+    """Two lengths that differ, on two lines or on one, are 400, or hung up on; the connection is closed."""
     for fields in (
         ("Content-Length: 5", "Content-Length: 6"),
         ("Content-Length: 6", "X-Between: 1", "content-length: 5"),
@@ -100,7 +100,7 @@ async def equal_lengths(talk: Talk) -> None:
     anchor="HTTP Garden server bugs 10, 16, 29; llhttp content-length.md",
 )
 async def no_length(talk: Talk) -> None:
-    """A Content-Length that is no decimal number is 400 and the connection is closed."""
+    """A Content-Length that is no decimal number is 400, or hung up on, and the connection is closed."""
     for value in (
         *("+5", "-5", "-0", "0x5", "5_0", "5;", "5 5", "5.0", "5e0", "five", "'5'", "5,", ",5", "5, 0x5"),
         *(b"\xb2", b"\xef\xbc\x95", b"\xd9\xa5"),  # digits to str.isdigit() and int(), of Unicode
@@ -128,8 +128,8 @@ async def leading_zeros(talk: Talk) -> None:
     anchor="HAProxy http_transfer_encoding.vtc; HTTP Garden server bug 12",
 )
 async def other_codings(talk: Talk) -> None:
-    """Any transfer coding but one chunked is 400 or 501 and the connection is closed: no other rule is
-    tried.
+    """Any transfer coding but one chunked is 400 or 501, or hung up on, and the connection is closed: no
+    other rule is tried.
     """
     for fields in (
         *(
@@ -151,7 +151,7 @@ async def other_codings(talk: Talk) -> None:
     "FRM-05-identity", requirement="RFC 9112 §6.3; RFC 9110 §16.3 (obsoleted)", anchor="nginx body_chunked.t"
 )
 async def identity(talk: Talk) -> None:
-    """Identity, which RFC 7230 took away, is 400 or 501 and the connection is closed."""
+    """Identity, which RFC 7230 took away, is 400 or 501, or hung up on, and the connection is closed."""
     for value in ("identity", "identity, chunked", "chunked, identity"):
         await _coding_refused(talk, value)
 

@@ -20,8 +20,8 @@ _BUFFERS_S = 1.0  # after which a proxy that says nothing is one that waits for 
     "FRM-06", requirement="RFC 9112 §7.1", anchor="HTTP Garden server bugs 1, 17, 22, 25", compare="verdict"
 )
 async def no_chunk_size(talk: Talk) -> None:
-    """A chunk size that is no hexadecimal number is 400 and the connection is closed; nothing that has gone
-    upstream by then ends as if it were whole.
+    """A chunk size that is no hexadecimal number is 400, or hung up on, and the connection is closed; nothing
+    that has gone upstream by then ends as if it were whole.
     """
     for size in (
         *("0x5", "+5", "-5", "-0", "5_0", "0_0", "0x0", "", " 5", "\t5", "g", "x", "5g", "five"),
@@ -109,7 +109,7 @@ async def overflowing_chunk_size(talk: Talk) -> None:
 
 @case("FRM-22", requirement="RFC 9112 §7.1", anchor="nginx body_chunked.t: runaway chunk", compare="verdict")
 async def chunk_data_without_its_end(talk: Talk) -> None:
-    """Chunk data that does not end where its size says is 400 and the connection is closed."""
+    """Chunk data that does not end where its size says is 400, or hung up on; the connection is closed."""
     for chunk in (b"5\r\nhelloX\r\n", b"5\r\nhello", b"5\r\nhello0\r\n", b"4\r\nhello\r\n", b"5\r\nhelloXX"):
         x = await talk.exchange()
         await x.ask("POST", _CHUNKED, tail=chunk + b"0\r\n\r\n" + SMUGGLED)
@@ -150,6 +150,27 @@ async def line_feeds_in_chunks(talk: Talk) -> None:
             ok(await x.response())
         else:
             assert up.status >= 400, f"{body!r}: status {up.status}"
+
+
+@case(
+    "FRM-23-hides",
+    requirement="RFC 9112 §7.1, §7.1.1, §11.2",
+    anchor="EXT.TERM and TERM.EXT of funky chunks; CVE-2025-22871 (Go)",
+    compare="verdict",
+)
+async def line_feeds_that_hide(talk: Talk) -> None:
+    """An LF in a chunk extension ends its line, or the request is refused: a reader that reads on to CRLF
+    would see another request in the content.
+    """
+    # A bare CR may be read as a space (RFC 9112 §2.2), so what is behind one may be either.
+    inner = b"0\r\n\r\n" + SMUGGLED
+    size = b"%x" % len(inner)
+    for extension in (b";", b";a", b";a=b", b';a="'):
+        # Read on to CRLF, the two bytes of content are the digits of the next size.
+        body = b"2" + extension + b"\nxx\r\n" + size + b"\r\n" + inner + b"\r\n0\r\n\r\n"
+        x = await talk.exchange()
+        await x.ask("POST", _CHUNKED, tail=body)
+        await refused_or(x, b"xx" + inner, told=repr(body[:20]))
 
 
 @case(

@@ -104,9 +104,7 @@ async def other_controls(talk: Talk) -> None:
         await _spaced_or_refused(x, f"0x{code:02x}")
 
 
-# S although §5.2 says MUST, for it asks for more: the value that comes of a fold, and folds in framing fields
-# that have to count. A fold that hides framing, which is what the MUST is for, is M: FRM-12-hides.
-@case("FRM-12", level="S", requirement="RFC 9112 §5.2", anchor="h11 unfolds, llhttp refuses")
+@case("FRM-12", requirement="RFC 9112 §5.2", anchor="h11 unfolds, llhttp refuses")
 async def folded(talk: Talk) -> None:
     """A folded field is unfolded, or 400; no fold goes upstream, and a coding or a length that is folded is
     not one that is not there.
@@ -145,7 +143,7 @@ async def fold_that_hides(talk: Talk) -> None:
 
 @case("FRM-30", requirement="RFC 9112 §5.1", anchor="HTTP Garden server bugs 3, 20")
 async def space_before_the_colon(talk: Talk) -> None:
-    """White space between a field's name and its colon is 400."""
+    """White space between a field's name and its colon is 400, or hung up on."""
     for field in (
         "X-A : a",
         "X-A\t: a",

@@ -142,24 +142,41 @@ async def broken_chunks(talk: Talk) -> None:
         "5\r\nhelloo\r\n0\r\n\r\n",
         "10000000000000005\r\nhello\r\n0\r\n\r\n",
         "100000005\r\nhello\r\n0\r\n\r\n",
-        "5 5\r\nhello\r\n0\r\n\r\n",
         "\r\nhello\r\n0\r\n\r\n",
     ):
-        x = await talk.exchange()
-        await x.ask()
-        up = await x.arrival()
-        await up.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", broken)
-        up.channel.finish()  # for those that wait for the rest of a chunk of 2^64 bytes
-        try:
-            response = await x.head()
-        except IncompleteError as error:  # hung up on before the head: nobody takes that for an answer
-            if error.got:
-                raise
-            continue
-        if response.status == 200:
-            await never_whole(response.body)
-        else:
-            gateway_failure(await response.to_the_end(), 502)
+        await _cut(talk, broken)
+
+
+@case(
+    "FRM-46-tail",
+    level="S",
+    requirement="RFC 9112 §7.1, §2.2",
+    anchor="FRM-06-tail, from the other side",
+    compare="verdict",
+)
+async def chunk_size_and_more(talk: Talk) -> None:
+    """So does a size that something else follows than an extension."""
+    for size in ("5 5", "5,", "5.0", "5 a=b", "5:"):
+        await _cut(talk, f"{size}\r\nhello\r\n0\r\n\r\n")
+
+
+async def _cut(talk: Talk, broken: str) -> None:
+    """An answer of these chunks is hung up on, or cut, or 502."""
+    x = await talk.exchange()
+    await x.ask()
+    up = await x.arrival()
+    await up.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", broken)
+    up.channel.finish()  # for those that wait for the rest of a chunk of 2^64 bytes
+    try:
+        response = await x.head()
+    except IncompleteError as error:  # hung up on before the head: nobody takes that for an answer
+        if error.got:
+            raise
+        return
+    if response.status == 200:
+        await never_whole(response.body)
+    else:
+        gateway_failure(await response.to_the_end(), 502)
 
 
 @case("FRM-47", requirement="RFC 9112 §6.2, §8", anchor="FRM-04, from the other side")

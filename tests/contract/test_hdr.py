@@ -20,16 +20,27 @@ _ITS_OWN = {
 
 @case("HDR-01", requirement="RFC 9110 §7.6.1", anchor="Go TestReverseProxy; YARP RequestUtilities")
 async def hop_by_hop(talk: Talk) -> None:
-    """Fields that describe the connection to the proxy end at the proxy."""
+    """Connection itself, and the fields about the connection to the proxy that it lists, end at the proxy."""
     x = await talk.exchange()
     seen, response = await x.trip(
-        "GET", "Connection: keep-alive", "Keep-Alive: timeout=5", "Proxy-Connection: x", "TE: gzip"
+        "GET",
+        "Connection: keep-alive, Proxy-Connection, TE",
+        *("Keep-Alive: timeout=5", "Proxy-Connection: x", "TE: gzip"),
     )
     ok(response)
     absent(seen, "Keep-Alive", "Proxy-Connection", "TE")
     # A Connection field of the proxy's own is its own business.
     for value in seen.all("Connection"):
         assert value.lower() in (b"close", b"keep-alive"), f"Connection is {value!r}"
+
+
+@case("HDR-01-unlisted", level="S", requirement="RFC 9110 §7.6.1", anchor="Go hopHeaders; nginx, HAProxy")
+async def hop_by_hop_unlisted(talk: Talk) -> None:
+    """So do those that are known to be about the connection, where no Connection lists them."""
+    x = await talk.exchange()
+    seen, response = await x.trip("GET", "Keep-Alive: timeout=5", "Proxy-Connection: x", "TE: gzip")
+    ok(response)
+    absent(seen, "Keep-Alive", "Proxy-Connection", "TE")
 
 
 @case(
@@ -164,7 +175,13 @@ async def empty_value(talk: Talk) -> None:
     same(seen, "X-Blank", "")
 
 
-@case("HDR-13", requirement="RFC 9110 §7.6", anchor="Go TestUserAgentHeader (15524)")
+# S: no RFC forbids a proxy to add fields, and some add X-Real-IP or an id on purpose.
+@case(
+    "HDR-13",
+    level="S",
+    requirement="promise: nobody is made to say what they did not",
+    anchor="Go TestUserAgentHeader (15524); httpx adds four",
+)
 async def nothing_invented(talk: Talk) -> None:
     """What the client did not say, the upstream does not hear: no User-Agent, Accept, Accept-Encoding, ..."""
     x = await talk.exchange()

@@ -14,8 +14,10 @@ _FIELDS = (
         'HOP = b"connection keep-alive proxy-authorization proxy-connection te trailer upgrade".split()',
         "HOP = []",
         "HDR-01",
+        "HDR-01-unlisted",
         "HDR-07",
         "RSP-03",
+        "RSP-03-unlisted",
         related="HDR-* RSP-*",
     ),
     mutant(
@@ -61,6 +63,7 @@ _FIELDS = (
         'if not values(sent, b"date"):',
         "if True:",
         "RSP-06",
+        "RSP-06-once",
     ),
     mutant(
         "believes-underscores",

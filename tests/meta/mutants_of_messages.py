@@ -37,6 +37,7 @@ BODIES = (
         "import gzip; "
         'piece = gzip.decompress(piece) if piece.startswith(b"\\x1f\\x8b") else piece',
         "RSP-18",
+        "RSP-18-free",
     ),
     mutant(
         "re-frames-uploads",
@@ -82,7 +83,7 @@ BODIES = (
         "ERR-09",
         "ERR-09-size",
         "ERR-10",
-        related="ERR-* FRM-46 STR-14 OPS-02 OPS-08 CAN-* SHR-*",
+        related="ERR-* FRM-46* STR-14 OPS-02 OPS-08 CAN-* SHR-*",
     ),
     mutant(
         "ends-cut-uploads-cleanly",
@@ -142,7 +143,7 @@ FRAMING = (
         'match = re.fullmatch(rb"([^;]*)(;.*)?", await wire.line())',
         "FRM-06",
         "ERR-09-size",
-        related="FRM-06-* FRM-23",
+        related="FRM-06-* FRM-23*",
     ),
     mutant(
         "leaves-trailers-unread",
