@@ -106,7 +106,8 @@ class OpenResult(msgspec.Struct, frozen=True, tag="open"):
 class StreamsResult(msgspec.Struct, frozen=True, tag="streams"):
     """A steady window over open SSE streams. ``ttfe``: intended start to first content event, one sample a
     stream. ``delay``: arrival minus the origin's stamp. ``gap``: how far each arrival gap is from the
-    origin's gap; ``origin_gap``: the latter's distance from the pacing. Encoded histograms."""
+    origin's gap; ``origin_gap``: the latter's distance from the pacing. Encoded histograms. ``raster``: the
+    window's events of one stream, each the origin's stamp and its arrival, in µs from the first stamp."""
 
     opened: int
     events: int
@@ -119,6 +120,7 @@ class StreamsResult(msgspec.Struct, frozen=True, tag="streams"):
     delay: str
     gap: str
     origin_gap: str
+    raster: list[tuple[int, int]] = []
     integrity: Integrity = Integrity()
 
 

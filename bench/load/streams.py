@@ -36,15 +36,17 @@ class _Watch:
         self.delay_ns: list[int] = []
         self.gap_ns: list[int] = []
         self.origin_gap_ns: list[int] = []
+        self.raster_ns: list[tuple[int, int]] = []
         self.failures = Failures()
 
 
 class _Stream(Connection):
     """First one plain request (the connection is warm then), later the stream."""
 
-    def __init__(self, watch: _Watch) -> None:
+    def __init__(self, watch: _Watch, index: int) -> None:
         super().__init__()
         self.watch = watch
+        self._drawn = index == 0  # one stream is kept event by event, to be looked at
         self.warmed = asyncio.get_running_loop().create_future()
         self.intended_ns = 0
         self._sent_ns = 0
@@ -105,6 +107,8 @@ class _Stream(Connection):
             return
         watch.events += 1
         watch.delay_ns.append(arrived_ns - stamp_ns)
+        if self._drawn:
+            watch.raster_ns.append((stamp_ns, arrived_ns))
         if last is not None and self._number > 2:  # the first event leaves off the grid
             gap_ns, origin_gap_ns = arrived_ns - last[0], stamp_ns - last[1]
             watch.gap_ns.append(abs(gap_ns - origin_gap_ns))
@@ -119,7 +123,7 @@ async def run_streams(address: Address, scenario: Streams, *, meter: Meter) -> S
     streams: list[_Stream] = []
     before = after = meter.read()
     try:
-        streams = await connect_all(address, lambda _: _Stream(watch), scenario.streams)
+        streams = await connect_all(address, lambda index: _Stream(watch, index), scenario.streams)
         for stream in streams:
             stream.send(request_bytes(address, "/json"))
         async with asyncio.timeout(10):
@@ -151,8 +155,15 @@ async def run_streams(address: Address, scenario: Streams, *, meter: Meter) -> S
         delay=encode_histogram(watch.delay_ns),
         gap=encode_histogram(watch.gap_ns),
         origin_gap=encode_histogram(watch.origin_gap_ns),
+        raster=_from_the_first(watch.raster_ns),
         integrity=watch.failures.integrity(),
     )
+
+
+def _from_the_first(events_ns: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return (stamp, arrival) in µs from the first stamp."""
+    base_ns = events_ns[0][0] if events_ns else 0
+    return [((stamp - base_ns) // 1000, (arrived - base_ns) // 1000) for stamp, arrived in events_ns]
 
 
 async def _open_all(address: Address, scenario: Streams, streams: list[_Stream], watch: _Watch) -> None:

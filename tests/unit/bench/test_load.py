@@ -51,6 +51,11 @@ async def test_streams_count_every_event_and_know_their_delay() -> None:
     assert merge_histograms([result.delay]).get_total_count() == result.events
     assert merge_histograms([result.ttfe]).get_total_count() == STREAMS.streams
     assert 0 < result.deliveries <= result.events
+    stamps, arrivals = zip(*result.raster, strict=True)
+    assert len(stamps) == pytest.approx(result.events / STREAMS.streams, abs=1)
+    assert stamps[0] == 0
+    assert list(stamps) == sorted(stamps)
+    assert all(stamp <= arrived for stamp, arrived in zip(stamps, arrivals, strict=True))
 
 
 @aio
