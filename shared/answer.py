@@ -86,6 +86,8 @@ class Answer:
                 await send(
                     {"type": "http.response.start", "status": response.status, "headers": response.headers}
                 )
+                if client.withheld:  # the server says no 100 any more
+                    client.wanted()
                 if isinstance(response.body, bytes):
                     client.discard()
                     await self._send_chunk(send, response.body)

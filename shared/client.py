@@ -15,6 +15,9 @@ One task reads ahead, so that the client's leaving is seen whatever the exchange
    queue, and a connection whose queue stays full is never closed (measured).
 3. http.disconnect is latched and receive() is never called again: a second call blocks for ever on hypercorn
    (measured).
+4. A client that asks first (Expect: 100-continue) is answered by the server when receive() is called, by
+   uvicorn at least. Where the upstream is to answer, the reader waits with that for wanted(), EXPECT_S at
+   most (RFC 9110 section 10.1.1); for so long the client's leaving goes unseen.
 """
 
 import asyncio
@@ -31,6 +34,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 LOOK_AHEAD = 65536  # bytes; the high-water mark that uvicorn uses for the same purpose
 REFIRE_S = 0.01
+EXPECT_S = 1.0  # without a word from the upstream, after which the body is asked for all the same
 LAST_SEND_S = 1.0  # what a server may take for its last send() once the client is gone
 REST_S = 0.5  # without a byte of an upload that is in vain, after which its client is waited for no more
 
@@ -39,9 +43,9 @@ class Client:
     """Implements shared.messages.ClientSide over an ASGI receive().
 
     Iterating yields the request body, at most one read of the server per item. `limit` is the largest body in
-    bytes, 0 for none. start() has to be called inside the running loop before anything else, close() at the
-    end; after it the reader stops by itself, with the upload's end or the client's. In between the client
-    stands in `among`, where who stops the proxy finds it.
+    bytes, 0 for none; `withheld`, whether to wait for wanted() first. start() has to be called inside the
+    running loop before anything else, close() at the end; after it the reader stops by itself, with the
+    upload's end or the client's. In between the client stands in `among`, where who stops the proxy finds it.
     """
 
     __slots__ = (
@@ -61,10 +65,16 @@ class Client:
         "bytes_received",
         "gone",
         "watch",
+        "withheld",
     )
 
     def __init__(
-        self, receive: Receive, *, limit: int = 0, among: "MutableSet[Client] | None" = None
+        self,
+        receive: Receive,
+        *,
+        limit: int = 0,
+        among: "MutableSet[Client] | None" = None,
+        withheld: bool = False,
     ) -> None:
         self._receive = receive
         self._limit = limit
@@ -82,6 +92,7 @@ class Client:
         self._wake_reader: asyncio.Future[None] | None = None
         self.gone = False
         self.bytes_received = 0
+        self.withheld = withheld
 
     def start(self) -> None:
         if self._among is not None:
@@ -89,6 +100,8 @@ class Client:
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
     async def _read(self) -> None:
+        if self.withheld:
+            await self._until_wanted()
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -107,6 +120,20 @@ class Client:
             while self._held > LOOK_AHEAD and not self._discarding:
                 self._wake_reader = asyncio.get_running_loop().create_future()
                 await self._wake_reader
+
+    async def _until_wanted(self) -> None:
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(EXPECT_S, self.wanted)
+        try:
+            while self.withheld:
+                self._wake_reader = loop.create_future()
+                await self._wake_reader
+        finally:
+            timer.cancel()
+
+    def wanted(self) -> None:
+        self.withheld = False
+        _wake(self._wake_reader)
 
     def _leave(self) -> None:
         self.gone = True
@@ -187,6 +214,7 @@ class Client:
         return _Watch(self, LAST_SEND_S)
 
     def close(self) -> None:
+        self.withheld = False
         self.discard()
         self.watch = None
         self._closed = True

@@ -30,7 +30,15 @@ from shared.errors import (
 )
 from shared.hops import has_passed, hops_left
 from shared.location import for_the_client
-from shared.messages import ProxyRequest, ProxyResponse, UpstreamRequest, UpstreamResponse
+from shared.messages import (
+    ClientSide,
+    Headers,
+    Interim,
+    ProxyRequest,
+    ProxyResponse,
+    UpstreamRequest,
+    UpstreamResponse,
+)
 from shared.settings import ForwardSettings
 from shared.upstream import Upstream
 
@@ -112,7 +120,22 @@ def upstream_request(
         via_name=settings.via,
         hops=hops_left(request.method, request.headers),
     )
-    return UpstreamRequest(request.method, target, outgoing, request.client if announced or content else None)
+    client = request.client
+    body = client if announced or content else None
+    if not client.withheld:
+        return UpstreamRequest(request.method, target, outgoing, body)
+    outgoing.append((b"Expect", b"100-continue"))
+    return UpstreamRequest(request.method, target, outgoing, body, _continuing(client))
+
+
+def _continuing(client: ClientSide) -> Interim:
+    """Pass the upstream's 100 on. What else comes before a response no server here can send over HTTP/1."""
+
+    def heard(status: int, _: Headers) -> None:
+        if status == 100:
+            client.wanted()
+
+    return heard
 
 
 def _last_hop(request: ProxyRequest) -> ProxyResponse:

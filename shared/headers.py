@@ -20,6 +20,7 @@ __all__ = [
     "FORWARDING",
     "HOP_BY_HOP",
     "Framing",
+    "asks_first",
     "asks_upgrade",
     "check_host",
     "check_version",
@@ -220,6 +221,23 @@ def asks_upgrade(headers: Headers) -> bool:
     return any(name.lower() == b"upgrade" for name, _ in headers)
 
 
+def asks_first(headers: Headers, http_version: str) -> bool:
+    """Whether the client waits for a 100 before it sends its body (RFC 9110 section 10.1.1).
+
+    Not in HTTP/1.0, not without a body to send; and not beside an upgrade, where only its bytes tell whether
+    there is one.
+    """
+    if http_version != "1.1" or not any(
+        name.lower() == b"expect" and value.lower() == b"100-continue" for name, value in headers
+    ):
+        return False
+    announced = any(
+        name.lower() == b"transfer-encoding" or (name.lower() == b"content-length" and value != b"0")
+        for name, value in headers
+    )
+    return announced and not asks_upgrade(headers)
+
+
 def request_headers(
     headers: Headers,
     *,
@@ -238,8 +256,8 @@ def request_headers(
 
     hops: what Max-Forwards says, where this hop has to count it.
 
-    Expect: 100-continue has been answered by the server in front by the time its body can be read; sending it
-    on would ask the upstream to answer it again.
+    Expect: 100-continue is left out: where the server in front answers it, sending it on would ask the
+    upstream to answer it again.
     """
     for name, value in headers:
         if _FORBIDDEN_IN_VALUE.search(value) or not _NAME.fullmatch(name):

@@ -7,7 +7,7 @@ Field names and values are raw bytes in the order and case in which they were re
 mapping would merge duplicate Set-Cookie lines, a str would guess an encoding.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
@@ -18,6 +18,7 @@ __all__ = [
     "ClientSide",
     "ExchangeRecord",
     "Headers",
+    "Interim",
     "ProxyRequest",
     "ProxyResponse",
     "RequestBody",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+# What hears of an interim response as it comes: its status, 100 or 102 to 199, and its fields.
+Interim: TypeAlias = Callable[[int, Headers], None]
 
 
 class RequestBody(Protocol):
@@ -48,6 +52,13 @@ class ClientSide(RequestBody, Protocol):
 
     gone: bool
     bytes_received: int
+    withheld: bool
+    """It waits for a 100 that the upstream is to say; the server, which says it when it is asked for the
+    body, has not been asked.
+    """
+
+    def wanted(self) -> None:
+        """The upstream has said 100, or the answer has begun: the server may be asked for the body."""
 
     def watching(self) -> AbstractContextManager[None]:
         """While inside, the client's leaving cancels the block and raises ClientGone."""
@@ -72,6 +83,10 @@ class BodyStream(Protocol):
     meanwhile.
     """
 
+    @property
+    def trailers(self) -> Headers:
+        """Fields after the body, once it has ended; empty before, and with an engine that drops them."""
+
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
     async def aclose(self) -> None: ...
@@ -81,13 +96,14 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     """A request as the engine has to write it: nothing added, nothing normalised.
 
     `body` is None when the message has no body; otherwise `headers` hold exactly one framing field (RFC 9112
-    section 6).
+    section 6). `interim` hears of each 1xx, where the engine relays them.
     """
 
     method: bytes
     target: bytes
     headers: Headers
     body: RequestBody | None = None
+    interim: Interim | None = None
 
 
 class UpstreamResponse(msgspec.Struct, frozen=True):

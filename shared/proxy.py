@@ -16,6 +16,7 @@ from shared.drain import Drain
 from shared.errors import InternalError, ProxyError, Stopped, UpstreamError
 from shared.fanout import Fanout
 from shared.forward import forward
+from shared.headers import asks_first
 from shared.messages import ProxyRequest, ProxyResponse
 from shared.observe import Observer
 from shared.settings import Settings
@@ -47,7 +48,12 @@ class Proxy:
         """The request that a server's scope and receive() stand for. Begins the exchange: an Answer has to
         end it."""
         headers = list(scope["headers"])
-        client = Client(receive, limit=self.settings.forward.max_body, among=self.drain.exchanges)
+        client = Client(
+            receive,
+            limit=self.settings.forward.max_body,
+            among=self.drain.exchanges,
+            withheld=self.upstream.relays_interim and asks_first(headers, scope["http_version"]),
+        )
         client.start()
         peer = scope.get("client")
         return ProxyRequest(
@@ -99,8 +105,10 @@ class Proxy:
         return self._answer(failure(error, request))
 
     def _answer(self, response: ProxyResponse) -> Answer:
-        if self.drain.begun:
-            # RFC 9112 section 9.6: who is about to close says so. The servers close and do not.
+        if self.drain.begun or response.request.client.withheld:
+            # RFC 9112 section 9.6: who is about to close says so. The servers close and do not. And whether a
+            # client that was never told to go on sends its body all the same nobody can know (RFC 9110
+            # section 10.1.1): what comes next on its connection could be either.
             response.headers.append((b"Connection", b"close"))
         return Answer(response, self.observer)
 

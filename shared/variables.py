@@ -15,7 +15,7 @@ import msgspec
 __all__ = ["ENGINES", "ROUTES", "TABLE", "Network", "Row", "UpstreamURL"]
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-ENGINES = ("httpx2", "httpx", "wire")
+ENGINES = ("httpx2", "httpx", "wire")  # the default one first
 ROUTES = ("handler", "mount")
 HOST_POLICIES = ("rewrite", "preserve")
 
@@ -153,7 +153,7 @@ TABLE: tuple[Row, ...] = (
     Row("TANDEM_UPSTREAM_URL", None, "http(s)://host[:port][/base]", "where requests go", _url, "required"),
     Row(
         "TANDEM_ENGINE",
-        "httpx2",
+        ENGINES[0],
         " or ".join(ENGINES),
         "library that talks to the upstream",
         _one_of(*ENGINES),

@@ -65,6 +65,10 @@ class Records:
         self._finished: asyncio.Queue[asyncio.Task[Outcome]] = asyncio.Queue()
         self._left = len(plan.asks)
 
+    @property
+    def trailers(self) -> Headers:
+        return []
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 

@@ -15,7 +15,7 @@ from shared.variables import ENGINES, ROUTES, TABLE
 __all__ = ["ENGINES", "ROUTES", "Subject", "apps", "start", "subjects"]
 
 _DEFAULT_LOOP = "uvloop"
-_DEFAULT_ENGINE = "httpx2"
+_DEFAULT_ENGINE = ENGINES[0]
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -12,7 +12,12 @@ __all__ = ["Upstream", "open_upstream"]
 
 
 class Upstream(Protocol):
-    """One upstream server, one pool of connections to it, shared by every exchange of the process."""
+    """One upstream server, one pool of connections to it, shared by every exchange of the process.
+
+    relays_interim: whether a request's `interim` hears of 1xx responses, so that Expect may be passed on.
+    """
+
+    relays_interim: bool
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send the request whole, return the final response head; the body is read through the response.

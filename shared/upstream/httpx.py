@@ -27,7 +27,7 @@ from shared.errors import (
     UpgradeRefused,
     WriteTimeout,
 )
-from shared.messages import RequestBody, UpstreamRequest, UpstreamResponse
+from shared.messages import Headers, RequestBody, UpstreamRequest, UpstreamResponse
 from shared.settings import Settings
 from shared.tasks import undisturbed
 from shared.upstream.connect import connect_failure, probe, tls_context
@@ -46,6 +46,8 @@ _CORES = {"httpx2": "httpcore2", "httpx": "httpcore"}
 
 class HTTPXUpstream:
     """Implements shared.upstream.Upstream."""
+
+    relays_interim = False
 
     def __init__(self, settings: Settings) -> None:
         core: Any = importlib.import_module(_CORES[settings.engine])
@@ -173,12 +175,13 @@ class _Upload:
 class _Body:
     """The response body of one exchange, as the transport reads it."""
 
-    __slots__ = ("_closed", "_failure", "_iterator", "_network", "_stream")
+    __slots__ = ("_closed", "_failure", "_iterator", "_network", "_stream", "trailers")
 
     def __init__(self, stream: Any, network: Stream, failure: Any) -> None:
         self._stream = stream
         self._network = network
         self._closed = False
+        self.trailers: Headers = []
         self._iterator: Any = stream.__aiter__()
         self._failure = failure
 

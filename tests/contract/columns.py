@@ -68,7 +68,7 @@ def ours(cases: Mapping[str, Case]) -> list[Column]:
 
 
 def _held(case: Case, members: Sequence[Subject]) -> Cell:
-    manifest = manifest_of(case.settings)
+    manifest = manifest_of(case.settings, members[0].engine)
     missing = sorted(need for need in case.needs if not manifest.offers(need))
     if missing:
         return Cell("unsupported", f"the manifest declares no {', '.join(missing)}")

@@ -20,7 +20,7 @@ __all__ = ["DEVIATIONS", "Deviation", "DeviationsError", "deviation", "read"]
 
 class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """case: an id. subjects: a pattern over `route-profile[-loop][-engine]`, as in `*-hypercorn-h1`; one that
-    names no engine is a server's limit, and holds for every engine.
+    names no engine is a server's limit, and holds for every engine. The default engine can be named as well.
 
     race: it sometimes passes. The case is then alone with a process of its own, and passing is no failure.
     """
@@ -30,6 +30,10 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     link: str
     subjects: str = "*"
     race: bool = False
+
+    def speaks_of(self, subject: Subject) -> bool:
+        name = default_engine(subject).id.removeprefix(f"{subject.app}-")
+        return bool(fnmatch.filter((name, f"{name}-{subject.engine}"), self.subjects))
 
 
 class DeviationsError(ValueError):
@@ -87,6 +91,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol bounds no request head, and no app sees it before its end",
         link="https://github.com/Kludex/uvicorn/pull/1684",
+    ),
+    Deviation(
+        case="INF-06",
+        subjects="*-hypercorn-h1-wire",
+        reason="hypercorn says 100 as it reads the head, before the upstream has been asked",
+        link="https://github.com/pgjones/hypercorn/blob/0.18.0/src/hypercorn/protocol/h11.py#L155",
     ),
     Deviation(
         case="INF-06-limit",
@@ -153,9 +163,8 @@ DEVIATIONS: tuple[Deviation, ...] = (
 
 def deviation(case: Case, subject: Subject) -> Deviation | None:
     """The deviation that speaks of this case on this subject."""
-    names = {each.id.removeprefix(f"{subject.app}-") for each in (subject, default_engine(subject))}
     for known in DEVIATIONS:
-        if known.case == case.id and fnmatch.filter(names, known.subjects):
+        if known.case == case.id and known.speaks_of(subject):
             return known
     return None
 

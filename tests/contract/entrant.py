@@ -93,7 +93,7 @@ class App(Entrant):
         self.long = subject == default_engine(subject)
 
     def manifest(self, variant: str) -> Manifest | None:
-        return manifest_of(variant)
+        return manifest_of(variant, self.subject.engine)
 
     def start(self, variant: str, origin: Upstream) -> Standing:
         chosen = VARIANTS[variant]

@@ -1,7 +1,9 @@
 """The settings that cases ask our own apps to run under, and the manifest that follows from each."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from tests.contract.manifest import Manifest
 
@@ -53,8 +55,14 @@ VARIANTS: dict[str, Variant] = {
 }
 
 
-def manifest_of(variant: str) -> Manifest:
-    """What our own apps declare: the settings table's defaults, changed by the variant."""
+_ENGINES: dict[str, dict[str, Any]] = {
+    "wire": {"expect": "end-to-end", "retries": "safe"},
+}
+"""What an engine does otherwise than httpcore's two, under which every Expect is answered by the server."""
+
+
+def manifest_of(variant: str, engine: str) -> Manifest:
+    """What our own apps declare: the settings table's defaults, changed by the variant and the engine."""
     chosen = VARIANTS[variant]
 
     def seconds(name: str, default: float) -> float:
@@ -66,7 +74,7 @@ def manifest_of(variant: str) -> Manifest:
     forwarded: Literal["append", "replace"] = (
         "append" if chosen.settings.get("TANDEM_TRUSTED_PROXIES") else "replace"
     )
-    return Manifest(
+    declared = Manifest(
         host=host,
         forwarded_for=forwarded,
         forwarded_host=True,
@@ -106,3 +114,4 @@ def manifest_of(variant: str) -> Manifest:
         traits=frozenset({"keepalive", "replaces", "streams"}),
         variants=frozenset({variant}),
     )
+    return msgspec.structs.replace(declared, **_ENGINES.get(engine, {}))

@@ -20,6 +20,7 @@ class ScriptedBody:
         self._silent = silent
         self.closed = 0
         self.read = 0
+        self.trailers: Headers = []
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -54,6 +55,7 @@ class ScriptedUpstream:
         silent: bool = False,
     ) -> None:
         self.body = body or ScriptedBody([b"hello"])
+        self.relays_interim = False
         self.requests: list[UpstreamRequest] = []
         self.uploads: list[bytes] = []
         self.cancelled = 0

@@ -26,6 +26,8 @@ __all__ = ["WireUpstream"]
 class WireUpstream:
     """Implements shared.upstream.Upstream."""
 
+    relays_interim = True
+
     def __init__(self, settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         self._address = settings.upstream
@@ -44,7 +46,7 @@ class WireUpstream:
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         head = head_of(request)
         connection = await self._pool.take()
-        if connection is None:
+        if connection is None or connection.closed:  # since it was handed over, a turn ago
             try:
                 connection = await self._connect()
             except BaseException:

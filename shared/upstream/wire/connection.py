@@ -1,17 +1,20 @@
 """One connection to the upstream: an asyncio protocol around a ResponseReader.
 
-    states       idle ---- begin() ----> exchanging ---- whole, both ways ----> idle
-                  |                          |
-                  `--- bytes, end, loss -----+--- failure, leaving, bytes past the end ---> closed
+              begin                     reuse (state.may_be_reused says when)
+        idle ------> exchanging ------------------------------------------> idle
+          |              |
+          | bytes, end,  | lost,
+          | lost, abort  | abort
+          `--------------+--> closed
 
-    state \\ event   begin()       bytes          end of stream         lost            finish()
-    idle            exchanging    closed         closed                closed          -
-    exchanging      -             reader.feed    reader.end            reader.end      idle | closed
-    closed          -             -              -                     -               closed
+    state \\ event   begin        bytes        end          lost     reuse   abort
+    idle            exchanging   closed       closed       closed   -       closed
+    exchanging      -            exchanging   exchanging   closed   idle    closed
+    closed          -            closed       closed       closed   -       closed
 
-What arrives is read into one buffer that all connections share, parsed at once, and held as chunks; past
-HIGH_WATER bytes of them the socket rests until somebody takes them. Writing waits only while the transport's
-buffer is over its mark.
+state.py holds that table; what stands as "-" cannot happen, and raises. What arrives is read into one buffer
+that all connections share, parsed at once, and held as chunks; past HIGH_WATER bytes of them the socket rests
+until somebody takes them. Writing waits only while the transport's buffer is over its mark.
 """
 
 import asyncio
@@ -27,9 +30,11 @@ from shared.errors import (
     UpstreamError,
     WriteTimeout,
 )
+from shared.messages import Interim
 from shared.upstream.connect import connect_failure
 from shared.upstream.waiter import Waiter
 from shared.upstream.wire.response import ResponseReader
+from shared.upstream.wire.state import TRANSITIONS, Event, State, may_be_reused
 
 __all__ = ["HIGH_WATER", "Connection"]
 
@@ -37,7 +42,11 @@ HIGH_WATER = 64 * 1024  # bytes read ahead of whoever takes them
 
 
 class Connection(asyncio.BufferedProtocol):
-    """lost: called once, when the connection has ended, whoever ended it."""
+    """lost: called when the connection has ended, whoever ended it; more than once when bytes or an end that
+    nobody asked for ended it.
+
+    state: as drawn above. used: exchanges begun.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, buffer: memoryview, lost: "Callable[[Connection], None]"
@@ -47,6 +56,7 @@ class Connection(asyncio.BufferedProtocol):
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._reader: ResponseReader | None = None  # of the exchange that goes on
+        self._interim: Interim | None = None  # who wants to hear of its 1xx
         self._failure: Exception | None = None  # why there is nothing more to take
         self._held = 0
         self._resting = False  # reading is paused
@@ -54,8 +64,15 @@ class Connection(asyncio.BufferedProtocol):
         self._sent = True  # the request, whole
         self._arrived = Waiter(loop)
         self._drained = Waiter(loop)
-        self.closed = False
-        self.used = 0  # exchanges begun
+        self.state: State = "idle"
+        self.used = 0
+
+    @property
+    def closed(self) -> bool:
+        return self.state == "closed"
+
+    def _happens(self, event: Event) -> None:
+        self.state = TRANSITIONS[self.state][event]
 
     # the transport's side
 
@@ -67,14 +84,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         reader = self._reader
-        if reader is None:  # nobody asked for anything
-            self._end_idle()
+        if reader is None:
+            self._unasked("bytes")
             return
         had = len(reader.chunks)
         try:
             reader.feed(self._buffer[:nbytes])
         except UpstreamError as error:
             self._fail(error)
+        if reader.interim and self._interim is not None:
+            self._tell(reader, self._interim)
         if len(reader.chunks) > had:
             self._held += nbytes  # with its framing, so rather too much than too little
             if self._held > HIGH_WATER and not self._resting and self._transport is not None:
@@ -82,25 +101,39 @@ class Connection(asyncio.BufferedProtocol):
                 self._transport.pause_reading()
         self._arrived.wake()
 
+    def _tell(self, reader: ResponseReader, interim: Interim) -> None:
+        told, reader.interim = reader.interim, []
+        for status, headers in told:
+            interim(status, headers)
+
     def eof_received(self) -> bool:
         if self._reader is None:
-            self._end_idle()
+            self._unasked("end")
             return False
+        self._happens("end")
         try:
             self._reader.end()
         except UpstreamError as error:
             self._fail(error)
         self._arrived.wake()
-        # Half open, where that exists: an upload may still be wanted.
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
+        self._happens("lost")
         if self._reader is not None and not self._reader.ended:
             self._fail(self._meaning(exc))
         self._arrived.wake()
         self._drained.wake()
         self._lost(self)
+
+    def _unasked(self, event: Event) -> None:
+        """Something came while nobody asked for anything."""
+        was = self.state
+        self._happens(event)
+        if was == "idle":
+            # Told at once, not when the transport says so a turn later: nobody may take it in between.
+            self.abort()
+            self._lost(self)
 
     def pause_writing(self) -> None:
         self._full = True
@@ -108,11 +141,6 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._full = False
         self._drained.wake()
-
-    def _end_idle(self) -> None:
-        # Told at once, not when the transport says so a turn later: nobody may take it in between.
-        self.abort()
-        self._lost(self)
 
     def _meaning(self, exc: Exception | None) -> UpstreamError:
         assert self._reader is not None
@@ -127,11 +155,16 @@ class Connection(asyncio.BufferedProtocol):
 
     # the exchange's side
 
-    def begin(self, head: bytes, *, to_head: bool, sent: bool) -> ResponseReader:
+    def begin(
+        self, head: bytes, *, to_head: bool, sent: bool, interim: Interim | None = None
+    ) -> ResponseReader:
         """Write a request's head and read its response from now on. The connection must be idle.
 
-        sent: the head is all there is; sent_whole() says it later otherwise.
+        sent: the head is all there is; sent_whole() says it later otherwise. interim: hears of each 1xx as
+        it comes.
         """
+        self._happens("begin")
+        self._interim = interim
         self._reader = reader = ResponseReader(to_head=to_head)
         self._sent = sent
         self._failure = None
@@ -186,10 +219,14 @@ class Connection(asyncio.BufferedProtocol):
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._held = 0
-        if self._resting and self._transport is not None and not self.closed:
+        if self._resting:
+            self._read_on()
+        return data
+
+    def _read_on(self) -> None:
+        if not self.closed and self._transport is not None:
             self._resting = False
             self._transport.resume_reading()
-        return data
 
     def cut(self, error: Exception) -> None:
         """End the exchange because of `error`, which is what its reader is told."""
@@ -199,25 +236,25 @@ class Connection(asyncio.BufferedProtocol):
 
     def finish(self) -> bool:
         """The exchange is over. Returns whether the connection is idle and may carry another; closes it
-        otherwise.
-
-        It may when both messages were whole, nothing followed the response, and the upstream keeps it open.
-        """
+        otherwise."""
         reader, self._reader = self._reader, None
-        if (
-            reader is not None
-            and reader.reusable
-            and self._sent
-            and not self.closed
-            and self._failure is None
+        if reader is None or not may_be_reused(
+            is_open=not self.closed,
+            sent=self._sent,
+            whole=reader.ended,
+            kept=reader.keep_alive,
+            followed=reader.followed,
         ):
-            return True
-        self.abort()
-        return False
+            self.abort()
+            return False
+        self._happens("reuse")
+        if self._resting:  # nobody took the body
+            self._read_on()
+        return True
 
     def abort(self) -> None:
         """Close at once: what has not been written by now is not worth waiting for."""
-        self.closed = True
+        self._happens("abort")
         self._arrived.close()
         self._drained.close()
         if self._transport is not None:

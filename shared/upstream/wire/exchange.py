@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from shared.errors import BadRequest, Terminated, WriteTimeout
-from shared.messages import RequestBody, UpstreamRequest
+from shared.messages import Headers, RequestBody, UpstreamRequest
 from shared.settings import TimeoutSettings
 from shared.upstream.wire.connection import Connection
 from shared.upstream.wire.request import content_length
@@ -61,11 +61,17 @@ class Exchange:
         self._connection.abort()
         self._connection = connection
 
+    @property
+    def trailers(self) -> Headers:
+        return self.reader.trailers if self.reader.ended else []
+
     async def head(self, head: bytes) -> None:
         """Send the request, return when `reader` has the response's head. Raises whatever prevents it."""
         request, connection = self._request, self._connection
         body = request.body
-        self.reader = reader = connection.begin(head, to_head=request.method == b"HEAD", sent=body is None)
+        self.reader = reader = connection.begin(
+            head, to_head=request.method == b"HEAD", sent=body is None, interim=request.interim
+        )
         if body is not None:
             self._upload = asyncio.get_running_loop().create_task(self._send(body))
         await connection.head(reader, self._timeouts.response_s)

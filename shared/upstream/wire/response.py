@@ -54,9 +54,10 @@ def body_framing(headers: Headers, *, status: int, to_head: bool, version: str) 
 class ResponseReader:
     """Feed it what arrives; look at what is there.
 
-    interim: status and fields of each 1xx that came before. status, headers: of the final response, once
-    `headed`. chunks: body bytes not taken yet. trailers: fields after a chunked body. ended: the response is
-    whole. reusable: it ended exactly and the upstream keeps the connection open. begun: any byte has come.
+    begun: any byte has come. interim: status and fields of each 1xx that came, until somebody takes them.
+    status, headers: of the final response, once `headed`. chunks: body bytes, until somebody takes them.
+    trailers: fields after a chunked body. ended: the response is whole. keep_alive: what it says of the
+    connection. followed: something came after its end, bytes or the connection's own end.
     """
 
     __slots__ = (
@@ -65,7 +66,6 @@ class ResponseReader:
         "_fields",
         "_framing",
         "_in_chunk",
-        "_keep_alive",
         "_parser",
         "_tail",
         "_to_head",
@@ -73,10 +73,11 @@ class ResponseReader:
         "begun",
         "chunks",
         "ended",
+        "followed",
         "headed",
         "headers",
         "interim",
-        "reusable",
+        "keep_alive",
         "status",
         "trailers",
     )
@@ -88,7 +89,6 @@ class ResponseReader:
         self._tail = b""  # of what came before the current read
         self._dry = 0  # bytes of heads, chunk extensions or trailers since the last byte of a body
         self._framing: Framing = "close"
-        self._keep_alive = False
         self._unchunked: ResponseReader | None = None  # reads chunks that llhttp does not take for such
         self._at_chunk = False  # a chunk's size has come and none of its bytes: true all through the trailers
         self._in_chunk = False  # some of them have
@@ -97,16 +97,16 @@ class ResponseReader:
         self.headers: Headers = []
         self.trailers: Headers = []
         self.chunks: list[bytes] = []
-        self.begun = self.headed = self.ended = self.reusable = False
+        self.begun = self.headed = self.ended = self.keep_alive = self.followed = False
 
     def feed(self, data: bytes | memoryview) -> None:
         """Raises ProtocolError, UpgradeRefused; after the head BodyIncomplete, with `chunks` holding what
-        came before. Bytes after the end are dropped, and `reusable` is false from then on."""
+        came before. Bytes after the end are dropped, and `followed` is true from then on."""
         if not data:
             return
         over, self.begun = self.ended, True
         if over:
-            self.reusable = False
+            self.followed = True
             return
         had, headed = len(self.chunks), self.headed
         try:
@@ -118,8 +118,8 @@ class ResponseReader:
         except httptools.HttpParserError as error:
             self._refused(error)
         if self.ended:
-            if self.reusable and self._is_followed(data, had, headed):
-                self.reusable = False
+            if self.keep_alive and not self.followed:
+                self.followed = self._is_followed(data, had, headed)
         elif self._framing != "length":
             self._tail = (self._tail + bytes(data[-_END:]))[-_END:]
             self._dry = 0 if len(self.chunks) > had else self._dry + len(data)
@@ -145,18 +145,18 @@ class ResponseReader:
         if isinstance(cause, UpstreamError):  # raised by one of the callbacks below
             raise cause
         if self.ended:
-            self.reusable = False  # bytes past the end, and no response either
+            self.followed = True  # and by no response either
         elif not self.headed:
             raise ProtocolError from error
         elif self._at_chunk and str(error) == _TRAILER_SAYS_LENGTH:
-            self.ended = True
+            self.ended = self.followed = True  # what comes now has not been looked at
         else:
             raise BodyIncomplete from error
 
     def end(self) -> None:
         """Nothing more will come. Raises Terminated before the head, BodyIncomplete before the body's end."""
         if self.ended:
-            self.reusable = False
+            self.followed = True
         elif not self.headed:
             raise Terminated
         elif self._framing == "close":
@@ -168,7 +168,7 @@ class ResponseReader:
 
     def on_message_begin(self) -> None:
         if self.ended:
-            self.reusable = False
+            self.followed = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.ended:
@@ -188,13 +188,13 @@ class ResponseReader:
             self.interim.append((status, fields))
             return
         self._framing = framing = body_framing(fields, status=status, to_head=self._to_head, version=version)
-        self._keep_alive = parser.should_keep_alive()
+        self.keep_alive = parser.should_keep_alive()
         self.status, self.headers = status, fields
         self.headed, self._dry = True, 0
         if framing == "none":
             # Not left to llhttp, which cannot be told that this answers HEAD and would wait for a body.
             self.ended = True
-            self.reusable = self._says_keep_alive(version)
+            self.keep_alive = self._says_keep_alive(version)
 
     def _says_keep_alive(self, version: str) -> bool:
         """What Connection says; llhttp expects a response without a length to end with the connection."""
@@ -207,7 +207,7 @@ class ResponseReader:
 
     def on_body(self, body: bytes) -> None:
         if self.ended:
-            self.reusable = False
+            self.followed = True
             return
         if self._framing == "chunked" and not self._at_chunk and not self._in_chunk:
             self._unchunk(body)
@@ -232,4 +232,3 @@ class ResponseReader:
             return  # an interim response, or something after the end
         self.trailers = self._fields
         self.ended = True
-        self.reusable = self._keep_alive

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.errors import BadRequest
-from shared.messages import BodyStream, UpstreamRequest, UpstreamResponse
+from shared.messages import BodyStream, Headers, UpstreamRequest, UpstreamResponse
 from shared.proxy import Proxy
 from shared.tasks import undisturbed
 from shared.upstream import Upstream
@@ -84,6 +84,7 @@ class SlowToClose:
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
+        self.relays_interim = upstream.relays_interim
         self.closing = 0
         self.closed = 0
 
@@ -102,6 +103,7 @@ class SlowBody:
     def __init__(self, body: BodyStream, owner: SlowToClose) -> None:
         self._body = body
         self._owner = owner
+        self.trailers: Headers = []
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self._body)

@@ -3,8 +3,10 @@
 from hypothesis import strategies as st
 
 from shared.messages import Headers
+from shared.upstream.wire.response import ResponseReader
+from shared.upstream.wire.state import may_be_reused
 
-__all__ = ["Made", "cuts", "responses"]
+__all__ = ["Made", "cuts", "responses", "reusable"]
 
 _NAMES = st.text("abcXYZ-_09!#$", min_size=1, max_size=12).map(lambda text: b"X-" + text.encode())
 _VALUES = (
@@ -71,3 +73,10 @@ def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
     """The same bytes in some reads."""
     marks = sorted(draw(st.lists(st.integers(0, len(data)), max_size=6)))
     return [data[start:end] for start, end in zip([0, *marks], [*marks, len(data)], strict=True)]
+
+
+def reusable(reader: ResponseReader) -> bool:
+    """Whether the response alone would let its connection carry another exchange."""
+    return may_be_reused(
+        is_open=True, sent=True, whole=reader.ended, kept=reader.keep_alive, followed=reader.followed
+    )

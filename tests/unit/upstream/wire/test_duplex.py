@@ -7,10 +7,22 @@ import pytest
 
 from shared.client import Client
 from shared.errors import BodyIncomplete, BodyTooLarge, ClientGone
+from shared.messages import Headers, UpstreamRequest
 from shared.upstream.wire import WireUpstream
 from tests.unit.aio import aio, eventually
 from tests.unit.asgi import FakeServer, chunk, end, started
-from tests.unit.upstream.origin import CHUNKED, HELLO, Connection, Origin, asking, engine_for, origin, read
+from tests.unit.upstream.origin import (
+    CHUNKED,
+    HALF,
+    HELLO,
+    Connection,
+    Origin,
+    after_head,
+    asking,
+    engine_for,
+    origin,
+    read,
+)
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -192,13 +204,36 @@ async def test_what_came_before_a_broken_end_is_handed_on_first() -> None:
 
 
 @aio
-async def test_interim_responses_go_before_the_final_one() -> None:
-    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+async def test_interim_responses_are_told_one_by_one_as_they_come() -> None:
+    told: list[tuple[int, Headers]] = []
 
     async def early(connection: Connection) -> None:
         await connection.head()
-        await connection.send(hints, hints, HELLO)
+        for number in range(3):
+            await connection.send(b"HTTP/1.1 103 Early Hints\r\nLink: </%d>\r\n\r\n" % number)
+            await eventually(lambda: len(told) == number + 1, "the hint to be told")  # noqa: B023
+        await connection.send(b"HTTP/1.1 102 Processing\r\n\r\n", HELLO)
 
     async with origin(early) as upstream, engine_for("wire", upstream.port) as engine:
-        answer = await engine.send(asking())
+        request = UpstreamRequest(
+            b"GET", b"/", [(b"Host", b"x")], interim=lambda status, headers: told.append((status, headers))
+        )
+        answer = await engine.send(request)
         assert (answer.status, await read(answer)) == (200, b"hello")
+    hints = [(103, [(b"Link", b"</%d>" % number)]) for number in range(3)]
+    assert told == [*hints, (102, [])]
+
+
+@aio
+async def test_trailers_stand_beside_the_body_once_it_has_ended() -> None:
+    async with (
+        origin(after_head(HEAD, b"5\r\nhello\r\n0\r\nX-Sum: 1\r\nx-sum: 2\r\n\r\n")) as upstream,
+        engine_for("wire", upstream.port) as engine,
+    ):
+        answer = await engine.send(asking())
+        assert await read(answer) == b"hello"
+        assert answer.body.trailers == [(b"X-Sum", b"1"), (b"x-sum", b"2")]
+    async with origin(after_head(HALF)) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking())
+        assert answer.body.trailers == []
+        await answer.body.aclose()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import UpstreamError
 from shared.upstream.wire.response import ResponseReader
-from tests.unit.upstream.wire.streams import Made, cuts, responses
+from tests.unit.upstream.wire.streams import Made, cuts, responses, reusable
 
 
 @given(st.data(), responses())
@@ -21,7 +21,7 @@ def test_a_valid_stream_is_read_as_what_was_generated(data: st.DataObject, made:
     assert [status for status, _ in reader.interim] == made.interim
     assert b"".join(reader.chunks) == made.body
     assert reader.ended is not made.ends_with_connection
-    assert reader.reusable is not made.ends_with_connection
+    assert reusable(reader) is not made.ends_with_connection
     if made.ends_with_connection:
         reader.end()
         assert reader.ended
@@ -40,7 +40,7 @@ def test_what_follows_never_becomes_part_of_it(data: st.DataObject, made: Made, 
     else:
         assert b"".join(reader.chunks) == made.body
         assert reader.ended
-    assert not reader.reusable
+    assert not reusable(reader)
 
 
 _MUTATIONS = st.lists(
@@ -67,7 +67,7 @@ def test_a_broken_stream_ends_whole_or_in_a_declared_error(
             reader.feed(piece)
         reader.end()
     except UpstreamError:
-        assert not reader.reusable
+        assert not reusable(reader)
     else:
         assert reader.ended
 
@@ -118,7 +118,7 @@ def test_whatever_it_takes_as_whole_h11_reads_alike(
 
     Accepted differences: h11 takes a later Transfer-Encoding over a length, bare LF, obs-fold and a status
     line without words; all of those are refused here, so nothing is compared. It refuses what follows a
-    response, and a trailer section with a length, later than we look; `reusable` is false there.
+    response, and a trailer section with a length, later than we look; `followed` is true there.
     """
     stream = made.data
     for kind, number, insert in mutations:

@@ -8,6 +8,8 @@ import pytest
 
 from shared.errors import ProxyError, Terminated
 from shared.upstream.wire import WireUpstream
+from shared.upstream.wire.connection import HIGH_WATER
+from shared.upstream.wire.exchange import Exchange
 from tests.unit.aio import aio, eventually, settle
 from tests.unit.upstream.origin import (
     CHUNKED,
@@ -116,6 +118,47 @@ async def test_a_request_is_sent_again_once_and_only_before_the_first_byte() -> 
         with pytest.raises(Terminated):
             await engine.send(asking())
         assert len(upstream.connections) == 1
+
+
+@aio
+async def test_a_connection_whose_whole_body_nobody_took_reads_on_for_the_next() -> None:
+    """The last byte made its socket rest; whoever came next would have waited in vain."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 65000\r\nX-Pad: "
+    head += b"x" * (HIGH_WATER + 1 - 65000 - len(head) - 4) + b"\r\n\r\n"
+
+    async with (
+        origin(answering(head + bytes(65000), HELLO)) as upstream,
+        engine_for("wire", upstream.port) as engine,
+    ):
+        answer = await engine.send(asking())
+        exchange = cast(Exchange, answer.body)
+        await eventually(lambda: exchange.reader.ended, "the response's end")
+        assert exchange._connection._resting
+        await answer.body.aclose()
+        assert await read(await engine.send(asking())) == b"hello"
+        assert len(upstream.connections) == 1
+
+
+@aio
+async def test_a_connection_that_ends_between_two_is_not_the_second_ones() -> None:
+    """Handed to who waits for it, and closed before that one has run: nothing of it was sent, so it goes on
+    a fresh connection, whatever it is."""
+    async with (
+        origin(answering(HELLO)) as upstream,
+        engine_for("wire", upstream.port, max_connections=1) as made,
+    ):
+        engine = cast(WireUpstream, made)
+        first = await engine.send(asking())
+        second = asyncio.create_task(engine.send(asking(method=b"POST")))
+        await settle()
+        assert engine._pool.waiting == 1
+        assert await anext(aiter(first.body)) == b"hello"
+        connection = cast(Exchange, first.body)._connection
+        await first.body.aclose()
+        connection.connection_lost(ConnectionResetError())
+        assert await read(await second) == b"hello"
+        assert [each.received[:4] for each in upstream.connections] == [b"GET ", b"POST"]
+        connection.abort()
 
 
 @pytest.mark.parametrize("seed", range(8))
