@@ -36,7 +36,8 @@ class _ContractItem(pytest.Item):
     def __init__(self, *, case: Case, entrants: tuple[Entrant, ...], **kwargs: Any):
         super().__init__(**kwargs)
         self.case, self.entrants = case, entrants
-        self.group = entrants[0].group
+        # What shares a process meets in one worker; what waits for deadlines, elsewhere than what computes.
+        self.group = f"{entrants[0].group} {'alone' if case.alone else case.settings}"
         self.add_marker(pytest.mark.xdist_group(self.group))
         if case.tier == "long":
             self.add_marker(pytest.mark.long)
@@ -171,5 +172,5 @@ def sorted_for_stage(items: list[pytest.Item]) -> list[pytest.Item]:
     for item in mine:
         for entrant in item.entrants:
             item.stage.book(entrant, item.case)
-    ordered = iter(sorted(mine, key=lambda item: (item.group, item.case.settings)))
+    ordered = iter(sorted(mine, key=lambda item: item.group))
     return [next(ordered) if isinstance(item, _ContractItem) else item for item in items]
