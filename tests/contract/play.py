@@ -99,9 +99,14 @@ _SEEN = (AssertionError, OSError, IncompleteError, MalformedError)
 
 
 def _message(failure: BaseException) -> str:
-    """Without what pytest's rewriting repeats of the operands: the conversation shows them better."""
-    kind = "" if isinstance(failure, AssertionError) else f"{type(failure).__name__}: "
-    return kind + str(failure).partition("\nassert ")[0]
+    """Without what pytest's rewriting repeats of the operands: the conversation shows them better. An
+    assertion that says nothing is told by its line.
+    """
+    if not isinstance(failure, AssertionError):
+        return f"{type(failure).__name__}: {failure}"
+    said = str(failure).partition("\nassert ")[0]
+    frames = traceback.extract_tb(failure.__traceback__)
+    return said or f"not so: {(frames[-1].line or '').removeprefix('assert ') if frames else ''}"
 
 
 def _report(case: Case, talk: Talk, failure: BaseException) -> str:

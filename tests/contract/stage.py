@@ -109,11 +109,12 @@ class Stage:
         died = not (process.running() or outcome.case.alone)
         if not died and outcome.verdict != "failed":
             return outcome
-        word = "the proxy's process has died; its log ends" if died else "the proxy's log ends"
-        report = f"{outcome.report}\n\n{word}:\n{process.log()[-2000:]}"
+        log, why = process.log(), outcome.why
         if died:
+            last_line = log.rstrip().rpartition("\n")[2]
+            why = f"the proxy's process has died, exit status {process.wait(deadline_s=0)}: {last_line}"
             self._stop(key)
-        why = outcome.why or "the proxy's process has died"
+        report = "\n".join([outcome.report, "", *[why][:died], "the proxy's log ends:", log[-2000:]])
         return dataclasses.replace(outcome, verdict="failed", report=report, why=why)
 
     def _place(self, entrant: Entrant, case: Case) -> _Place:

@@ -358,7 +358,7 @@ async def next_request(talk: Talk) -> None:
         x = await talk.exchange(client)
         up, response = await x.trip("POST", body=inner)
         ok(response)
-        assert up.target == x.path.encode()
+        assert up.target.partition(b"?")[0] == x.path.encode(), f"the target is {up.target!r}"
 
 
 @case(

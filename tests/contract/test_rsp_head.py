@@ -188,7 +188,7 @@ async def client_says_close(talk: Talk) -> None:
         await closed_for_good(x.client)
         if talk.manifest.offers("keepalive"):
             absent(seen, "Close")
-            assert b"close" not in b",".join(seen.all("Connection")).lower()
+            assert b"close" not in b",".join(seen.all("Connection")).lower(), "close was passed on"
     if talk.manifest.offers("keepalive"):
         assert talk.accepted <= 1, f"{talk.accepted} upstream connections for three requests in a row"
 

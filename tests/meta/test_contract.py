@@ -199,12 +199,28 @@ def test_random_order_is_the_same_for_the_same_seed() -> None:
 
 def test_request_that_nobody_sent_is_found(tmp_path: pathlib.Path) -> None:
     async def stray(talk: Talk) -> None:
-        x = await talk.exchange()
-        talk.origin.forget(x.token)
-        await x.ask()
-        await x.response()
+        client = await talk.connect()
+        await client.send("GET /stray HTTP/1.1\r\nHost: front.test\r\n\r\n")
+        await client.response()
 
     assert "requests that no client sent" in _run(_played(stray, tmp_path)).report
+
+
+def test_request_of_a_case_before_is_not_held_against_the_next(tmp_path: pathlib.Path) -> None:
+    async def late(talk: Talk) -> None:
+        x = await talk.exchange()
+        talk.origin.forget(x.token)  # as when its case is over
+        await x.ask()
+        assert (await x.response()).status == 421
+
+    assert _run(_played(late, tmp_path)).verdict == "passed"
+
+
+def test_assertion_that_says_nothing_is_told_by_its_line(tmp_path: pathlib.Path) -> None:
+    async def silent(talk: Talk) -> None:
+        raise AssertionError
+
+    assert _run(_played(silent, tmp_path)).why == "not so: raise AssertionError"
 
 
 def test_fault_of_a_case_is_told_with_its_traceback(tmp_path: pathlib.Path) -> None:

@@ -1,6 +1,10 @@
 """The references: what they declare can be read, what is installed starts, what is not is named in a line."""
 
+import asyncio
+import dataclasses
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from tests.contract.reference import REFERENCES, Reference
 from tests.contract.reference import __main__ as command
 from tests.contract.results import Result, Results, write
 from tests.contract.stage import Stage
+from tests.contract.talk import Talk
 from tests.contract.variants import TIGHT_POOL, TIGHT_S, VARIANTS
 
 _BY_ID = {each.id: each for each in REFERENCES}
@@ -54,6 +59,25 @@ def test_each_one_installed_starts_and_passes_a_case_that_no_proxy_fails(referen
     finally:
         stage.close()
     assert outcome.verdict == "passed", outcome.report
+
+
+def test_a_process_that_has_died_is_told_with_its_exit_status() -> None:
+    async def kills(talk: Talk) -> None:
+        pid = talk.proxy.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    reference = _BY_ID["recipe-fastapi"]
+    case = dataclasses.replace(load()["HDR-12"], conversation=kills)
+    stage = Stage()
+    try:
+        stage.book(reference, case)
+        outcome = stage.outcome(case, reference)
+    finally:
+        stage.close()
+    assert outcome.verdict == "failed"
+    assert outcome.why.startswith("the proxy's process has died, exit status -9: INFO:")
 
 
 def test_what_is_not_installed_is_one_line(

@@ -70,11 +70,11 @@ def held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
         return {}
     if found.version != reference.version():
         return {}
-    sentences = {case.id: case.sentence for case in cases}
+    asked = {case.id: (case.sentence, case.level) for case in cases}
     return {
         each.case: each
         for each in found.results
-        if sentences.get(each.case) == each.sentence and each.verdict not in _UNASKED
+        if asked.get(each.case) == (each.sentence, each.level) and each.verdict not in _UNASKED
     }
 
 
