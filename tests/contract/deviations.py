@@ -54,7 +54,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         case="FRM-15-protocol",
         subjects="*-uvicorn-httptools",
         reason="llhttp takes RTSP/1.0 with the methods that AirPlay uses, and httptools does not tell",
-        link="https://github.com/nodejs/llhttp/blob/v9.3.0/src/llhttp/constants.ts",
+        link="https://github.com/nodejs/llhttp/blob/release/v9.4.3/include/llhttp.h#L372",
     ),
     Deviation(
         case="FRM-17",
@@ -114,7 +114,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         case="MET-01-foo",
         subjects="*-uvicorn-httptools",
         reason="llhttp, under httptools, knows a fixed list of methods and answers 400 to any other",
-        link="https://github.com/nodejs/llhttp/blob/v9.3.0/src/llhttp/constants.ts",
+        link="https://github.com/nodejs/llhttp/blob/release/v9.4.3/include/llhttp.h#L334",
     ),
     Deviation(
         case="MET-02",
@@ -138,13 +138,13 @@ DEVIATIONS: tuple[Deviation, ...] = (
         case="RSP-22",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
-        link="https://github.com/Kludex/uvicorn/pull/1360",
+        link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L518",
     ),
     Deviation(
         case="STR-15",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
-        link="https://github.com/Kludex/uvicorn/pull/1360",
+        link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L518",
     ),
     Deviation(
         case="TRL-06",

@@ -4,8 +4,10 @@ disagreement are found.
 
 import asyncio
 import dataclasses
+import importlib.metadata
 import itertools
 import pathlib
+import re
 from collections.abc import Coroutine
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -48,6 +50,22 @@ def test_deviation_is_a_limit_of_no_framework(known: Any) -> None:
         assert deviation(load()[known.case], subject) is known, "another line speaks of the same"
         found[subject.app].add(subject.id.removeprefix(f"{subject.app}-"))
     assert len({frozenset(names) for names in found.values()}) == 1, "a deviation has to hold for both apps"
+
+
+@pytest.mark.parametrize("known", DEVIATIONS, ids=lambda known: f"{known.case}:{known.subjects}")
+def test_link_of_a_deviation_is_an_issue_or_a_line_of_what_is_installed(known: Any) -> None:
+    if "/blob/" not in known.link:
+        assert re.search(r"/(issues|pull)/\d+$", known.link)
+        return
+    found = re.search(r"/([a-z0-9]+)/blob/(?:release/)?v?([0-9.]+)/(?:src/)?(\S+)#L(\d+)$", known.link)
+    assert found, "a file without its version or its line"
+    package, version, file, line = found.groups()
+    if package == "llhttp":  # inside httptools, which does not tell
+        return
+    installed = importlib.metadata.distribution(package)
+    assert installed.version == version
+    lines = pathlib.Path(str(installed.locate_file(file))).read_text("utf-8").splitlines()
+    assert lines[int(line) - 1].strip(), "an empty line"
 
 
 def test_limit_of_a_server_holds_for_every_engine() -> None:
