@@ -94,6 +94,8 @@ class Answer:
                 else:
                     async for chunk in response.body:
                         await self._send_chunk(send, chunk)
+            if client.uploading and _shows_its_end(response):
+                await client.linger()
             # (7) From here on the server's own http.disconnect may mean "sent" and not "left". When it means
             # "left", hypercorn's last send() over HTTP/2 never returns (protocol/h2.py, StreamBuffer.drain).
             with client.finishing():
@@ -123,3 +125,12 @@ class Answer:
             client.close()
             record.bytes_received = client.bytes_received
             self._observer.finish(record)
+
+
+def _shows_its_end(response: ProxyResponse) -> bool:
+    """Whether the client of an HTTP/1 connection knows that it has the whole answer before it is ended: the
+    end of a chunked one, and of a stream of HTTP/2, is not held back.
+    """
+    return response.request.http_version.startswith("1.") and any(
+        name.lower() == b"content-length" for name, _ in response.headers
+    )

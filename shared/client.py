@@ -13,14 +13,18 @@ One task reads ahead, so that the client's leaving is seen whatever the exchange
    request messages is full (measured), so an unread upload has to be drained while the answer is sent. So it
    is after close(), until the upload's end: hypercorn's own end of the exchange is one more message in that
    queue, and a connection whose queue stays full is never closed (measured).
-3. http.disconnect is latched and receive() is never called again: a second call blocks for ever on hypercorn
+3. linger() waits for what the client still sends, once its answer is there: servers close at the end of a
+   response whose request they have not read, and to close on unread bytes resets the connection, which takes
+   the answer away from whoever sends on before it looks up (RFC 9112 section 9.6).
+4. http.disconnect is latched and receive() is never called again: a second call blocks for ever on hypercorn
    (measured).
-4. A client that asks first (Expect: 100-continue) is answered by the server when receive() is called, by
+5. A client that asks first (Expect: 100-continue) is answered by the server when receive() is called, by
    uvicorn at least. Where the upstream is to answer, the reader waits with that for wanted(), EXPECT_S at
    most (RFC 9110 section 10.1.1); for so long the client's leaving goes unseen.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableSet
 from types import TracebackType
@@ -37,6 +41,7 @@ REFIRE_S = 0.01
 EXPECT_S = 1.0  # without a word from the upstream, after which the body is asked for all the same
 LAST_SEND_S = 1.0  # what a server may take for its last send() once the client is gone
 REST_S = 0.5  # without a byte of an upload that is in vain, after which its client is waited for no more
+LINGER_S = 30.0  # in all, for what is sent after the answer: nginx's lingering_time
 
 
 class Client:
@@ -145,6 +150,7 @@ class Client:
         """End what the exchange is waiting for with Stopped: what is inside watching() now, or the next to
         enter. What comes after that, the answer that says so, is left alone."""
         self._stopped = True
+        _wake(self._wake_consumer)
         if self.watch is not None:
             self.watch.fire()
 
@@ -206,6 +212,19 @@ class Client:
         self._chunks.clear()
         self._held = 0
         _wake(self._wake_reader)
+
+    @property
+    def uploading(self) -> bool:
+        return not (self._ended or self.gone)
+
+    async def linger(self) -> None:
+        self.discard()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while self.uploading and not self._stopped:
+                    self._wake_consumer = asyncio.get_running_loop().create_future()
+                    async with asyncio.timeout(REST_S):
+                        await self._wake_consumer
 
     def watching(self) -> "_Watch":
         return _Watch(self)

@@ -68,6 +68,13 @@ class ClientSide(RequestBody, Protocol):
         moment to end by itself, because a server also says "left" when it means "sent".
         """
 
+    @property
+    def uploading(self) -> bool:
+        """Whether more of the request body may come."""
+
+    async def linger(self) -> None:
+        """Take and drop what the client still sends until it ends, rests or leaves: half a minute at most."""
+
     async def has_content(self) -> bool:
         """Whether the request has a body of at least a byte; returns as soon as that is known."""
 

@@ -129,12 +129,6 @@ DEVIATIONS: tuple[Deviation, ...] = (
         link="https://github.com/pgjones/hypercorn/blob/0.18.0/src/hypercorn/asyncio/tcp_server.py#L57",
     ),
     Deviation(
-        case="RQB-20",
-        subjects="*-hypercorn-h1",
-        reason="hypercorn closes on unread bytes once it has answered, and the reset loses the answer",
-        link="https://github.com/pgjones/hypercorn/blob/0.18.0/src/hypercorn/protocol/h11.py#L289",
-    ),
-    Deviation(
         case="RSP-22",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
