@@ -47,7 +47,8 @@ class Proxy:
     def translate(self, scope: Any, receive: Receive) -> ProxyRequest:
         """The request that a server's scope and receive() stand for. Begins the exchange: an Answer has to
         end it."""
-        headers = list(scope["headers"])
+        # RFC 9112 section 5.1: white space around a value is no part of it; llhttp leaves tabs at its end.
+        headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         client = Client(
             receive,
             limit=self.settings.forward.max_body,

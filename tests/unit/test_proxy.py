@@ -54,6 +54,16 @@ async def test_translate_takes_bytes_from_the_scope_and_begins_the_exchange() ->
 
 
 @aio
+async def test_white_space_around_a_value_is_no_part_of_it() -> None:
+    headers = [(b"host", b"a\t"), (b"x-a", b"\t one\ttwo \t"), (b"x-b", b"\xa0\x85"), (b"x-c", b" ")]
+    scope = scope_of(headers=headers)
+    request = proxy_over(ScriptedUpstream()).translate(scope, FakeServer(end()).receive)
+    assert [value for _, value in request.headers] == [b"a", b"one\ttwo", b"\xa0\x85", b""]
+    request.client.close()
+    await settle()
+
+
+@aio
 async def test_a_server_on_a_unix_socket_knows_no_peer() -> None:
     scope = {**scope_of(), "client": None}
     request = proxy_over(ScriptedUpstream()).translate(scope, FakeServer(end()).receive)

@@ -172,7 +172,8 @@ class ResponseReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.ended:
-            self._fields.append((name, value))
+            # No part of the value (RFC 9112 section 5.1); llhttp leaves tabs at its end.
+            self._fields.append((name, value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
         if self.ended:

@@ -39,6 +39,7 @@ WHOLE = {
         b"\r\n" * 4,
         True,
     ),
+    "length between tabs": (b"HTTP/1.1 200 OK\r\nContent-Length:\t5\t\r\n\r\nhello", b"hello", True),
     "length of nothing": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"", True),
     "chunked": (CHUNKED + b'2\r\nhe\r\n3;ext="a;b"\r\nllo\r\n0\r\n\r\n', b"hello", True),
     "trailers": (CHUNKED + b"5\r\nhello\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a\r\n\r\n", b"hello", True),
@@ -140,13 +141,14 @@ def test_the_answer_to_head_has_no_body_whatever_it_says(head: bytes) -> None:
 
 
 def test_fields_keep_their_order_case_duplicates_and_bytes() -> None:
-    fields = b"SET-cookie: a=1\r\nX-Empty:\r\nSet-Cookie: b=2\r\nX-Latin: caf\xe9\r\n"
+    fields = b"SET-cookie: a=1\r\nX-Empty:\r\nSet-Cookie: b=2\r\nX-Latin: caf\xe9\r\nX-Tab:\tone\ttwo\t\r\n"
     reader = _feed(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n")
     assert reader.headers == [
         (b"SET-cookie", b"a=1"),
         (b"X-Empty", b""),
         (b"Set-Cookie", b"b=2"),
         (b"X-Latin", b"caf\xe9"),
+        (b"X-Tab", b"one\ttwo"),
         (b"Content-Length", b"0"),
     ]
 
