@@ -210,7 +210,7 @@ class _Body:
     async def _close(self) -> None:
         try:
             await self._iterator.aclose()
-            self._network.unread(_past_the_end(self._stream))
+            self._network.idle(_past_the_end(self._stream))
         finally:
             await self._stream.aclose()
 
@@ -219,8 +219,7 @@ def _past_the_end(stream: Any) -> bytes:
     """What the connection has read beyond this response: RFC 9112 section 6.3 forbids to take it for another.
 
     Left there it would answer the next request (httpcore 1.0.9, httpcore2 2.16.2, _response_closed), and no
-    public interface tells of it. Given back to the network it makes the idle connection readable, and such a
-    connection the pool closes.
+    public interface tells of it. The network closes a connection that has any.
     """
     connection = stream._stream._connection  # noqa: SLF001
     data: bytes = connection._h11_state.trailing_data[0]  # noqa: SLF001

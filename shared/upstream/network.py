@@ -97,6 +97,7 @@ class Stream(asyncio.BufferedProtocol):
         self._writer = Waiter(loop)
         self._full = False  # writing is paused
         self._in_vain: Callable[[], None] | None = None
+        self._idle = False  # between two exchanges
 
     # the protocol's side
 
@@ -116,11 +117,15 @@ class Stream(asyncio.BufferedProtocol):
         if self._full and len(self._chunks) == 1:  # an answer may have begun: see write()
             self._writer.wake()
         self._look()
+        if self._idle:
+            self._abandon()
 
     def eof_received(self) -> bool:
         self._ended = True
         self._reader.wake()
         self._look()
+        if self._idle:
+            self._abandon()
         # Half open, where that exists: an upload may still be wanted.
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
 
@@ -166,11 +171,21 @@ class Stream(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         return data
 
-    def unread(self, data: bytes) -> None:
-        """Take back what read() gave and nobody asked for: an idle stream that holds any is given up."""
-        if data:
-            self._chunks.appendleft(data)
-            self._held += len(data)
+    def idle(self, extra: bytes) -> None:
+        """The exchange is over; `extra` is what read() gave of what nobody has asked for.
+
+        Until the next write(), a stream that has any of that, or whose other side has closed, is closed (RFC
+        9112 section 9.5): httpcore looks at its idle connections when it is asked for one, and till then they
+        would stand in CLOSE_WAIT.
+        """
+        self._idle = True
+        if extra or self._chunks or self._ended:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        self._ended = True  # which the pool takes for readable, and drops the connection
+        if self._transport is not None:
+            self._transport.abort()
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Returns when there is room for more. Raises WriteTimeout when none was made in time, WriteError.
@@ -179,6 +194,7 @@ class Stream(asyncio.BufferedProtocol):
         will not make room: after ANSWERED_S that is a WriteError, at which httpcore goes on to the answer.
         """
         _last_written.set(self)
+        self._idle = False
         if buffer and not self._closed and self._transport is not None:
             self._transport.write(buffer)
         while self._full and not self._closed:
