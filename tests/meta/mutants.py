@@ -27,6 +27,7 @@ _FIELDS = (
         "HDR-02",
         "HDR-04",
         "RSP-03",
+        "RSP-03-lines",
         related="HDR-22",
     ),
     mutant(

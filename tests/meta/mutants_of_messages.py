@@ -52,7 +52,7 @@ BODIES = (
         'in_chunks, old = framing in ("chunked", None), version == b"HTTP/1.0"',
         "RQB-03",
         "HDR-13",
-        related="RSP-* HDR-* STR-*",
+        related="RSP-* HDR-* STR-* SHR-15",
     ),
     mutant(
         "frames-empty-responses",
@@ -101,6 +101,7 @@ FRAMING = (
         "if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):",
         "if len(hosts) != 1:",
         "FRM-13-value",
+        "FRM-13-bytes",
     ),
     mutant(
         "takes-space-before-colons",
@@ -161,6 +162,7 @@ FRAMING = (
         "FRM-19-chunked",
         "FRM-19-head",
         "FRM-19-bodiless",
+        "FRM-19-empty",
         "FRM-20",
         related="SHR-14 RQB-21",
     ),

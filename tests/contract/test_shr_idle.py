@@ -1,0 +1,65 @@
+"""SHR: which connections to the upstream are used again, and when an idle one is let go."""
+
+from tests.contract.case import case
+from tests.contract.expect import ok
+from tests.contract.talk import LEAVE_S, Talk
+
+
+@case(
+    "SHR-06-words",
+    level="S",
+    requirement="RFC 9112 §9.3; RFC 9110 §7.6.1",
+    anchor="nginx proxy_keepalive.t: a connection extension",
+    needs=("keepalive",),
+)
+async def only_whole_words(talk: Talk) -> None:
+    """An upstream's option that only contains `close` is none: its connection is used again."""
+    for option in ("x-close", "closed", "X-Hop"):
+        x = await talk.exchange()
+        ok((await x.trip(reply=(f"Connection: {option}",)))[1])
+    assert talk.accepted <= 1, f"{talk.accepted} upstream connections for three requests in a row"
+
+
+@case(
+    "SHR-15",
+    requirement="RFC 9112 §7.1.2, §9.3",
+    anchor="nginx proxy_keepalive.t: complex chunked",
+    needs=("keepalive", "streams"),
+)
+async def torn_last_chunk(talk: Talk) -> None:
+    """A response whose last chunk and final line come torn apart is whole, and its connection used again."""
+    last = b"2\r\nok\r\n0\r\n\r\n"
+    for cut in range(len(last) - 7, len(last)):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.head_of("200 OK", "Transfer-Encoding: chunked")
+        response = await x.head()
+        await up.send(last[:cut])
+        assert await response.some(2) == b"ok"
+        await up.send(last[cut:])
+        up.release()
+        ok(await response.to_the_end())
+    assert talk.accepted <= 1, f"{talk.accepted} upstream connections for seven requests in a row"
+
+
+@case(
+    "SHR-16",
+    level="S",
+    requirement="RFC 9112 §9.5: monitor open connections for a received closure signal, and respond to it",
+    anchor="CLOSE_WAIT, as netstat shows it",
+    needs=("keepalive",),
+    compare="verdict",
+)
+async def let_go_at_once(talk: Talk) -> None:
+    """An idle connection that the upstream has closed is closed by the proxy too, without waiting for the
+    next request.
+    """
+    x = await talk.exchange()
+    ok((await x.trip())[1])
+    channel = x.arrivals[0].channel
+    assert channel.open, "it was not kept"
+    channel.finish()
+    ledger = talk.origin.ledger
+    await ledger.until(lambda: not channel.open, "the proxy to close its side", LEAVE_S)
+    assert channel.closed_by == "peer"
