@@ -13,16 +13,18 @@ from typing import Literal
 import msgspec
 
 from bench.cells import DIRECT
+from bench.histogram import merge_histograms
 from bench.record import (
     Absence,
     CellRecord,
     ClosedResult,
+    DownloadResult,
     GateResult,
     OpenResult,
     Result,
     Run,
     StreamsResult,
-    merge_histograms,
+    Timed,
 )
 from bench.usage import Span
 
@@ -82,7 +84,7 @@ def cell_absence(run: Run, cell: str, scenario: str) -> Absence | None:
             return absence
     if (absence := _saturation(results)) is not None:
         return absence
-    room = headroom(run, cell) if scenario == "S3" and cell != DIRECT else None
+    room = headroom(run, cell, scenario) if cell != DIRECT else None
     if room is not None and room < HEADROOM_LEAST:
         return Absence("rig-bound", f"the rig alone is only {room:.2f} times as fast")
     return None
@@ -99,7 +101,7 @@ def _result_absence(result: Result) -> Absence | None:
         return Absence("failed", f"integrity: {result.integrity.first}")
     if timeouts:
         return Absence("saturated", result.integrity.first)
-    if isinstance(result, ClosedResult) and not result.completed:
+    if isinstance(result, ClosedResult | DownloadResult) and not result.completed:
         return Absence("failed", "nothing completed")
     return None
 
@@ -116,9 +118,9 @@ def _saturation(results: list[Result]) -> Absence | None:
     return None
 
 
-def headroom(run: Run, cell: str) -> float | None:
-    """Return the direct leg's closed-loop rate over the cell's (medians); None when either is missing."""
-    direct, through = _rates(run, DIRECT), _rates(run, cell)
+def headroom(run: Run, cell: str, scenario: str) -> float | None:
+    """Return the direct leg's rate over the cell's (medians), closed loop; None when either is missing."""
+    direct, through = _rates(run, DIRECT, scenario), _rates(run, cell, scenario)
     return median(direct) / median(through) if direct and through and median(through) > 0 else None
 
 
@@ -149,9 +151,10 @@ def _pinning_health(run: Run) -> Health:
 
 def _headroom_health(run: Run) -> Health:
     rooms = {
-        cell.label: room
+        f"{cell.label}, {scenario.id}": room
+        for scenario in run.header.scenarios
         for cell in run.header.cells
-        if cell.group != "direct" and (room := headroom(run, cell.id)) is not None
+        if cell.group != "direct" and (room := headroom(run, cell.id, scenario.id)) is not None
     }
     if not rooms:
         return Health("Headroom", "doubtful", "unknown", "no cell has both a direct and a proxied rate")
@@ -185,7 +188,7 @@ def _rig_health(run: Run) -> Health:
         for record in run.cells
         if record.cell != DIRECT
         for result in record.results.values()
-        if isinstance(result, ClosedResult | OpenResult | StreamsResult)
+        if isinstance(result, Timed)
     ]
     most = max(busy, default=0.0)
     return Health(
@@ -198,10 +201,7 @@ def _rig_health(run: Run) -> Health:
 
 def _spans(run: Run) -> list[Span]:
     return [
-        result.span
-        for record in run.cells
-        for result in record.results.values()
-        if isinstance(result, ClosedResult | OpenResult | StreamsResult)
+        result.span for record in run.cells for result in record.results.values() if isinstance(result, Timed)
     ]
 
 
@@ -229,7 +229,7 @@ def _failure_health(run: Run) -> Health:
     if not failed:
         return Health("Failures", "good", "none", "every response had the right status, length and bytes")
     # a baseline that fails is a finding about the baseline; anything else puts the run in doubt
-    baselines = {cell.id for cell in run.header.cells if cell.group == "baseline"}
+    baselines = {cell.id for cell in run.header.cells if cell.group in ("baseline", "peer")}
     level: Level = "doubtful" if failed <= baselines else "bad"
     count = f"{len(failed)} cell" + ("s" if len(failed) > 1 else "")
     return Health("Failures", level, count, ", ".join(sorted(failed)))
@@ -251,11 +251,11 @@ def _dropped_why(run: Run, cell: str) -> str:
     )
 
 
-def _rates(run: Run, cell: str) -> list[float]:
+def _rates(run: Run, cell: str, scenario: str) -> list[float]:
     return [
         result.completed / result.span.seconds
-        for result in run.by_block(cell, "S3").values()
-        if isinstance(result, ClosedResult) and result.span.seconds > 0
+        for result in run.by_block(cell, scenario).values()
+        if isinstance(result, ClosedResult | DownloadResult) and result.span.seconds > 0
     ]
 
 

@@ -8,12 +8,13 @@ import secrets
 import signal
 import sys
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
-from bench.cells import EXTRA, QUICK_CELLS, choose, direct
+from bench.cells import EXTRA, FACTORS, QUICK_CELLS, choose, direct, vary
 from bench.check import health, verdict_of
 from bench.environment import choose_pinning, fingerprint, packages
 from bench.plan import LEAST_BLOCKS, cell_seconds, fit
@@ -21,7 +22,7 @@ from bench.progress import Bar
 from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
 from bench.report import write_html, write_terminal
 from bench.run import SETTINGS, START_STOP_S, run_plan
-from bench.scenarios import QUICK, Gate, Scenario
+from bench.scenarios import MORE, QUICK, Gate, Scenario, settings
 from shared.harness.process import ROOT
 
 __all__ = ["main"]
@@ -63,10 +64,21 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="the plan of about four minutes; so far the only one"
     )
     run.add_argument(
-        "--scenario", action="append", default=[], metavar="S", help="only this one (repeat for more)"
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="S",
+        help="only this one (repeat for more; S3-idle-* for several)",
     )
     run.add_argument(
         "--subject", action="append", default=[], metavar="PART", help="only cells whose id holds PART"
+    )
+    run.add_argument(
+        "--factor",
+        action="append",
+        default=[],
+        metavar="NAME[=LEVEL,...]",
+        help=f"cells that vary in {', '.join(FACTORS)}, all else held (repeat for more)",
     )
     run.add_argument("--blocks", type=int, default=LEAST_BLOCKS, help=f"at least 3, default {LEAST_BLOCKS}")
     run.add_argument("--seed", type=int, help="of all orders and schedules; default: a new one, printed")
@@ -88,7 +100,9 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         return _list(console)
     if options.blocks < 3:
         raise _Refused("--blocks must be at least 3: fewer give no interval")
-    cells = [direct(), *choose(options.subject)]
+    named = choose(options.subject)
+    named += [cell for cell in (vary(options.factor) if options.factor else ()) if cell not in named]
+    cells = [direct(), *(named or QUICK_CELLS)]
     scenarios = _scenarios(options.scenario)
     budget_s = options.budget or None
 
@@ -138,6 +152,7 @@ def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple
     words += [f"--blocks {options.blocks}"] if options.blocks != LEAST_BLOCKS else []
     words += [f"--scenario {name}" for name in options.scenario]
     words += [f"--subject {part}" for part in options.subject]
+    words += [f"--factor {name}" for name in options.factor]
     return RunRecord(
         schema=SCHEMA,
         started_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -151,30 +166,40 @@ def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple
         pinning=pinning.words,
         environment=fingerprint(),
         packages=packages(),
-        settings=SETTINGS,
+        settings=SETTINGS | settings(scenarios),
     )
 
 
 def _scenarios(wanted: list[str]) -> tuple[Scenario, ...]:
-    known = [scenario.id for scenario in QUICK if not isinstance(scenario, Gate)]
+    known = [scenario for scenario in (*QUICK, *MORE) if not isinstance(scenario, Gate)]
     for name in wanted:
-        if name not in known:
-            raise _Refused(
-                f"there is no scenario {name!r} yet; there are {', '.join(known)} (S0 always runs)"
-            )
-    return tuple(s for s in QUICK if not wanted or isinstance(s, Gate) or s.id in wanted)
+        if not any(fnmatchcase(scenario.id, name) for scenario in known):
+            ids = ", ".join(scenario.id for scenario in known)
+            raise _Refused(f"there is no scenario {name!r} yet; there are {ids} (S0 always runs)")
+    if not wanted:
+        return QUICK
+    chosen = [s for s in known if any(fnmatchcase(s.id, name) for name in wanted)]
+    return (*(s for s in QUICK if isinstance(s, Gate)), *chosen)
 
 
 def _list(console: Console) -> int:
-    console.print("[bold]Scenarios[/]")
-    for scenario in QUICK:
-        console.print(f"  {scenario.id}  {scenario.words}", soft_wrap=True)
-    console.print("[bold]Cells of the quick plan[/], the first to be kept first")
-    for cell in QUICK_CELLS:
-        console.print(f"  {cell.id:36} {cell.label}")
-    console.print("[bold]More cells[/], by --subject")
-    for cell in EXTRA:
-        console.print(f"  {cell.id:36} {cell.label}")
+    for title, scenarios in (
+        ("Scenarios of the quick plan[/]", QUICK),
+        ("More scenarios[/], by --scenario", MORE),
+    ):
+        console.print(f"[bold]{title}")
+        for scenario in scenarios:
+            console.print(f"  {scenario.id:13} {scenario.words}", soft_wrap=True)
+    for title, cells in (
+        ("Cells of the quick plan[/], the first to be kept first", QUICK_CELLS),
+        ("More cells[/], by --subject", EXTRA),
+    ):
+        console.print(f"[bold]{title}")
+        for cell in cells:
+            console.print(f"  {cell.id:44} {cell.label}")
+    console.print("[bold]Factors[/], by --factor; any combination is a cell")
+    for factor, levels in FACTORS.items():
+        console.print(f"  {factor:13} {', '.join(levels)}")
     return 0
 
 

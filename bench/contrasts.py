@@ -1,32 +1,36 @@
 """figures -> contrasts: which cells answer which question, their ratio with interval and verdict. Pure.
 
     framework   Litestar over FastAPI        server    uvicorn over hypercorn
-    route       mount over handler           recipe    each app over the recipe in its own framework
-    bare        each app over bare ASGI      a/a       a cell over itself: what this run can resolve
+    route       mount over handler           loop      uvloop over asyncio
+    engine      one client over another      a/a       a cell over itself: what this run can resolve
+    recipe      each app over the recipe in its own framework
+    bare        each app over bare ASGI      ceiling   each over the sketch, which has no safety
+    peer        each app over a proxy that others made
 
-A contrast of several pairs is their main effect: the mean of the pairs' log ratios in each block.
+A contrast of several pairs is their main effect: the mean of the pairs' log ratios in each block. Pairs of
+one main effect share their engine, the one that most pairs have: a dear client hides what is asked about.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from bench.cells import framework_name
 from bench.figures import Figure
-from bench.metrics import metric
+from bench.metrics import METRICS
 from bench.record import Absence, CellSpec
 from bench.stats import Estimate, Verdict, compare, holm, verdict
 
-__all__ = ["HEADLINES", "Contrast", "Outcome", "contrasts", "judge"]
+__all__ = ["Contrast", "Outcome", "Question", "contrasts", "judge"]
 
-Question = Literal["a/a", "framework", "server", "route", "recipe", "bare"]
-
-HEADLINES: tuple[str, ...] = ("rps", "cpu-request", "cpu-event", "response-p50", "ttfe-p50", "delay-p50")
-"""The metrics that contrasts are judged in."""
+Question = Literal[
+    "a/a", "framework", "server", "route", "loop", "engine", "recipe", "bare", "ceiling", "peer"
+]
 
 
 class Contrast(msgspec.Struct, frozen=True):
@@ -54,6 +58,38 @@ class Outcome(msgspec.Struct, frozen=True):
     absence: Absence | None
 
 
+class _Factor(NamedTuple):
+    question: Question
+    level: Callable[[CellSpec], str]
+    name: Callable[[str], str]
+    against: tuple[tuple[str, str], ...]  # first level over second
+
+
+def server_name(profile: str) -> str:
+    """Return the server as people call it, with the parser where it is not the usual one."""
+    return {"uvicorn-h11": "uvicorn (h11)"}.get(profile, profile.partition("-")[0])
+
+
+_FACTORS = (
+    _Factor("framework", lambda cell: cell.framework, framework_name, (("litestar", "fastapi"),)),
+    _Factor(
+        "server",
+        lambda cell: cell.profile,
+        server_name,
+        (
+            ("uvicorn-httptools", "hypercorn-h1"),
+            ("uvicorn-h11", "hypercorn-h1"),  # the parser held equal
+            ("uvicorn-httptools", "uvicorn-h11"),
+        ),
+    ),
+    _Factor("route", lambda cell: cell.route, str, (("mount", "handler"),)),
+    _Factor("loop", lambda cell: cell.loop, str, (("uvloop", "asyncio"),)),
+    _Factor(
+        "engine", lambda cell: cell.engine, str, (("wire", "httpx2"), ("wire", "httpx"), ("httpx2", "httpx"))
+    ),
+)
+
+
 def contrasts(cells: list[CellSpec]) -> list[Contrast]:
     """Return all contrasts that these cells can answer: main effects first, then pair by pair."""
     products = [cell for cell in cells if cell.group == "product" and not cell.twin_of]
@@ -65,102 +101,98 @@ def contrasts(cells: list[CellSpec]) -> list[Contrast]:
         for cell in cells
         if cell.twin_of in by_id
     ]
-    found += _factor(
-        "framework",
-        products,
-        lambda c: c.framework,
-        ("litestar", "fastapi"),
-        lambda c: (c.route, c.profile),
-        framework_name,
-    )
-    found += _factor(
-        "server",
-        products,
-        lambda c: c.profile,
-        ("uvicorn-httptools", "hypercorn-h1"),
-        lambda c: (c.framework, c.route),
-        _server_name,
-    )
-    found += _factor(
-        "route", products, lambda c: c.route, ("mount", "handler"), lambda c: (c.framework, c.profile), str
-    )
-    baselines: tuple[tuple[Question, str], ...] = (("recipe", "the recipe"), ("bare", "bare ASGI"))
-    for question, name in baselines:
-        for cell in products:
-            base = next(
-                (
-                    other
-                    for other in cells
-                    if other.group == "baseline"
-                    and other.id.startswith(question)
-                    and other.framework in ("", cell.framework)
-                    and other.profile == cell.profile
-                ),
-                None,
-            )
-            if base is not None and cell.route == "handler":
-                found.append(
-                    Contrast(
-                        question,
-                        f"the {framework_name(cell.framework)} app",
-                        name,
-                        _where(cell, "framework"),
-                        ((cell.id, base.id),),
-                    )
-                )
-    return found
+    for factor in _FACTORS:
+        for levels in factor.against:
+            found += _effects(factor, levels, products)
+    return found + _against_baselines(cells, products)
 
 
-def _factor(
-    question: Question,
-    cells: list[CellSpec],
-    level: Callable[[CellSpec], str],
-    levels: tuple[str, str],
-    rest: Callable[[CellSpec], tuple[str, str]],
-    name: Callable[[str], str],
-) -> list[Contrast]:
-    first = {rest(cell): cell for cell in cells if level(cell) == levels[0]}
-    second = {rest(cell): cell for cell in cells if level(cell) == levels[1]}
+def _effects(factor: _Factor, levels: tuple[str, str], cells: list[CellSpec]) -> list[Contrast]:
+    def rest(cell: CellSpec) -> tuple[str, ...]:
+        return tuple(other.level(cell) for other in _FACTORS if other is not factor)
+
+    first, second = ({rest(cell): cell for cell in cells if factor.level(cell) == level} for level in levels)
     shared = [key for key in first if key in second]
+    one, other = map(factor.name, levels)
     singles = [
         Contrast(
-            question,
-            name(levels[0]),
-            name(levels[1]),
-            _where(first[key], question),
+            factor.question,
+            one,
+            other,
+            _where(first[key], factor.question),
             ((first[key].id, second[key].id),),
         )
         for key in shared
     ]
-    if len(singles) < 2:
+    engines = [first[key].engine for key in shared]
+    leading = Counter(engines).most_common(1)[0][0] if engines else ""
+    alike = [single for single, engine in zip(singles, engines, strict=True) if engine == leading]
+    if len(alike) < 2:
         return singles
-    every = tuple(pair for single in singles for pair in single.pairs)
-    return [Contrast(question, name(levels[0]), name(levels[1]), f"over {len(every)} pairs", every), *singles]
+    every = tuple(pair for single in alike for pair in single.pairs)
+    return [Contrast(factor.question, one, other, f"over {len(every)} pairs", every), *singles]
 
 
 def _where(cell: CellSpec, without: str) -> str:
     parts = {
         "framework": framework_name(cell.framework),
         "route": cell.route,
-        "server": _server_name(cell.profile),
+        "server": server_name(cell.profile),
+        "loop": cell.loop if cell.loop != "uvloop" else "",
+        "engine": cell.engine,
     }
-    return ", ".join(text for name, text in parts.items() if name != without)
+    return ", ".join(text for name, text in parts.items() if text and name != without)
 
 
-def _server_name(profile: str) -> str:
-    return profile.split("-")[0]
+def _against_baselines(cells: list[CellSpec], products: list[CellSpec]) -> list[Contrast]:
+    found = []
+    leading = Counter(cell.engine for cell in products).most_common(1)
+    bases = [cell for cell in cells if cell.group in ("baseline", "peer")]
+    wholes = [cell for cell in bases if cell.id.startswith("bare")]
+    for cell in [*products, *wholes]:
+        if cell.group == "product" and leading and cell.engine != leading[0][0]:
+            continue
+        for base in bases:
+            question = _baseline_question(cell, base)
+            if question is not None:
+                first = cell.label
+                if question in ("recipe", "bare"):
+                    first = f"the {framework_name(cell.framework)} app"
+                second = {"recipe": "the recipe", "bare": "bare ASGI", "ceiling": "the sketch"}.get(
+                    question, base.label
+                )
+                where = _where(cell, "framework") if cell.group == "product" else cell.engine
+                found.append(Contrast(question, first, second, where, ((cell.id, base.id),)))
+    return found
+
+
+def _baseline_question(cell: CellSpec, base: CellSpec) -> Question | None:
+    """Return what the two answer side by side; None where more than one thing differs."""
+    product = cell.group == "product"
+    if base.group == "peer" or base.engine == "aiohttp":
+        return "peer" if cell.profile == "uvicorn-httptools" else None
+    if base.profile != cell.profile or cell.loop != base.loop:
+        return None
+    if base.engine == "sketch":
+        return "ceiling" if (base.framework, base.route) == (cell.framework, cell.route) else None
+    if not product or cell.route != "handler":
+        return None
+    if base.id.startswith("recipe"):
+        return "recipe" if base.framework == cell.framework else None
+    return "bare" if base.id.startswith("bare") and base.engine == cell.engine else None
 
 
 def judge(asked: list[Contrast], all_figures: Mapping[tuple[str, str], Figure]) -> list[Outcome]:
-    """Return every contrast in every headline metric.
+    """Return every contrast in every headline metric that was read.
 
     p-values are corrected (Holm) over the contrasts of one metric, main effects and single pairs being two
     families: the former are what is chosen by, the latter what it rests on. The A/A contrast stands apart.
     Intervals are each contrast's own, uncorrected.
     """
     outcomes: list[Outcome] = []
-    for name in HEADLINES:
-        estimates = [_estimate(contrast, metric(name).id, all_figures) for contrast in asked]
+    known = {name for _, name in all_figures}
+    for name in (of.id for of in METRICS if of.headline and of.id in known):
+        estimates = [_estimate(contrast, name, all_figures) for contrast in asked]
         verdicts: dict[int, Verdict] = {}
         for family in ("a/a", "main", "single"):
             members = [

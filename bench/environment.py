@@ -17,8 +17,8 @@ __all__ = ["Pinning", "choose_pinning", "fingerprint", "packages"]
 
 _PACKAGES = (
     "fastapi", "starlette", "litestar", "uvicorn", "hypercorn", "httptools", "h11", "uvloop", "anyio",
-    "httpx", "httpcore", "httpx2", "httpcore2", "msgspec", "prometheus-client", "pydantic",
-    "numpy", "hdrhistogram",
+    "httpx", "httpcore", "httpx2", "httpcore2", "aiohttp", "asgiproxy", "msgspec", "prometheus-client",
+    "pydantic", "numpy", "hdrhistogram",
 )  # fmt: skip
 
 

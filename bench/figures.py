@@ -8,11 +8,22 @@ import msgspec
 
 from bench.cells import DIRECT
 from bench.check import cell_absence
-from bench.metrics import METRICS, Metric, metric, quantile_us
+from bench.metrics import Metric, metric, metrics_in, quantile_us
 from bench.record import Absence, OpenResult, Run, StreamsResult
-from bench.stats import Interval, difference, median_interval
+from bench.stats import Estimate, Interval, compare, difference, log_ratios, median_interval
 
-__all__ = ["Added", "Figure", "added_delays", "figure", "figures"]
+__all__ = [
+    "GROWTHS",
+    "Added",
+    "Figure",
+    "Grown",
+    "Growth",
+    "added_delays",
+    "coalescing",
+    "figure",
+    "figures",
+    "grown",
+]
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -55,16 +66,17 @@ def figure(run: Run, cell: str, of: Metric) -> Figure:
 
 def figures(run: Run) -> Mapping[tuple[str, str], Figure]:
     """Return all figures, by (cell, metric)."""
-    return {(cell.id, of.id): figure(run, cell.id, of) for cell in run.header.cells for of in METRICS}
+    asked = metrics_in(run.header.scenarios)
+    return {(cell.id, of.id): figure(run, cell.id, of) for cell in run.header.cells for of in asked}
 
 
-_ADDED = (
-    ("response", "response-p50", 0.5),
-    ("response", "response-p90", 0.9),
-    ("first event", "ttfe-p50", 0.5),
-    ("event", "delay-p50", 0.5),
-    ("event", "delay-p99", 0.99),
-)
+_ADDED = {
+    "response-p50": ("response", 0.5),
+    "response-p90": ("response", 0.9),
+    "ttfe-p50": ("first event", 0.5),
+    "delay-p50": ("event", 0.5),
+    "delay-p99": ("event", 0.99),
+}
 
 
 def added_delays(run: Run, cell: str, all_figures: Mapping[tuple[str, str], Figure]) -> list[Added]:
@@ -73,8 +85,15 @@ def added_delays(run: Run, cell: str, all_figures: Mapping[tuple[str, str], Figu
     p99 of responses is one difference of merged quantiles, without an interval: a block alone has too few
     samples for it. Where the interval holds zero the value is below the resolution of the run.
     """
-    found = [_paired(cell, name, of, quantile, all_figures) for name, of, quantile in _ADDED]
-    found.insert(2, _merged_p99(run, cell))
+    found = []
+    for of in metrics_in(run.header.scenarios):
+        if of.kind not in _ADDED:
+            continue
+        name, quantile = _ADDED[of.kind]
+        beyond_quick = f", {of.scenario}" if of.id != of.kind else ""
+        found.append(_paired(cell, name + beyond_quick, of.id, quantile, all_figures))
+        if of.id == "response-p90":
+            found.append(_merged_p99(run, cell))
     return found
 
 
@@ -119,3 +138,69 @@ def coalescing(run: Run, cell: str) -> float | None:
     results = [r for r in run.by_block(cell, "S5").values() if isinstance(r, StreamsResult)]
     deliveries = sum(result.deliveries for result in results)
     return sum(result.events for result in results) / deliveries if deliveries else None
+
+
+def extra_cost(
+    all_figures: Mapping[tuple[str, str], Figure], pairs: tuple[tuple[str, str], ...], of: str
+) -> Interval | None:
+    """Return how much more of a metric the second cells take than the first: the mean over the pairs of each
+    block, with its interval. None where a figure is missing."""
+    sides = [(all_figures[first, of], all_figures[second, of]) for first, second in pairs]
+    if any(figure.absence is not None for pair in sides for figure in pair):
+        return None
+    whole = set.intersection(*(set(figure.blocks) for pair in sides for figure in pair))
+    return difference(
+        [
+            sum(second.blocks[block] - first.blocks[block] for first, second in sides) / len(sides)
+            for block in sorted(whole)
+        ]
+    )
+
+
+class Growth(msgspec.Struct, frozen=True):
+    """A metric of a cell under one load over the same under a smaller one, in the same process."""
+
+    id: str
+    what: str
+    large: str
+    small: str
+
+
+GROWTHS = (
+    Growth("retention", "requests/s, 512 connections over 16", "rps@S3-512", "rps@S3-16"),
+    Growth(
+        "idle-pool",
+        "CPU per request, 5,000 idle pooled connections over 50",
+        "cpu-request@S3-idle-5000",
+        "cpu-request@S3-idle-50",
+    ),
+)
+
+
+class Grown(msgspec.Struct, frozen=True):
+    """One growth of one cell: the ratio with its interval, or why there is none."""
+
+    cell: str
+    growth: Growth
+    estimate: Estimate | None
+    absence: Absence | None
+
+
+def grown(run: Run, all_figures: Mapping[tuple[str, str], Figure]) -> list[Grown]:
+    """Return the growths that a run was asked for, of every cell but the direct leg."""
+    asked = {of.id for of in metrics_in(run.header.scenarios)}
+    found = []
+    for growth in GROWTHS:
+        if not {growth.large, growth.small} <= asked:
+            continue
+        for cell in run.header.cells:
+            if cell.id == DIRECT:
+                continue
+            large, small = all_figures[cell.id, growth.large], all_figures[cell.id, growth.small]
+            if (absence := large.absence or small.absence) is not None:
+                found.append(Grown(cell.id, growth, None, absence))
+                continue
+            estimate = compare(log_ratios(large.blocks, small.blocks))
+            few = None if estimate else Absence("too-few-samples", "fewer than three blocks have both")
+            found.append(Grown(cell.id, growth, estimate, few))
+    return found

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
+from bench.histogram import merge_histograms
 from bench.record import (
     Absence,
     ClosedResult,
+    DownloadResult,
+    HoldingResult,
     OpenResult,
     Result,
     StreamsResult,
-    merge_histograms,
 )
+from bench.scenarios import MORE, QUICK, Closed, Download, Holding, Open, Scenario, Streams
 from bench.stats import least_samples
 
-__all__ = ["METRICS", "Metric", "metric", "quantile_us"]
+__all__ = ["METRICS", "Metric", "metric", "metrics_in", "quantile_us"]
 
 Value = float | Absence
 
@@ -33,6 +36,12 @@ class Metric(NamedTuple):
     less: str
     of: Callable[[Result], Value]
     of_direct: bool = False  # whether the direct leg has such a value: it has no process in between
+    headline: bool = True  # whether contrasts are judged in it
+
+    @property
+    def kind(self) -> str:
+        """What is read, whatever the scenario: "rps" of "rps@S3-512"."""
+        return self.id.partition("@")[0]
 
     def title(self, load: str) -> str:
         """Return the metric's title under that load; without one, of what is read alone."""
@@ -85,6 +94,27 @@ def _streams(field: str, quantile: float) -> Callable[[Result], Value]:
     return of
 
 
+def _megabytes_per_s(result: Result) -> Value:
+    assert isinstance(result, DownloadResult)
+    return result.completed * result.size / 1e6 / result.span.seconds if result.span.seconds else 0.0
+
+
+def _cpu_per_megabyte(result: Result) -> Value:
+    assert isinstance(result, DownloadResult)
+    value = _per(result.span.cpu_s, result.completed)
+    return value if isinstance(value, Absence) else value / (result.size / 1e6)
+
+
+def _memory_per_stream(result: Result) -> Value:
+    assert isinstance(result, HoldingResult)
+    if result.at_few is None or result.at_many is None:
+        return Absence("unsupported", "the system does not show another process's memory")
+    slope = (result.at_many.private_kib - result.at_few.private_kib) / (result.many - result.few)
+    return (
+        slope if slope > 0 else Absence("below-resolution", "it held no more with many streams than with few")
+    )
+
+
 _SPEED = ("faster", "slower")
 _COST = ("dearer", "cheaper")
 _DELAY = ("slower", "faster")
@@ -92,19 +122,65 @@ _DELAY = ("slower", "faster")
 _LOAD = ", {load}"
 _RATE = " at {load}"
 
-METRICS: tuple[Metric, ...] = (
-    Metric("rps", "S3", "Requests per second", _LOAD, "/s", "more", *_SPEED, _rps, True),
-    Metric("cpu-request", "S3", "CPU per request", _LOAD, "µs", "less", *_COST, _cpu_per_request),
-    Metric("cpu-request-paced", "S2", "CPU per request", _RATE, "µs", "less", *_COST, _cpu_per_request),
-    Metric("cpu-event", "S5", "CPU per SSE event", _RATE, "µs", "less", *_COST, _cpu_per_event),
-    Metric("response-p50", "S2", "Response time p50", _RATE, "µs", "less", *_DELAY, _response(0.5), True),
-    Metric("response-p90", "S2", "Response time p90", _RATE, "µs", "less", *_DELAY, _response(0.9), True),
-    Metric(
-        "ttfe-p50", "S5", "Time to first event p50", "", "µs", "less", *_DELAY, _streams("ttfe", 0.5), True
+_KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
+    Closed: (
+        Metric("rps", "S3", "Requests per second", _LOAD, "/s", "more", *_SPEED, _rps, True),
+        Metric("cpu-request", "S3", "CPU per request", _LOAD, "µs", "less", *_COST, _cpu_per_request),
     ),
-    Metric("delay-p50", "S5", "Event delay p50", "", "µs", "less", *_DELAY, _streams("delay", 0.5), True),
-    Metric("delay-p99", "S5", "Event delay p99", "", "µs", "less", *_DELAY, _streams("delay", 0.99), True),
+    Open: (
+        Metric(
+            "cpu-request-paced", "S2", "CPU per request", _RATE, "µs", "less", *_COST, _cpu_per_request,
+            headline=False,
+        ),
+        Metric("response-p50", "S2", "Response time p50", _RATE, "µs", "less", *_DELAY, _response(0.5), True),
+        Metric(
+            "response-p90", "S2", "Response time p90", _RATE, "µs", "less", *_DELAY, _response(0.9), True,
+            headline=False,
+        ),
+    ),
+    Streams: (
+        Metric("cpu-event", "S5", "CPU per SSE event", _RATE, "µs", "less", *_COST, _cpu_per_event),
+        Metric(
+            "ttfe-p50", "S5", "Time to first event p50", "", "µs", "less", *_DELAY,
+            _streams("ttfe", 0.5), True,
+        ),
+        Metric("delay-p50", "S5", "Event delay p50", "", "µs", "less", *_DELAY, _streams("delay", 0.5), True),
+        Metric(
+            "delay-p99", "S5", "Event delay p99", "", "µs", "less", *_DELAY, _streams("delay", 0.99), True,
+            headline=False,
+        ),
+    ),
+    Download: (
+        Metric("mb-s", "S7", "MB per second", _LOAD, "MB/s", "more", *_SPEED, _megabytes_per_s, True),
+        Metric("cpu-mb", "S7", "CPU per MB", _LOAD, "µs", "less", *_COST, _cpu_per_megabyte),
+    ),
+    Holding: (
+        Metric(
+            "kib-stream", "S5", "Memory per open stream", _LOAD, "KiB", "less", "larger", "smaller",
+            _memory_per_stream,
+        ),
+    ),
+}  # fmt: skip
+"""What is read off each kind of result."""
+
+
+def _in(scenario: Scenario, of: Metric) -> Metric:
+    """Return the metric as it is read in that scenario: under the plain name in the quick plan's."""
+    if scenario in QUICK:
+        return of._replace(scenario=scenario.id)
+    return of._replace(id=f"{of.id}@{scenario.id}", scenario=scenario.id, under=of.under or _RATE)
+
+
+METRICS: tuple[Metric, ...] = tuple(
+    _in(scenario, of) for scenario in (*QUICK, *MORE) for of in _KINDS.get(type(scenario), ())
 )
+
+
+def metrics_in(scenarios: Iterable[Scenario]) -> list[Metric]:
+    """Return what a run with these scenarios is read for: the quick plan's metrics, and theirs."""
+    usual = {one.id for one in QUICK}
+    known = usual | {one.id for one in scenarios}
+    return [of for of in METRICS if of.scenario in known]
 
 
 def metric(name: str) -> Metric:

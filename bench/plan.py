@@ -29,7 +29,7 @@ def schedule_seed(seed: int, block: int) -> int:
 def cell_seconds(cell: CellSpec, scenarios: Sequence[Scenario], *, start_stop_s: float) -> float:
     """Return about how long one cell takes in one block."""
     process_s = 0.0 if cell.group == "direct" else start_stop_s
-    timed = (s.seconds for s in scenarios if isinstance(s, Gate) or s.id in cell.scenarios)
+    timed = (s.seconds for s in scenarios if isinstance(s, Gate) or cell.takes_part(s.id))
     return process_s + sum(timed)
 
 

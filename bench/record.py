@@ -12,13 +12,11 @@ nanoseconds.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 import msgspec
-import numpy as np
-from hdrh.histogram import HdrHistogram
 
 from bench.scenarios import Scenario
 from bench.usage import Memory, Span
@@ -29,9 +27,11 @@ __all__ = [
     "CellRecord",
     "CellSpec",
     "ClosedResult",
+    "DownloadResult",
     "Dropped",
     "End",
     "GateResult",
+    "HoldingResult",
     "Integrity",
     "OpenResult",
     "Reason",
@@ -41,8 +41,7 @@ __all__ = [
     "Run",
     "RunRecord",
     "StreamsResult",
-    "encode_histogram",
-    "merge_histograms",
+    "Timed",
     "read_records",
 ]
 
@@ -82,12 +81,14 @@ class GateResult(msgspec.Struct, frozen=True, tag="gate"):
 
 
 class ClosedResult(msgspec.Struct, frozen=True, tag="closed"):
-    """A closed-loop window: valid completions, and those of each warm-up slice before it."""
+    """A closed-loop window: valid completions, and those of each warm-up slice before it. ``idle``: how many
+    connections to the origin lay idle when it began, where the scenario asks for some."""
 
     completed: int
     warmup: list[int]
     span: Span
     integrity: Integrity = Integrity()
+    idle: int | None = None
 
 
 class OpenResult(msgspec.Struct, frozen=True, tag="open"):
@@ -124,16 +125,38 @@ class StreamsResult(msgspec.Struct, frozen=True, tag="streams"):
     integrity: Integrity = Integrity()
 
 
-Result = GateResult | ClosedResult | OpenResult | StreamsResult | Absence
+class DownloadResult(msgspec.Struct, frozen=True, tag="download"):
+    """Large bodies that came whole, one after the other: how many, and their bytes in all."""
+
+    completed: int
+    size: int
+    span: Span
+    integrity: Integrity = Integrity()
+
+
+class HoldingResult(msgspec.Struct, frozen=True, tag="holding"):
+    """Memory of the subject's tree with few streams open, then with many; None: there is no process."""
+
+    few: int
+    many: int
+    at_few: Memory | None
+    at_many: Memory | None
+    span: Span
+    integrity: Integrity = Integrity()
+
+
+Timed = ClosedResult | OpenResult | StreamsResult | DownloadResult | HoldingResult
+Result = GateResult | Timed | Absence
 
 
 class CellSpec(msgspec.Struct, frozen=True):
     """One cell of the plan. ``twin_of`` names the cell that this one repeats (A/A). ``app`` is what the
-    server is given; empty for the direct leg, which has nothing in between."""
+    server is given; empty for the direct leg, which has nothing in between, and for a peer, which is a
+    program of its own. ``scenarios``: those it takes part in; empty for all."""
 
     id: str
     label: str
-    group: Literal["product", "baseline", "direct"]
+    group: Literal["product", "baseline", "peer", "direct"]
     app: str
     framework: str = ""
     route: str = ""
@@ -141,7 +164,11 @@ class CellSpec(msgspec.Struct, frozen=True):
     loop: str = "uvloop"
     engine: str = ""
     twin_of: str = ""
-    scenarios: tuple[str, ...] = ("S3", "S2", "S5")
+    scenarios: tuple[str, ...] = ()
+
+    def takes_part(self, scenario: str) -> bool:
+        """Return whether the cell runs that scenario."""
+        return not self.scenarios or scenario in self.scenarios
 
 
 class RunRecord(msgspec.Struct, frozen=True, tag="run"):
@@ -264,28 +291,3 @@ class Run(msgspec.Struct, frozen=True):
             for record in self.cells
             if record.cell == cell and scenario in record.results
         }
-
-
-def _histogram() -> HdrHistogram:
-    # 64 ns units up to a minute, three digits: a loopback delay of 20 us keeps its 0.3 %
-    return HdrHistogram(100, 60_000_000_000, 3)
-
-
-def encode_histogram(values_ns: Sequence[int]) -> str:
-    """Return values in nanoseconds as an encoded HdrHistogram. Values are clamped to 1 ns … 60 s."""
-    histogram = _histogram()
-    values, counts = np.unique(
-        np.clip(np.asarray(values_ns, dtype=np.int64), 1, 60_000_000_000), return_counts=True
-    )
-    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-        histogram.record_value(value, count)
-    encoded: bytes = histogram.encode()
-    return encoded.decode("ascii")
-
-
-def merge_histograms(encoded: Iterable[str]) -> HdrHistogram:
-    """Return one histogram of all samples: percentiles are merged, never averaged."""
-    merged = _histogram()
-    for text in encoded:
-        merged.decode_and_add(text.encode("ascii"))
-    return merged

@@ -23,7 +23,20 @@ from pathlib import Path
 import msgspec
 
 from bench.cells import subject_of
-from bench.load import Address, Expected, request_bytes, run_closed, run_gate, run_open, run_streams
+from bench.load import (
+    Address,
+    Expected,
+    Mismatch,
+    fill_pool,
+    request_bytes,
+    run_closed,
+    run_download,
+    run_gate,
+    run_holding,
+    run_open,
+    run_streams,
+    streams_closed,
+)
 from bench.plan import fit, order, schedule_seed
 from bench.progress import Bar
 from bench.record import (
@@ -33,15 +46,17 @@ from bench.record import (
     Dropped,
     End,
     GateResult,
+    HoldingResult,
     RecordFile,
     Result,
     RunRecord,
+    StreamsResult,
 )
-from bench.scenarios import Closed, Gate, Open, Scenario, Streams
+from bench.scenarios import Closed, Download, Gate, Holding, Open, Scenario, Streams
 from bench.usage import Meter, memory
 from shared.harness import subject as subjects
 from shared.harness.origin.fast import loop_factory
-from shared.harness.origin.payload import JSON_BODY
+from shared.harness.origin.payload import JSON_BODY, pattern
 from shared.harness.process import ROOT, Process, ProcessFailed
 from shared.harness.servers import Running, start_server
 
@@ -51,6 +66,8 @@ SETTINGS = {"TANDEM_ACCESS_LOG": "on", "TANDEM_DRAIN_TIMEOUT": "1"}
 """Held constant in every cell. The product is timed as it ships, logging and counting; no baseline does
 either.
 """
+
+_POOL_FULL = 0.98  # of the idle connections asked for; some close while others still open
 
 START_STOP_S = 0.6
 """What starting and stopping one process takes until the first block has shown it."""
@@ -162,9 +179,14 @@ def _cell(rig: _Rig, cell: CellSpec, block: int, position: int, tell: Callable[[
 
 
 def _start(rig: _Rig, cell: CellSpec) -> Running:
+    settings = rig.header.settings
     if cell.group == "product":
-        return subjects.start(subject_of(cell), rig.url, settings=SETTINGS, cpus=rig.subject_cpus)
-    env = {"TANDEM_UPSTREAM_URL": rig.url, **SETTINGS}
+        return subjects.start(subject_of(cell), rig.url, settings=settings, cpus=rig.subject_cpus)
+    env = {"TANDEM_UPSTREAM_URL": rig.url, **settings}
+    if cell.engine in subjects.ENGINES:
+        env["TANDEM_ENGINE"] = cell.engine
+    if cell.route:
+        env["TANDEM_ROUTE"] = cell.route
     return start_server(
         cell.app, profile=cell.profile, loop=cell.loop, env=env, cpus=rig.subject_cpus, name=cell.id
     )
@@ -182,7 +204,7 @@ def _measure(
     failure = ""
     meter = Meter(process.pid if process else None, rig=(os.getpid(), rig.origin.pid))
     for scenario in rig.header.scenarios:
-        if not isinstance(scenario, Gate) and scenario.id not in cell.scenarios:
+        if not isinstance(scenario, Gate) and not cell.takes_part(scenario.id):
             continue
         if failure:
             results[scenario.id] = Absence("failed", failure)
@@ -196,7 +218,8 @@ def _measure(
             results[scenario.id] = Absence("failed", failure)
         elif isinstance(result, GateResult) and result.failed:
             failure = f"gate: {result.failed}: {result.detail}"
-    streams_left = rig.runner.run(_open_streams(rig.address)) if "S5" in results else None
+    streamed = any(isinstance(result, StreamsResult | HoldingResult) for result in results.values())
+    streams_left = rig.runner.run(streams_closed(rig.address)) if streamed else None
     return msgspec.structs.replace(
         record,
         results=results,
@@ -210,33 +233,53 @@ def _scenario(
     rig: _Rig, cell: CellSpec, scenario: Scenario, address: Address, meter: Meter, block: int
 ) -> Result:
     run = rig.runner.run
-    json = Expected(200, JSON_BODY)
-    if isinstance(scenario, Gate):
-        proxies = "S5" in cell.scenarios
-        return run(run_gate(address, rig.address, scenario, proxies=proxies, name=f"{cell.id}-{block}"))
-    if isinstance(scenario, Closed):
-        request = request_bytes(address, scenario.path)
-        return run(run_closed(address, scenario, request=request, expected=json, meter=meter))
-    if isinstance(scenario, Open):
-        request = request_bytes(address, scenario.path)
-        seed = schedule_seed(rig.header.seed, block)
-        return run(run_open(address, scenario, request=request, expected=json, meter=meter, seed=seed))
-    assert isinstance(scenario, Streams)
-    return run(run_streams(address, scenario, meter=meter))
+    match scenario:
+        case Gate():
+            name = f"{cell.id}-{block}"
+            return run(run_gate(address, rig.address, scenario, proxies=_proxies(cell), name=name))
+        case Closed():
+            return run(_closed(rig, cell, scenario, address, meter))
+        case Open():
+            request = request_bytes(address, scenario.path)
+            seed = schedule_seed(rig.header.seed, block)
+            expected = _expected(scenario.path)
+            return run(
+                run_open(address, scenario, request=request, expected=expected, meter=meter, seed=seed)
+            )
+        case Streams():
+            return run(run_streams(address, scenario, meter=meter))
+        case Download():
+            return run(run_download(address, scenario, meter=meter))
+        case Holding():
+            return run(run_holding(address, scenario, meter=meter, pid=meter.pid))
 
 
-async def _open_streams(origin: Address, deadline_s: float = 2.0) -> int:
-    """Ask the origin until its last stream is closed; how many were still open at the deadline."""
-    deadline = time.monotonic() + deadline_s
-    while True:
-        reader, writer = await asyncio.open_connection(*origin)
-        writer.write(request_bytes(origin, "/stats"))
-        await reader.readuntil(b"\r\n\r\n")
-        counts = msgspec.json.decode(await reader.readuntil(b"}"), type=dict[str, int])
-        writer.close()
-        if not counts["open_streams"] or time.monotonic() > deadline:
-            return counts["open_streams"]
-        await asyncio.sleep(0.01)
+async def _closed(rig: _Rig, cell: CellSpec, scenario: Closed, address: Address, meter: Meter) -> Result:
+    idle = None
+    if scenario.idle and cell.group != "direct":
+        try:
+            idle = await fill_pool(address, rig.address, scenario.idle)
+        except (Mismatch, TimeoutError) as failure:
+            return Absence("failed", f"its pool could not be filled: {failure!r}")
+        if idle < _POOL_FULL * scenario.idle:
+            return Absence("unsupported", f"its pool keeps {idle:,} of {scenario.idle:,} connections")
+    result = await run_closed(
+        address,
+        scenario,
+        request=request_bytes(address, scenario.path),
+        expected=_expected(scenario.path),
+        meter=meter,
+    )
+    return msgspec.structs.replace(result, idle=idle)
+
+
+def _expected(path: str) -> Expected:
+    size = path.removeprefix("/bytes/")
+    return Expected(200, JSON_BODY if size == path else pattern(int(size)))
+
+
+def _proxies(cell: CellSpec) -> bool:
+    return cell.takes_part("S5")
 
 
 def _origin_port(log: str) -> int | None:

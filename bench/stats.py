@@ -8,7 +8,7 @@ then equally far from one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -24,6 +24,7 @@ __all__ = [
     "difference",
     "holm",
     "least_samples",
+    "log_ratios",
     "median_interval",
     "t_cdf",
     "t_quantile",
@@ -149,6 +150,11 @@ def compare(log_ratios: Sequence[float], *, margin: float = MARGIN) -> Estimate 
         p_difference=2 * (1 - t_cdf(abs(mean) / error, df)),
         p_equivalence=1 - t_cdf((bound - abs(mean)) / error, df),
     )
+
+
+def log_ratios(first: Mapping[int, float], second: Mapping[int, float]) -> list[float]:
+    """Return the log of first over second in each block that has both, in order of the blocks."""
+    return [math.log(first[block] / second[block]) for block in sorted(first.keys() & second.keys())]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

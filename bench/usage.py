@@ -53,12 +53,12 @@ class Meter:
     """Reads a subject's tree (``pid``; None: nothing is in between) and the rig's own processes."""
 
     def __init__(self, pid: int | None, *, rig: tuple[int, ...]) -> None:
-        self._pid = pid
+        self.pid = pid
         self._rig = rig
 
     def read(self) -> Usage:
         """Read all counters now."""
-        pids = tree(self._pid) if self._pid is not None else ()
+        pids = tree(self.pid) if self.pid is not None else ()
         return Usage(
             at_ns=time.monotonic_ns(),
             cpu_ns=sum(map(_cpu_ns, pids)),

@@ -4,25 +4,37 @@
     expect      what is sent, and what has to come back
     gate        S0, before anything is timed  closed      capacity: next request when the answer is in
     open        latency: a fixed schedule     streams     SSE: events against their origin's stamps
+    body        large downloads               holding     memory of streams held open
+    idle        fills a subject's pool        control     what is asked of the origin itself
 
 Every function here takes the address of whatever answers: a subject, or the origin itself for the direct leg.
 """
 
 from __future__ import annotations
 
+from bench.load.body import run_download
 from bench.load.closed import run_closed
+from bench.load.control import streams_closed
 from bench.load.expect import Address, Expected, request_bytes
 from bench.load.gate import run_gate
+from bench.load.holding import run_holding
+from bench.load.idle import fill_pool
 from bench.load.open import run_open, schedule_ns
+from bench.load.response import Mismatch
 from bench.load.streams import run_streams
 
 __all__ = [
     "Address",
     "Expected",
+    "Mismatch",
+    "fill_pool",
     "request_bytes",
     "run_closed",
+    "run_download",
     "run_gate",
+    "run_holding",
     "run_open",
     "run_streams",
     "schedule_ns",
+    "streams_closed",
 ]

@@ -14,10 +14,11 @@ from collections import deque
 
 import numpy as np
 
+from bench.histogram import encode_histogram
 from bench.load.expect import Address, Connection, Expected, Failures, connect_all
 from bench.load.response import Mismatch, Response
 from bench.load.timer import Timer
-from bench.record import OpenResult, encode_histogram
+from bench.record import OpenResult
 from bench.scenarios import Open
 from bench.usage import Meter, span
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.report.appendix import environment, missing
 from bench.report.markup import Markup, el, join
 from bench.report.sections import (
     drift,
     effects_section,
-    environment,
     figures_section,
     gate_and_memory,
+    growth_section,
     latency,
-    missing,
 )
+from bench.report.verdict import headline, picks, resolution
 from bench.report.view import View
-from bench.report.words import duration, headline, picks, resolution, upper
+from bench.report.words import duration, upper
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["page"]
@@ -40,6 +41,7 @@ def page(found: View) -> str:
         _health(found),
         effects_section(found),
         figures_section(found),
+        growth_section(found),
         latency(found),
         drift(found),
         gate_and_memory(found),

@@ -21,29 +21,32 @@ from bench.report.tables import (
     memory_table,
     table,
 )
+from bench.report.verdict import client_cost, growths
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, interval, left_out, number, ratio, verdict_word
+from bench.report.words import DASH, absence_word, interval, number, ratio, upper, verdict_word
+from bench.scenarios import Open, Streams
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = [
+    "FIGURES",
     "drift",
     "effects_section",
-    "environment",
     "figures_section",
     "gate_and_memory",
+    "growth_section",
     "latency",
-    "missing",
 ]
 
-_CHOICES = ("framework", "server", "route", "bare")
+_CHOICES = ("framework", "server", "route", "loop", "bare", "ceiling")
+_LARGE = ("engine", "recipe", "peer")
 _HEADS = {
     "a/a": "Resolution: the same cell twice",
-    "framework": "Litestar over FastAPI",
-    "server": "uvicorn over hypercorn",
-    "route": "mount over handler",
     "recipe": "The app over the recipe",
     "bare": "The app over bare ASGI",
+    "ceiling": "Over the sketch, which has no safety",
 }
+_EFFECTS = ("rps", "mb-s", "cpu-event", "kib-stream")
+FIGURES = ("rps", "cpu-request", "mb-s", "cpu-mb", "cpu-event", "kib-stream")
 
 
 def tone(cell: CellSpec) -> str:
@@ -72,40 +75,45 @@ def effects_section(found: View) -> Markup:
             class_="why",
         ),
     ]
-    for name, says in (("rps", "right of one: more requests"), ("cpu-event", "left of one: less CPU")):
-        parts.append(el("h3", f"{found.title(name)}: {says}"))
+    for name in found.shown(*_EFFECTS):
+        says = "right of one" if metric(name).better == "more" else "left of one"
+        parts.append(el("h3", f"{found.title(name)}: {says} is better"))
         # apart, because a factor of three would squeeze what differs by a tenth
-        for questions in (("a/a", *_CHOICES), ("recipe",)):
+        for questions in (("a/a", *_CHOICES), _LARGE):
             rows = _effect_rows(found, name, questions)
-            title = f"Effects on {found.title(name)}: {', '.join(questions)}"
-            parts.append(effects(rows, margin=MARGIN, title=title))
+            if rows:
+                title = f"Effects on {found.title(name)}: {', '.join(questions)}"
+                parts.append(effects(rows, margin=MARGIN, title=title))
+    judged = found.shown(*FIGURES, "response-p50", "ttfe-p50", "delay-p50")
     parts.append(
         behind(
-            contrasts_table(
-                found,
-                ("rps", "cpu-request", "cpu-event", "response-p50", "ttfe-p50", "delay-p50"),
-                ("a/a", *_CHOICES, "recipe"),
-            ),
+            contrasts_table(found, judged, ("a/a", *_CHOICES, *_LARGE)),
             "All contrasts, all metrics, as a table",
         )
     )
+    for contrast in found.asked("engine"):
+        parts += [el("p", line + ".") for line in client_cost(found, contrast)]
     return join(parts)
 
 
 def _effect_rows(found: View, name: str, questions: Sequence[str]) -> list[Row]:
     rows: list[Row] = []
-    for question in questions:
-        asked = found.asked(question)
-        if asked:
-            rows.append(Row(_HEADS[question], "", head=True))
-        rows += [_effect_row(found, contrast, name) for contrast in asked]
+    head = ""
+    for contrast in found.asked(*questions):
+        above = _HEADS.get(contrast.question, f"{upper(contrast.first)} over {contrast.second}")
+        if contrast.question == "peer":
+            above = f"Over {contrast.second}"
+        if above != head:
+            rows.append(Row(above, "", head=True))
+        head = above
+        rows.append(_effect_row(found, contrast, name))
     return rows
 
 
 def _effect_row(found: View, contrast: Contrast, name: str) -> Row:
     outcome = found.outcome(contrast, name)
     label = f"all of them ({contrast.where})" if contrast.main else contrast.where
-    if contrast.question in ("recipe", "bare"):
+    if contrast.question in ("recipe", "bare", "ceiling", "peer"):
         label = contrast.first
     elif contrast.question == "a/a":
         label = contrast.second
@@ -129,21 +137,18 @@ def _short(word: str) -> str:
 def figures_section(found: View) -> Markup:
     """Bars with intervals: capacity, CPU per request, CPU per event."""
     parts = [el("h2", "Figures by cell", id="figures"), _key()]
-    for name in ("rps", "cpu-request", "cpu-event"):
+    for name in found.shown(*FIGURES):
         of = metric(name)
         parts.append(el("h3", f"{found.title(name)} ({of.better} is better)"))
         rows = [_bar_row(found, cell, name) for cell in found.cells]
         parts.append(bars(rows, unit=of.unit, title=f"{found.title(name)} by cell"))
-    direct = found.figures[DIRECT, "rps"].middle if (DIRECT, "rps") in found.figures else None
-    if direct is not None:
-        parts.append(
-            el(
-                "p",
-                f"The rig alone, with nothing in between, reaches {number(direct.value)} requests/s.",
-                class_="why",
-            )
-        )
-    parts.append(behind(cells_table(found, ("rps", "cpu-request", "cpu-request-paced", "cpu-event"))))
+    for name in found.shown("rps", "mb-s"):
+        direct = found.figures[DIRECT, name].middle if (DIRECT, name) in found.figures else None
+        if direct is not None:
+            alone = f"{number(direct.value)} {metric(name).unit}"
+            what = f"{found.title(name)}: the rig alone, with nothing in between, reaches {alone}."
+            parts.append(el("p", what, class_="why"))
+    parts.append(behind(cells_table(found, found.shown(*FIGURES, "cpu-request-paced"))))
     return join(parts)
 
 
@@ -155,16 +160,37 @@ def _bar_row(found: View, cell: CellSpec, name: str) -> Row:
     return Row(cell.label, number(middle.value), tone(cell), (middle.value,), middle.low, middle.high)
 
 
+def growth_section(found: View) -> Markup:
+    """What more connections do to each cell: the same figure under the larger load over the smaller."""
+    lines = growths(found)
+    if not lines:
+        return Markup("")
+    return join([el("h2", "Growth", id="growth"), el("ul", *(el("li", f"{line}.") for line in lines))])
+
+
 def latency(found: View) -> Markup:
     """Quantiles at the fixed rate and of events, then what each cell adds to the direct leg."""
+    if not found.shown("response-p50", "delay-p50"):
+        return Markup("")
     parts = [el("h2", "Delay", id="delay")]
-    at = f" at {load}" if (load := found.load("S2")) else ""
-    parts.append(el("h3", f"Response time{at}, from the intended start: p50, p90, p99"))
-    parts.append(ranges(_quantile_rows(found, "S2"), title="Response time quantiles by cell"))
-    parts.append(el("h3", "One-way delay of SSE events, origin to client: p50, p90, p99"))
-    parts.append(ranges(_quantile_rows(found, "S5"), title="Event delay quantiles by cell"))
+    for scenario in found.run.header.scenarios:
+        rows = _quantile_rows(found, scenario.id)
+        if isinstance(scenario, Open):
+            parts.append(
+                el("h3", f"Response time at {scenario.load}, from the intended start: p50, p90, p99")
+            )
+            parts.append(ranges(rows, title="Response time quantiles by cell"))
+        elif isinstance(scenario, Streams):
+            parts.append(
+                el("h3", f"One-way delay of SSE events, origin to client, at {scenario.load}: p50, p90, p99")
+            )
+            parts.append(ranges(rows, title="Event delay quantiles by cell"))
     parts.append(
-        behind(cells_table(found, ("response-p50", "response-p90", "ttfe-p50", "delay-p50", "delay-p99")))
+        behind(
+            cells_table(
+                found, found.shown("response-p50", "response-p90", "ttfe-p50", "delay-p50", "delay-p99")
+            )
+        )
     )
     parts.append(
         el(
@@ -186,8 +212,10 @@ def latency(found: View) -> Markup:
 
 def _quantile_rows(found: View, scenario: str) -> list[Row]:
     rows = []
-    name = "response-p50" if scenario == "S2" else "delay-p50"
-    for cell in found.run.header.cells:
+    name = next(
+        (of for of in found.shown("response-p50", "delay-p50") if metric(of).scenario == scenario), ""
+    )
+    for cell in found.run.header.cells if name else ():
         absence = found.figures[cell.id, name].absence
         if absence is not None:
             rows.append(Row(cell.label, absence_word(absence)))
@@ -205,10 +233,11 @@ def _quantile_rows(found: View, scenario: str) -> list[Row]:
 
 
 def drift(found: View) -> Markup:
-    """Requests per second of each cell, block by block."""
+    """Capacity of each cell, block by block."""
+    capacity = found.first("rps", "mb-s")
     cells = []
     for cell in found.run.header.cells:
-        blocks = found.figures[cell.id, "rps"].blocks
+        blocks = found.figures[cell.id, capacity].blocks
         if len(blocks) < 2:
             continue
         middle = median(blocks.values())
@@ -227,11 +256,11 @@ def drift(found: View) -> Markup:
             el("h2", "Block by block", id="blocks"),
             el(
                 "p",
-                "Requests per second of each cell in each block, against its own median, all on one scale. "
+                f"{found.title(capacity)}: each cell in each block against its own median, on one scale. "
                 "A line that the others share is the machine, not the cell; pairing by block takes it out.",
                 class_="why",
             ),
-            sparks(cells, title="Requests per second by block"),
+            sparks(cells, title="Capacity by block"),
             behind(table(heads, rows)),
         ]
     )
@@ -244,52 +273,5 @@ def gate_and_memory(found: View) -> Markup:
             el("h2", "Gate, start-up and memory", id="gate"),
             behind(gate_table(found), "What each cell had to show before it was timed"),
             behind(memory_table(found), "Start-up time and memory"),
-        ]
-    )
-
-
-def missing(found: View) -> Markup:
-    """Every figure that could not be had, with its reason."""
-    rows = [
-        [cell.label, found.title(name), absence_word(absence), absence.detail]
-        for cell in found.cells
-        for name in ("rps", "cpu-request", "cpu-event", "response-p50", "delay-p50")
-        if (absence := found.figures[cell.id, name].absence) is not None
-    ]
-    rows += [[dropped.cell, "all", "not run", left_out(dropped)] for dropped in found.run.dropped]
-    if not rows:
-        return Markup("")
-    return join(
-        [el("h2", "What is missing, and why", id="missing"), table(["cell", "metric", "", "reason"], rows)]
-    )
-
-
-def _loops(cells: Sequence[CellSpec]) -> list[list[str]]:
-    by_loop: dict[str, list[str]] = {}
-    for cell in cells:
-        by_loop.setdefault(cell.loop, []).append(cell.label)
-    if len(by_loop) == 1:
-        return [["loop", f"{loop} in every cell"] for loop in by_loop]
-    return [[f"loop {loop}", "; ".join(labels)] for loop, labels in by_loop.items()]
-
-
-def environment(found: View) -> Markup:
-    """What was held constant, the machine, the versions, and the command that repeats it."""
-    header = found.run.header
-    constant = [
-        *([scenario.id, scenario.words] for scenario in header.scenarios),
-        *([name, value] for name, value in header.settings.items()),
-        *_loops(found.cells),
-        ["request", "GET with host, user-agent and accept; keep-alive connections over loopback"],
-    ]
-    return join(
-        [
-            el("h2", "To repeat it", id="repeat"),
-            el("p", el("code", header.command)),
-            behind(table(["held constant", ""], constant), "What was held constant"),
-            behind(
-                table(["environment", ""], [[k, v] for k, v in header.environment.items()]), "Environment"
-            ),
-            behind(table(["package", "version"], [[k, v] for k, v in header.packages.items()]), "Versions"),
         ]
     )

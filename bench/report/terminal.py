@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.metrics import metric
 from bench.record import Absence
+from bench.report.verdict import growths, picks, resolution
 from bench.report.view import View
-from bench.report.words import (
-    DASH,
-    absence_word,
-    duration,
-    left_out,
-    number,
-    picks,
-    resolution,
-)
+from bench.report.words import DASH, absence_word, duration, left_out, number
 
 __all__ = ["show"]
 
 _LEVELS = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
-_COLUMNS = (("req/s", "rps"), ("us/req", "cpu-request"), ("us/event", "cpu-event"))
-_ADDED = (("response", "response"), ("1st event", "first event"), ("event", "event"))
+_COLUMNS = {
+    "rps": "req/s",
+    "cpu-request": "us/req",
+    "cpu-event": "us/event",
+    "mb-s": "MB/s",
+    "cpu-mb": "us/MB",
+    "kib-stream": "KiB/stream",
+}
+_ADDED = {"response": "response", "first event": "1st event", "event": "event"}
 
 
 def show(found: View, console: Console) -> None:
@@ -43,7 +46,12 @@ def show(found: View, console: Console) -> None:
         for line in sentences:
             console.print(Text("  " + line))
     console.print()
-    console.print(_cells(found))
+    for line in growths(found):
+        console.print(Text("  " + line))
+    for about, table in _tables(found):
+        if about:
+            console.print(Text(f"\n{about}", style="dim"))
+        console.print(table)
     console.print(
         Text(
             "us: CPU time. response, 1st event, event: ms of delay (p50) that the cell adds to direct.",
@@ -51,7 +59,7 @@ def show(found: View, console: Console) -> None:
         )
     )
     for cell in found.cells:
-        for of in ("rps", "response-p50", "cpu-event"):
+        for of in (*found.shown(*_COLUMNS), *found.shown("response-p50")):
             absence = found.figures[cell.id, of].absence
             if absence is not None and absence.reason not in ("unsupported", "not-run"):
                 console.print(
@@ -81,25 +89,47 @@ def _blocks_done(found: View, console: Console) -> None:
         console.print(Text(f"{dropped.cell}: {left_out(dropped)}.", style="yellow"))
 
 
-def _cells(found: View) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("cell")
-    for name, _ in _COLUMNS:
-        table.add_column(name, justify="right")
-    for name, _ in _ADDED:
-        table.add_column(name, justify="right")
+def _tables(found: View) -> Iterator[tuple[str, Table]]:
+    """Yield the quick plan's table, then one for each further scenario, each with what it is about."""
+    groups: dict[str, list[tuple[str, list[Text]]]] = {}
+    for name in found.shown(*_COLUMNS):
+        of = metric(name)
+        key = "" if of.id == of.kind else of.scenario
+        groups.setdefault(key, []).append((_COLUMNS[of.kind], _figures(found, name)))
+    for one in next(iter(found.added.values()), []):
+        name, _, scenario = one.name.partition(", ")
+        if one.quantile == 0.5 and _asked(found, name, scenario):
+            groups.setdefault(scenario, []).append((_ADDED[name], _delays(found, one.name)))
+    words = {scenario.id: f"{scenario.id}, {scenario.words}" for scenario in found.run.header.scenarios}
+    for key, columns in groups.items():
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+        table.add_column("cell")
+        for heading, _ in columns:
+            table.add_column(heading, justify="right")
+        for row, cell in enumerate(found.run.header.cells):
+            label = Text(cell.label, style="dim" if cell.group != "product" else "")
+            table.add_row(label, *(values[row] for _, values in columns))
+        yield words.get(key, ""), table
+
+
+def _figures(found: View, name: str) -> list[Text]:
+    figures = [found.figures[cell.id, name] for cell in found.run.header.cells]
+    return [_value(figure.middle.value if figure.middle else None, figure.absence) for figure in figures]
+
+
+def _delays(found: View, name: str) -> list[Text]:
+    values = []
     for cell in found.run.header.cells:
-        row = [Text(cell.label, style="dim" if cell.group != "product" else "")]
-        for _, of in _COLUMNS:
-            figure = found.figures[cell.id, of]
-            row.append(_value(figure.middle.value if figure.middle else None, figure.absence))
-        added = {one.name: one for one in found.added.get(cell.id, []) if one.quantile == 0.5}
-        for _, name in _ADDED:
-            one = added.get(name)
-            value = one.middle.value / 1e3 if one is not None and one.middle is not None else None
-            row.append(_value(value, one.absence if one is not None else None))
-        table.add_row(*row)
-    return table
+        added = found.added.get(cell.id, [])
+        one = next((one for one in added if (one.name, one.quantile) == (name, 0.5)), None)
+        value = one.middle.value / 1e3 if one is not None and one.middle is not None else None
+        values.append(_value(value, one.absence if one is not None else None))
+    return values
+
+
+def _asked(found: View, name: str, scenario: str) -> bool:
+    usual = "S2" if name == "response" else "S5"
+    return (scenario or usual) in {one.id for one in found.run.header.scenarios}
 
 
 def _value(value: float | None, absence: Absence | None) -> Text:

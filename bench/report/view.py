@@ -9,8 +9,8 @@ import msgspec
 from bench.cells import DIRECT
 from bench.check import Health, health, verdict_of
 from bench.contrasts import Contrast, Outcome, contrasts, judge
-from bench.figures import Added, Figure, added_delays, figures
-from bench.metrics import metric
+from bench.figures import Added, Figure, Grown, added_delays, figures, grown
+from bench.metrics import metric, metrics_in
 from bench.record import CellSpec, Run
 
 __all__ = ["View", "view"]
@@ -23,6 +23,7 @@ class View(msgspec.Struct, frozen=True):
     figures: Mapping[tuple[str, str], Figure]
     outcomes: list[Outcome]
     added: dict[str, list[Added]]
+    growths: list[Grown]
     health: list[Health]
 
     @property
@@ -34,6 +35,10 @@ class View(msgspec.Struct, frozen=True):
     def healthy(self) -> bool:
         """Whether nothing is wrong with the run itself."""
         return verdict_of(self.health) != "bad"
+
+    def cell(self, name: str) -> CellSpec:
+        """Return the cell of that id."""
+        return next(cell for cell in self.run.header.cells if cell.id == name)
 
     def outcome(self, contrast: Contrast, name: str) -> Outcome:
         """Return one contrast in one metric."""
@@ -51,6 +56,16 @@ class View(msgspec.Struct, frozen=True):
     def load(self, scenario: str) -> str:
         """Return in words what this run asked of its cells in a scenario; empty when it was not run."""
         return next((one.load for one in self.run.header.scenarios if one.id == scenario), "")
+
+    def shown(self, *kinds: str) -> list[str]:
+        """Return the metrics of these kinds, in their order, that this run's scenarios were read for."""
+        run = {scenario.id for scenario in self.run.header.scenarios}
+        read = [of for of in metrics_in(self.run.header.scenarios) if of.scenario in run]
+        return [of.id for kind in kinds for of in read if of.kind == kind]
+
+    def first(self, *kinds: str) -> str:
+        """Return the one of them to judge by: of the quick plan's scenario where that was run."""
+        return next(iter(self.shown(*kinds)), kinds[0])
 
     def title(self, name: str) -> str:
         """Return the title of a metric, with the load that this run read it under."""
@@ -76,5 +91,6 @@ def view(run: Run) -> View:
         added={
             cell.id: added_delays(run, cell.id, all_figures) for cell in header.cells if cell.id != DIRECT
         },
+        growths=grown(run, all_figures),
         health=health(run),
     )

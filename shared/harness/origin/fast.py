@@ -7,7 +7,8 @@
     GET  /step/<id>                  the same events, but each waits for a POST to the same path
     POST /step/<id>                  lets one more event out of that stream
     POST, PUT anything else          the body is swallowed and counted: {"bytes": n}
-    GET  /stats                      {"open_streams": n, "requests": n}
+    GET  /hold                       the JSON, but not before the next POST to /hold
+    GET  /stats                      {"open_streams": n, "requests": n, "connections": n, "held": n}
 
 Every event carries its number and the CLOCK_MONOTONIC nanosecond at which it was handed to the socket, so
 that a reader on the same machine knows its one-way delay instead of guessing it. Streams share one time grid
@@ -61,7 +62,14 @@ class OriginState:
     def __init__(self) -> None:
         self.open_streams = 0
         self.requests = 0
+        self.connections = 0
+        self.held: set[FastOrigin] = set()
         self.steps: dict[bytes, Callable[[], None]] = {}
+
+    def counts(self) -> bytes:
+        """Return what /stats answers."""
+        counts = (self.open_streams, self.requests, self.connections, len(self.held))
+        return b'{"open_streams":%d,"requests":%d,"connections":%d,"held":%d}' % counts
 
 
 class FastOrigin(asyncio.Protocol):
@@ -82,8 +90,11 @@ class FastOrigin(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass of it
         self.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.state.connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.state.connections -= 1
+        self.state.held.discard(self)
         if self._end_stream is not None:
             self._end_stream()
         self._resume = None
@@ -120,7 +131,7 @@ class FastOrigin(asyncio.Protocol):
         fields = head.lower()
         self._target = target
         if b"\r\nexpect:" in fields:
-            self._write(_CONTINUE)
+            self.write(_CONTINUE)
         if b"\r\ntransfer-encoding:" in fields:
             # clients that stream a body of unknown length chunk it, even the empty body of a GET
             self._upload, self._upload_bytes = ChunkedReader(), 0
@@ -155,37 +166,44 @@ class FastOrigin(asyncio.Protocol):
             release = self.state.steps.get(self._target)
             if release is not None:
                 release()
-            self._write(_answer(b'{"released":%s}' % (b"true" if release else b"false")))
+            self.write(_answer(b'{"released":%s}' % (b"true" if release else b"false")))
+        elif self._target == b"/hold":
+            held, self.state.held = self.state.held, set()
+            for connection in held:
+                connection.write(_JSON)
+            self.write(_answer(b'{"released":%d}' % len(held)))
         else:
-            self._write(_answer(b'{"bytes":%d}' % self._upload_bytes))
+            self.write(_answer(b'{"bytes":%d}' % self._upload_bytes))
         self._upload_bytes = 0
 
     def get(self, target: bytes) -> None:
         """Answer one GET; ``target`` is the request target as it came."""
         if target in (b"/json", b"/json?"):  # httpx.URL(query=b"") makes the second of the first
-            self._write(_JSON)
+            self.write(_JSON)
         elif target.startswith(b"/sse"):
             self._stream_paced(target)
         elif target.startswith(b"/step/"):
             self._stream_stepped(target.rstrip(b"?"))
         elif target.startswith(b"/bytes/") and target[7:].rstrip(b"?").isdigit():
             self._send_body(int(target[7:].rstrip(b"?")))
+        elif target in (b"/hold", b"/hold?"):
+            self.state.held.add(self)
         elif target == b"/stats":
-            counts = b'{"open_streams":%d,"requests":%d}' % (self.state.open_streams, self.state.requests)
-            self._write(_answer(counts))
+            self.write(_answer(self.state.counts()))
         else:
-            self._write(_NOT_FOUND)
+            self.write(_NOT_FOUND)
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
+        """Send, unless the connection is gone."""
         if self.transport is not None:
             self.transport.write(data)
 
     def _send_body(self, size: int) -> None:
         head = b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: %d\r\n\r\n"
         if size <= len(PATTERN):
-            self._write(head % size + PATTERN[:size])
+            self.write(head % size + PATTERN[:size])
             return
-        self._write(head % size)
+        self.write(head % size)
         left = size
 
         def push() -> None:
@@ -225,7 +243,7 @@ class FastOrigin(asyncio.Protocol):
         def tick() -> None:
             nonlocal number, due_ns, timer
             now_ns = time.monotonic_ns()
-            self._write(_chunk(event(number, now_ns)))
+            self.write(_chunk(event(number, now_ns)))
             number += 1
             due_ns += every_ns
             # a tick that comes late is not made up for by a burst: the stream then simply has a gap,
@@ -235,7 +253,7 @@ class FastOrigin(asyncio.Protocol):
             timer = self._loop.call_later((due_ns - now_ns) / 1e9, tick)
 
         self._open_stream(lambda: timer.cancel() if timer is not None else None)
-        self._write(_SSE_HEAD + _chunk(event(number, now_ns)))
+        self.write(_SSE_HEAD + _chunk(event(number, now_ns)))
         number = 1
         timer = self._loop.call_later((due_ns - now_ns) / 1e9, tick)
 
@@ -244,12 +262,12 @@ class FastOrigin(asyncio.Protocol):
 
         def release() -> None:
             nonlocal number
-            self._write(_chunk(event(number, time.monotonic_ns())))
+            self.write(_chunk(event(number, time.monotonic_ns())))
             number += 1
 
         self.state.steps[target] = release
         self._open_stream(lambda: self.state.steps.pop(target, None) and None)
-        self._write(_SSE_HEAD)
+        self.write(_SSE_HEAD)
 
 
 async def _serve(host: str, port: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.cells import QUICK_CELLS, direct
+from bench.histogram import encode_histogram
 from bench.record import (
     SCHEMA,
     CellRecord,
@@ -18,7 +19,6 @@ from bench.record import (
     Run,
     RunRecord,
     StreamsResult,
-    encode_histogram,
 )
 from bench.scenarios import QUICK
 from bench.usage import Memory, Span
@@ -26,9 +26,11 @@ from bench.usage import Memory, Span
 BLOCKS = 6
 RPS: Mapping[str, float] = {
     "direct": 100_000.0,
-    "fastapi-handler-uvicorn-httptools": 1500.0,
-    "fastapi-handler-uvicorn-httptools-twin": 1500.0,
-    "litestar-handler-uvicorn-httptools": 1650.0,
+    "fastapi-handler-uvicorn-httptools-wire": 1500.0,
+    "fastapi-handler-uvicorn-httptools-wire-twin": 1500.0,
+    "litestar-handler-uvicorn-httptools-wire": 1650.0,
+    "fastapi-handler-uvicorn-httptools-httpx2": 600.0,
+    "litestar-handler-uvicorn-httptools-httpx2": 660.0,
     "recipe-fastapi": 500.0,
     "recipe-litestar": 500.0,
 }

@@ -6,21 +6,12 @@ import msgspec
 import pytest
 
 from bench.check import cell_absence, headroom, health, verdict_of
-from bench.record import (
-    Absence,
-    CellRecord,
-    Dropped,
-    GateResult,
-    Integrity,
-    Result,
-    Run,
-    StreamsResult,
-    encode_histogram,
-)
+from bench.histogram import encode_histogram
+from bench.record import Absence, CellRecord, Dropped, GateResult, Integrity, Result, Run, StreamsResult
 from bench.usage import Span
 from tests.unit.bench.made import closed, made_run, made_span
 
-CELL = "fastapi-handler-uvicorn-httptools"
+CELL = "fastapi-handler-uvicorn-httptools-wire"
 SMALL = encode_histogram([1000] * 10)
 
 
@@ -107,7 +98,7 @@ def test_a_cell_as_fast_as_the_rig_has_no_figure(
     direct_rps: int, reason: str | None, health_level: str
 ) -> None:
     run = made_run(changes={"direct/S3": closed(direct_rps), f"{CELL}/S3": closed(1500)})
-    room = headroom(run, CELL)
+    room = headroom(run, CELL, "S3")
     assert room == pytest.approx(direct_rps / 1500)
     absence = cell_absence(run, CELL, "S3")
     assert (absence.reason if absence else None) == reason

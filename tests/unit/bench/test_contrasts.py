@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from bench.cells import QUICK_CELLS, direct
+from bench.cells import QUICK_CELLS, choose, direct, vary
 from bench.contrasts import Contrast, contrasts, judge
-from bench.figures import added_delays, figures
+from bench.figures import added_delays, extra_cost, figures, grown
+from bench.histogram import encode_histogram
 from bench.metrics import quantile_us
-from bench.record import Absence, Run, encode_histogram
+from bench.record import Absence, ClosedResult, Run
+from bench.scenarios import MORE
 from tests.unit.bench.made import made_run
 
 
@@ -43,17 +46,21 @@ def test_the_quick_cells_ask_every_question_and_each_factor_has_a_main_effect() 
     asked = contrasts([direct(), *QUICK_CELLS])
     counts = {
         q: sum(c.question == q for c in asked)
-        for q in ("a/a", "framework", "server", "route", "recipe", "bare")
+        for q in ("a/a", "framework", "server", "route", "engine", "recipe", "bare")
     }
-    assert counts == {"a/a": 1, "framework": 5, "server": 5, "route": 5, "recipe": 2, "bare": 2}
-    for question in ("framework", "server", "route"):
+    # a main effect and its pairs; the framework is asked on httpx2, too, apart from the main effect
+    assert counts == {
+        "a/a": 1, "framework": 5, "server": 3, "route": 3, "engine": 3, "recipe": 2, "bare": 2,
+    }  # fmt: skip
+    pairs = {"framework": 3, "server": 2, "route": 2, "engine": 2}
+    for question, count in pairs.items():
         mains = [c for c in asked if c.question == question and c.main]
-        assert [len(c.pairs) for c in mains] == [4]
+        assert [len(c.pairs) for c in mains] == [count]
 
 
 def test_each_pair_holds_everything_but_its_own_factor_equal() -> None:
     cells = {cell.id: cell for cell in QUICK_CELLS}
-    factors = {"framework": "framework", "server": "profile", "route": "route"}
+    factors = {"framework": "framework", "server": "profile", "route": "route", "engine": "engine"}
 
     def differing(contrast: Contrast) -> set[str]:
         return {
@@ -68,6 +75,42 @@ def test_each_pair_holds_everything_but_its_own_factor_equal() -> None:
             assert differing(contrast) == {factors[contrast.question]}
 
 
+def test_a_main_effect_keeps_to_one_engine() -> None:
+    cells = {cell.id: cell for cell in QUICK_CELLS}
+    for contrast in contrasts([direct(), *QUICK_CELLS]):
+        if contrast.main and contrast.question != "engine":
+            assert {cells[name].engine for pair in contrast.pairs for name in pair} == {"wire"}
+
+
+def test_every_engine_is_held_against_every_other() -> None:
+    asked = contrasts(vary(["engine", "framework"]))
+    engines = [(c.first, c.second, len(c.pairs)) for c in asked if c.question == "engine" and c.main]
+    assert engines == [("wire", "httpx2", 2), ("wire", "httpx", 2), ("httpx2", "httpx", 2)]
+
+
+def test_the_sketch_is_the_ceiling_of_what_differs_from_it_in_nothing_else() -> None:
+    wanted = ["bare", "sketch*", "*-uvicorn-httptools-wire", "asgiproxy"]
+    asked = contrasts(choose(wanted))
+    ceilings = {c.pairs[0] for c in asked if c.question == "ceiling"}
+    assert ceilings == {("bare", "sketch")} | {
+        (f"{app}-{route}-uvicorn-httptools-wire", f"sketch-{app}-{route}")
+        for app in ("fastapi", "litestar")
+        for route in ("handler", "mount")
+    }
+    assert len([c for c in asked if c.question == "peer"]) == 5
+
+
+def test_what_the_client_costs_is_the_difference_in_each_block() -> None:
+    run = made_run()
+    pairs = next(c.pairs for c in contrasts(run.header.cells) if c.question == "engine")
+    extra = extra_cost(figures(run), pairs, "cpu-request")
+    assert extra is not None
+    machine = [1 / (1 + 0.2 * block) for block in range(6)]
+    expected = sum(machine) / 6 * (1e6 / 600 - 1e6 / 1500 + 1e6 / 660 - 1e6 / 1650) / 2
+    assert extra.value == pytest.approx(expected, rel=0.02)
+    assert extra.low < extra.value < extra.high
+
+
 def test_a_missing_cell_is_an_absence_with_its_name_and_spoils_no_other_contrast() -> None:
     run = made_run(changes={"recipe-fastapi/S3": Absence("failed", "it died")})
     for one in judge(contrasts(run.header.cells), figures(run)):
@@ -79,7 +122,7 @@ def test_a_missing_cell_is_an_absence_with_its_name_and_spoils_no_other_contrast
 
 def test_added_delay_is_the_difference_to_the_direct_leg() -> None:
     run = made_run()
-    cell = "fastapi-handler-uvicorn-httptools"
+    cell = "fastapi-handler-uvicorn-httptools-wire"
     added = {(one.name, one.quantile): one for one in added_delays(run, cell, figures(run))}
     middle = added["response", 0.5].middle
     assert middle is not None
@@ -91,10 +134,41 @@ def test_added_delay_is_the_difference_to_the_direct_leg() -> None:
 def test_a_difference_that_holds_zero_is_below_resolution() -> None:
     run = made_run()
     same = run.by_block("direct", "S2")[0]
-    run = made_run(changes={"fastapi-handler-uvicorn-httptools/S2": same, "direct/S2": same})
-    added = added_delays(run, "fastapi-handler-uvicorn-httptools", figures(run))[0]
+    run = made_run(changes={"fastapi-handler-uvicorn-httptools-wire/S2": same, "direct/S2": same})
+    added = added_delays(run, "fastapi-handler-uvicorn-httptools-wire", figures(run))[0]
     assert added.absence is not None
     assert added.absence.reason == "below-resolution"
+
+
+def scaled(run: Run, **rates: float) -> Run:
+    """The run read under two more loads: requests per second are so many times those of S3."""
+    more = [scenario for scenario in MORE if scenario.id in rates]
+    cells = []
+    for record in run.cells:
+        usual = record.results["S3"]
+        assert isinstance(usual, ClosedResult)
+        results = record.results | {
+            name: msgspec.structs.replace(usual, completed=round(usual.completed * rate))
+            for name, rate in rates.items()
+        }
+        cells.append(msgspec.structs.replace(record, results=results))
+    header = msgspec.structs.replace(run.header, scenarios=[*run.header.scenarios, *more])
+    return msgspec.structs.replace(run, header=header, cells=cells)
+
+
+def test_growth_is_a_ratio_within_each_cell_and_block() -> None:
+    run = scaled(made_run(noise=0.1), **{"S3-16": 1.0, "S3-512": 0.9})
+    found = grown(run, figures(run))
+    assert {one.cell for one in found} == {cell.id for cell in run.header.cells} - {"direct"}
+    for one in found:
+        assert one.estimate is not None
+        assert one.estimate.ratio == pytest.approx(0.9, rel=0.01)
+        assert one.growth.id == "retention"
+
+
+def test_growth_is_not_told_of_a_run_that_was_not_asked_for_both_loads() -> None:
+    run = scaled(made_run(), **{"S3-512": 0.9})
+    assert grown(run, figures(run)) == []
 
 
 @pytest.mark.parametrize(("count", "enough"), [(367, False), (368, True)])

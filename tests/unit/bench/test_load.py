@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
+from bench.histogram import merge_histograms
 from bench.load import (
     run_gate,
     run_streams,
 )
 from bench.load.closed import warm
-from bench.record import merge_histograms
 from tests.unit.aio import aio
 from tests.unit.bench.origins import CLOSED, GATE, OPEN, STREAMS, closed, meter, opened, origin
 

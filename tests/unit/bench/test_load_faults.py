@@ -6,10 +6,11 @@ import asyncio
 
 import msgspec
 
+from bench.histogram import merge_histograms
 from bench.load import (
     run_streams,
 )
-from bench.record import StreamsResult, merge_histograms
+from bench.record import StreamsResult
 from shared.harness.origin.fast import FastOrigin
 from shared.harness.origin.payload import event
 from tests.unit.aio import aio

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cells import EXTRA, QUICK_CELLS, choose, direct, subject_of
+from bench.cells import EXTRA, QUICK_CELLS, choose, direct, subject_of, vary
 from bench.load import schedule_ns
 from bench.plan import cell_seconds, fit, order, schedule_seed
-from bench.scenarios import QUICK, Open
+from bench.scenarios import MORE, QUICK, Open, settings
 
 NAMES = [cell.id for cell in QUICK_CELLS]
 
@@ -84,8 +84,11 @@ def test_the_quick_plan_asks_every_question_in_twelve_cells_and_about_four_minut
     products = [cell for cell in QUICK_CELLS if cell.group == "product" and not cell.twin_of]
     combinations = {(cell.framework, cell.route, cell.profile) for cell in products}
     assert len(QUICK_CELLS) == 12
-    assert len(combinations) == 8
-    assert [cell.id for cell in QUICK_CELLS if cell.twin_of] == ["fastapi-handler-uvicorn-httptools-twin"]
+    assert len(combinations) == 6
+    assert {cell.engine for cell in products} == {"wire", "httpx2"}
+    assert [cell.id for cell in QUICK_CELLS if cell.twin_of] == [
+        "fastapi-handler-uvicorn-httptools-wire-twin"
+    ]
     seconds = sum(cell_seconds(cell, QUICK, start_stop_s=0.6) for cell in (direct(), *QUICK_CELLS))
     assert 180 < 6 * seconds < 270
 
@@ -98,13 +101,54 @@ def test_quick_offers_what_the_slowest_cell_can_carry_and_its_p99_has_samples_en
 
 def test_a_cell_is_chosen_by_a_part_of_its_name_and_a_wrong_one_is_refused() -> None:
     assert [cell.id for cell in choose(["recipe"])] == ["recipe-fastapi", "recipe-litestar"]
-    assert choose([]) == list(QUICK_CELLS)
-    assert choose(["static"]) == list(EXTRA)
-    with pytest.raises(ValueError, match="no cell matches 'nginx'"):
-        choose(["nginx"])
+    assert choose([]) == []
+    assert [cell.id for cell in choose(["static", "bare"])] == ["bare", "static"]
+    assert {cell.engine for cell in choose(["litestar-handler-uvicorn-httptools"])} == {
+        "wire",
+        "httpx2",
+        "httpx",
+    }
+    with pytest.raises(ValueError, match="no cell matches 'no-such'"):
+        choose(["no-such"])
+
+
+def test_a_cell_that_is_not_listed_is_found_among_all_combinations() -> None:
+    (cell,) = choose(["fastapi-mount-uvicorn-h11-asyncio-httpx"])
+    assert (cell.loop, cell.profile, cell.engine) == ("asyncio", "uvicorn-h11", "httpx")
+
+
+def test_factors_vary_and_all_else_is_held() -> None:
+    cells = vary(["engine=wire,httpx2", "framework"])
+    assert [(cell.framework, cell.engine) for cell in cells] == [
+        ("fastapi", "wire"), ("fastapi", "httpx2"), ("litestar", "wire"), ("litestar", "httpx2"),
+    ]  # fmt: skip
+    assert {(cell.route, cell.profile, cell.loop) for cell in cells} == {
+        ("handler", "uvicorn-httptools", "uvloop")
+    }
+
+
+@pytest.mark.parametrize("wish", ["colour", "engine=requests", "engine=wire,"])
+def test_a_factor_or_level_that_there_is_not_is_refused(wish: str) -> None:
+    with pytest.raises(ValueError, match=r"no (factor|level)"):
+        vary([wish])
+
+
+def test_cells_keep_their_names_apart() -> None:
+    names = [cell.id for cell in (*QUICK_CELLS, *EXTRA)]
+    assert len(set(names)) == len(names)
+
+
+def test_the_run_gives_every_cell_the_pool_that_its_largest_scenario_takes() -> None:
+    assert settings(QUICK) == {}
+    by_id = {scenario.id: scenario for scenario in MORE}
+    assert settings([by_id["S3-16"]]) == {}
+    assert settings([by_id["S5-200"], by_id["S3-512"]]) == {"TANDEM_MAX_CONNECTIONS": "563"}
+    idle = settings([by_id["S3-idle-5000"]])
+    assert idle == {"TANDEM_MAX_CONNECTIONS": "5500", "TANDEM_KEEPALIVE_EXPIRY": "600"}
 
 
 def test_a_product_cell_is_named_after_the_subject_it_times() -> None:
     for cell in QUICK_CELLS:
         if cell.group == "product":
-            assert subject_of(cell).id == (cell.twin_of or cell.id)
+            subject = subject_of(cell)
+            assert (cell.twin_of or cell.id) in (subject.id, f"{subject.id}-{subject.engine}")

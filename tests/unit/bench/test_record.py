@@ -7,18 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.record import (
-    Absence,
-    CellRecord,
-    Dropped,
-    End,
-    Record,
-    RecordFile,
-    Run,
-    encode_histogram,
-    merge_histograms,
-    read_records,
-)
+from bench.histogram import encode_histogram, merge_histograms
+from bench.record import Absence, CellRecord, Dropped, End, Record, RecordFile, Run, read_records
 from tests.unit.bench.made import closed, made_header, made_run
 
 

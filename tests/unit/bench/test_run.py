@@ -165,7 +165,8 @@ def _read(path: Path) -> str:
     ("arguments", "message"),
     [
         (["run", "--blocks", "2"], "--blocks must be at least 3"),
-        (["run", "--subject", "nginx"], "no cell matches 'nginx'"),
+        (["run", "--subject", "no-such"], "no cell matches 'no-such'"),
+        (["run", "--factor", "colour"], "there is no factor 'colour'"),
         (["run", "--scenario", "S99"], "there is no scenario 'S99'"),
         (["run", "--blocks", "500"], "give --budget"),
         (["report", "no-such-run"], "no-such-run is no run"),

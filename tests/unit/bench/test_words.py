@@ -8,8 +8,9 @@ import msgspec
 
 from bench.contrasts import Contrast, Outcome
 from bench.record import Run, StreamsResult
+from bench.report.verdict import picks
 from bench.report.view import View, view
-from bench.report.words import DASH, TIMES, picks, sentence
+from bench.report.words import DASH, TIMES, sentence
 from bench.stats import Estimate
 from tests.unit.bench.made import made_run
 
@@ -81,3 +82,19 @@ def test_one_contrast_that_cannot_be_told_leaves_the_others_pick_standing() -> N
     rows = picks(msgspec.structs.replace(found, outcomes=unsure))
     pick = next(plain(pick) for title, pick, _ in rows if title == "The FastAPI app or the recipe")
     assert re.fullmatch(r"the FastAPI app, for streams \(0\.\d\dx CPU\)", pick)
+
+
+def test_the_verdict_says_in_words_what_the_client_costs() -> None:
+    rows = {
+        title: (plain(pick), [plain(line) for line in lines])
+        for title, pick, lines in picks(view(made_run()))
+    }
+    pick, lines = rows["Engine"]
+    assert pick == "wire (2.5x)"
+    assert re.match(r"wire serves 2\.5x the requests per second of httpx2 \(2\.\d-2\.\d\): faster", lines[0])
+    (cost,) = [line for line in lines if "per request" in line and "costs" in line]
+    assert re.fullmatch(
+        r"The client httpx2 costs \d+ \([\d,]+-[\d,]+\) µs of CPU per request more than wire: "
+        r"60% \(\d+%-\d+%\) of all that the proxy needs",
+        cost,
+    )

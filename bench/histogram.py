@@ -1,0 +1,35 @@
+"""Times as encoded HdrHistograms: what a record holds of them, and how those of several are merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+
+__all__ = ["encode_histogram", "merge_histograms"]
+
+
+def _histogram() -> HdrHistogram:
+    # 64 ns units up to a minute, three digits: a loopback delay of 20 us keeps its 0.3 %
+    return HdrHistogram(100, 60_000_000_000, 3)
+
+
+def encode_histogram(values_ns: Sequence[int]) -> str:
+    """Return values in nanoseconds as an encoded HdrHistogram. Values are clamped to 1 ns … 60 s."""
+    histogram = _histogram()
+    values, counts = np.unique(
+        np.clip(np.asarray(values_ns, dtype=np.int64), 1, 60_000_000_000), return_counts=True
+    )
+    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+        histogram.record_value(value, count)
+    encoded: bytes = histogram.encode()
+    return encoded.decode("ascii")
+
+
+def merge_histograms(encoded: Iterable[str]) -> HdrHistogram:
+    """Return one histogram of all samples: percentiles are merged, never averaged."""
+    merged = _histogram()
+    for text in encoded:
+        merged.decode_and_add(text.encode("ascii"))
+    return merged

@@ -1,0 +1,81 @@
+"""Large downloads, one after the other on one connection, each byte compared as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bench.load.expect import Address, Connection, Failures, connect_all, request_bytes
+from bench.load.response import Mismatch, Response, ResponseReader
+from bench.record import DownloadResult
+from bench.scenarios import Download
+from bench.usage import Meter, span
+from shared.harness.origin.payload import PATTERN
+
+__all__ = ["run_download"]
+
+_DEADLINE_S = 60.0
+_LONGEST_PIECE = 1024 * 1024
+_REPEATED = PATTERN * (_LONGEST_PIECE // len(PATTERN) + 1)
+
+
+class _Downloading(Connection):
+    def __init__(self, size: int, failures: Failures) -> None:
+        super().__init__()
+        self.size = size
+        self.failures = failures
+        self.taken = 0
+        self.whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reader = ResponseReader(on_body=self._body)
+
+    async def fetch(self, request: bytes) -> None:
+        self.taken = 0
+        self.whole = asyncio.get_running_loop().create_future()
+        self.send(request)
+        await self.whole
+
+    def _body(self, piece: bytes) -> None:
+        for start in range(0, len(piece), _LONGEST_PIECE):
+            part = piece[start : start + _LONGEST_PIECE] if len(piece) > _LONGEST_PIECE else piece
+            at = self.taken % len(PATTERN)
+            if part != _REPEATED[at : at + len(part)]:
+                raise Mismatch("content", f"wrong within {len(part)} bytes after byte {self.taken}")
+            self.taken += len(part)
+
+    def on_response(self, response: Response) -> None:
+        if response.head.status != 200:
+            raise Mismatch("status", f"{response.head.status} instead of 200")
+        if self.taken != self.size:
+            raise Mismatch("length", f"{self.taken} bytes instead of {self.size}")
+        self.whole.set_result(None)
+
+    def on_failure(self, failure: Mismatch) -> None:
+        self.failures.add(failure)
+        if not self.whole.done():
+            self.whole.set_result(None)
+
+
+async def run_download(address: Address, scenario: Download, *, meter: Meter) -> DownloadResult:
+    """Fetch once to warm up, then ``scenario.times`` times between two readings. A failure ends it."""
+    failures = Failures()
+    request = request_bytes(address, f"/bytes/{scenario.size}")
+    before = after = meter.read()
+    completed = 0
+    connections: list[_Downloading] = []
+    try:
+        connections = await connect_all(address, lambda _: _Downloading(scenario.size, failures), 1)
+        async with asyncio.timeout(_DEADLINE_S):
+            await connections[0].fetch(request)
+            before = meter.read()
+            while completed < scenario.times and not failures.counts:
+                await connections[0].fetch(request)
+                completed += not failures.counts
+            after = meter.read()
+    except Mismatch as failure:
+        failures.add(failure)
+    except TimeoutError:
+        failures.add(Mismatch("timeout", f"{completed} of {scenario.times} came within {_DEADLINE_S:g} s"))
+    finally:
+        for connection in connections:
+            connection.close()
+    used = span(before, after if after is not before else meter.read())
+    return DownloadResult(completed, scenario.size, used, failures.integrity())

@@ -1,0 +1,178 @@
+"""The verdict: what to pick for each question, the sentences behind it, and what a run can resolve. Pure."""
+
+from __future__ import annotations
+
+from bench.contrasts import Contrast, Outcome
+from bench.figures import extra_cost
+from bench.metrics import metric
+from bench.report.view import View
+from bench.report.words import DASH, absence_word, interval, ratio, sentence, upper, value_interval
+from bench.stats import CONFIDENCE
+
+__all__ = ["client_cost", "growths", "headline", "picks", "resolution"]
+
+_SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
+_PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",)
+_UNASKED = ("not-run", "unsupported")
+
+
+def resolution(found: View) -> str:
+    """Return the first line of any report: what this run can tell apart, from the same cell run twice."""
+    words = {"rps": "requests/s", "mb-s": "MB/s", "cpu-request": "CPU per request"}
+    words |= {"cpu-event": "CPU per SSE event", "kib-stream": "memory per stream"}
+    names = [(of, text) for kind, text in words.items() for of in found.shown(kind)[:1]]
+    parts = [
+        f"±{size * 100:.1f} % in {name}" for of, name in names if (size := found.resolution(of)) is not None
+    ]
+    if not parts:
+        return "What this run can resolve is not known: it has no A/A pair with three blocks."
+    text = (
+        f"This run can resolve {', '.join(parts)} in one pair "
+        f"(the same cell timed twice, {CONFIDENCE * 100:g} %)."
+    )
+    off = [
+        name
+        for of, name in names
+        for contrast in found.asked("a/a")
+        if (estimate := found.outcome(contrast, of).estimate) and not estimate.low <= 1 <= estimate.high
+    ]
+    if off:
+        text += f" Its two arms differ in {', '.join(off)}: take differences of that size for noise."
+    return text
+
+
+def picks(found: View) -> list[tuple[str, str, list[str]]]:
+    """Return (question, pick in a few words, sentences behind it) for each question that was asked."""
+    rows = []
+    for question in ("framework", "server", "route", "loop", "engine"):
+        for contrast in _leading(found.asked(question)):
+            lines = _sentences(found, contrast)
+            lines += _PARSERS if contrast.first == "uvicorn" and contrast.second == "hypercorn" else ()
+            lines += client_cost(found, contrast) if question == "engine" else ()
+            rows.append((upper(question), _pick(found, contrast), lines))
+    rows += [
+        (f"{upper(contrast.first)} or the recipe", _pick(found, contrast), _sentences(found, contrast))
+        for contrast in found.asked("recipe")
+    ]
+    for question, title in (("ceiling", "What safety costs"), ("peer", "Other proxies")):
+        lines = [line for contrast in found.asked(question) for line in _sentences(found, contrast)]
+        if lines:
+            rows.append((title, _span(found, question), lines))
+    return rows
+
+
+def _leading(asked: list[Contrast]) -> list[Contrast]:
+    """Return one contrast for each two levels: the main effect, or the first pair where there is none."""
+    first: dict[tuple[str, str], Contrast] = {}
+    for contrast in asked:
+        first.setdefault((contrast.first, contrast.second), contrast)
+    return list(first.values())
+
+
+def client_cost(found: View, contrast: Contrast) -> list[str]:
+    """Return what the dearer client of two costs, in µs of CPU and as a share; nothing where no telling."""
+    lines = []
+    for name in found.shown("cpu-request", "cpu-event"):
+        outcome = found.outcome(contrast, name)
+        extra = extra_cost(found.figures, contrast.pairs, name)
+        if outcome.estimate is None or extra is None or outcome.verdict != "less":
+            continue
+        low, high = 1 - outcome.estimate.high, 1 - outcome.estimate.low
+        unit = "request" if metric(name).kind == "cpu-request" else "SSE event"
+        lines.append(
+            f"The client {contrast.second} costs {value_interval(extra)} µs of CPU per {unit} more than "
+            f"{contrast.first}: {1 - outcome.estimate.ratio:.0%} ({low:.0%}{DASH}{high:.0%}) "
+            f"of all that the proxy needs{_under(found, name)}"
+        )
+    return lines
+
+
+def _under(found: View, name: str) -> str:
+    of = metric(name)
+    return f" [{found.load(of.scenario)}]" if of.id != of.kind else ""
+
+
+def _sentences(found: View, contrast: Contrast) -> list[str]:
+    outcomes = [found.outcome(contrast, name) for name in found.shown(*_SAID)]
+    # what was never asked for is no news; what failed is
+    return [
+        sentence(one, _under(found, one.metric).strip(" []"))
+        for one in outcomes
+        if one.absence is None or one.absence.reason not in _UNASKED
+    ]
+
+
+def _pick(found: View, contrast: Contrast) -> str:
+    """Judge by capacity first, by CPU per event where capacity decides nothing or where it says otherwise."""
+    if not found.shown("rps", "mb-s", "cpu-event", "kib-stream"):
+        return "no figure"
+    capacity, streams = (
+        found.outcome(contrast, found.first(*kinds))
+        for kinds in (("rps", "mb-s"), ("cpu-event", "kib-stream"))
+    )
+    spared = "memory" if metric(streams.metric).kind == "kib-stream" else "CPU"
+    by_capacity, by_streams = _winner(capacity), _winner(streams)
+    if by_capacity and by_streams and by_streams != by_capacity:
+        return f"{by_capacity} ({_times(capacity)}), but {by_streams} for streams ({_part(streams)} {spared})"
+    if by_capacity:
+        return f"{by_capacity} ({_times(capacity)})"
+    if by_streams:
+        return f"{by_streams}, for streams ({_part(streams)} {spared})"
+    if capacity.verdict == "equivalent":
+        return "either: no difference to choose by"
+    return "this run cannot tell" if capacity.estimate or streams.estimate else "no figure"
+
+
+def _span(found: View, question: str) -> str:
+    """Return the range of the ratios of one question, in what capacity was read in."""
+    name = found.first("rps", "mb-s", "cpu-event", "kib-stream")
+    ratios = [
+        outcome.estimate.ratio
+        for contrast in found.asked(question)
+        if (outcome := found.outcome(contrast, name)).estimate is not None
+    ]
+    if not ratios:
+        return "no figure"
+    return f"{ratio(min(ratios))} to {ratio(max(ratios))}, {found.title(name).lower()}"
+
+
+def growths(found: View) -> list[str]:
+    """Return what more connections do to each cell, in sentences."""
+    lines = []
+    for one in found.growths:
+        name = found.cell(one.cell).label
+        if one.estimate is None:
+            why = f"{absence_word(one.absence)} ({one.absence.detail})" if one.absence else DASH
+            lines.append(f"{upper(name)}: {one.growth.what}: {why}")
+        else:
+            ends = interval(one.estimate.low, one.estimate.high)
+            lines.append(f"{upper(name)}: {one.growth.what}: {ratio(one.estimate.ratio)} ({ends})")
+    return lines
+
+
+def _winner(outcome: Outcome) -> str:
+    """Return the better of the two; empty when there is no telling."""
+    if outcome.verdict not in ("more", "less"):
+        return ""
+    first = outcome.verdict == metric(outcome.metric).better
+    return outcome.contrast.first if first else outcome.contrast.second
+
+
+def _times(outcome: Outcome) -> str:
+    return ratio(max(outcome.estimate.ratio, 1 / outcome.estimate.ratio)) if outcome.estimate else DASH
+
+
+def _part(outcome: Outcome) -> str:
+    return ratio(min(outcome.estimate.ratio, 1 / outcome.estimate.ratio)) if outcome.estimate else DASH
+
+
+def headline(found: View) -> str:
+    """Return the one sentence on top: what to pick, or that this run does not know."""
+    if not found.healthy:
+        return "Something is wrong with this run: read its health before its figures."
+    parts = [
+        f"{title.lower()}: {pick}"
+        for title, pick, _ in picks(found)
+        if title in ("Framework", "Server", "Route", "Engine")
+    ]
+    return f"{upper('; '.join(parts))}." if parts else "No question could be answered from these cells."
