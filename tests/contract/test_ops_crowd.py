@@ -45,13 +45,13 @@ async def pours(up: Arrival) -> None:
     deadline_s=40.0,
 )
 async def slow_crowd(talk: Talk) -> None:
-    """While 120 clients send a head byte by byte, 40 a body and 40 read a response in drops, everybody else
+    """While 420 clients send a head byte by byte, 40 a body and 40 read a response in drops, everybody else
     is served at once.
     """
     slow = [await talk.exchange(script=pours if number < 40 else holds) for number in range(80)]
     for number, x in enumerate(slow):
         await x.ask(*(("GET",) if number < 40 else ("POST", "Content-Length: 1000000")))
-    heads = [await talk.connect() for _ in range(120)]
+    heads = [await talk.connect() for _ in range(420)]  # they take no connection to the upstream
     line = b"GET / HTTP/1.1\r\nHost: front.test\r\nX-Slow: " + b"y" * 1000
     for turn in range(20):
         for client in heads:
