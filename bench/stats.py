@@ -1,18 +1,21 @@
-"""Arithmetic on blocks: paired log ratios, Student-t intervals, four-way verdicts, Holm's correction. No I/O.
+"""Arithmetic on blocks: paired log ratios, intervals, four-way verdicts, Holm's correction, ranks. No I/O.
 
 The unit is the block: one value per cell and block, the two cells of a contrast measured minutes apart at
 most, so a machine that slows down in between hits both. Logs, because costs multiply: half and double are
-then equally far from one.
+then equally far from one. Intervals are Student's t, from twenty blocks on the bootstrap over blocks.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from functools import cache
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
+
+from bench.bootstrap import pivots
 
 __all__ = [
     "CONFIDENCE",
@@ -26,6 +29,7 @@ __all__ = [
     "least_samples",
     "log_ratios",
     "median_interval",
+    "places",
     "t_cdf",
     "t_quantile",
     "verdict",
@@ -37,6 +41,7 @@ MARGIN = 0.05
 
 _ALPHA = 1 - CONFIDENCE
 _LEAST_BLOCKS = 3
+_BOOTSTRAP_BLOCKS = 20
 
 Verdict = Literal["more", "less", "equivalent", "cannot-tell"]
 
@@ -80,6 +85,7 @@ def t_cdf(t: float, df: int) -> float:
     return 0.5 + math.copysign(min(inside, 1.0) / 2, t)  # rounding may lift the sum above one
 
 
+@cache
 def t_quantile(p: float, df: int) -> float:
     """Return t with P(T <= t) = p, by bisection of `t_cdf` to twelve digits."""
     if p < 0.5:
@@ -96,34 +102,72 @@ def t_quantile(p: float, df: int) -> float:
     return (low + high) / 2
 
 
-def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+class _Student:
+    """The distribution of (mean - truth) / error when blocks are few and about normal."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        self._df = len(values) - 1
+
+    def quantile(self, p: float) -> float:
+        return t_quantile(p, self._df)
+
+    def below(self, t: float) -> float:
+        return t_cdf(t, self._df)
+
+
+class _Resampled:
+    """The same, from the blocks themselves. A probability is never 0 or 1: no number of draws shows that."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        self._pivots = pivots(values)
+
+    def quantile(self, p: float) -> float:
+        return float(np.quantile(self._pivots, p))
+
+    def below(self, t: float) -> float:
+        return (float(np.searchsorted(self._pivots, t)) + 0.5) / (len(self._pivots) + 1)
+
+
+class _Mean(NamedTuple):
+    """A mean, its standard error (0 when all values are the same), and its 95 % interval."""
+
+    mean: float
+    error: float
+    low: float
+    high: float
+    pivot: _Student | _Resampled
+
+
+def _mean(values: Sequence[float]) -> _Mean:
     array = np.asarray(values, dtype=float)
-    return float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array)))
+    mean, error = float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array)))
+    if error == 0.0:
+        return _Mean(mean, error, mean, mean, _Student(values))
+    pivot = _Resampled(values) if len(values) >= _BOOTSTRAP_BLOCKS else _Student(values)
+    low, high = (mean - pivot.quantile(p) * error for p in (1 - _ALPHA / 2, _ALPHA / 2))
+    return _Mean(mean, error, low, high, pivot)
 
 
 def difference(values: Sequence[float]) -> Interval | None:
     """Return the mean of per-block differences with its 95 % interval; None with fewer than three blocks."""
     if len(values) < _LEAST_BLOCKS:
         return None
-    mean, error = _mean_and_error(values)
-    half = t_quantile(1 - _ALPHA / 2, len(values) - 1) * error
-    return Interval(mean, mean - half, mean + half, len(values))
+    found = _mean(values)
+    return Interval(found.mean, found.low, found.high, len(values))
 
 
 def median_interval(values: Sequence[float]) -> Interval | None:
-    """Return the median over blocks with a t interval of the logs around the geometric mean, moved onto it.
+    """Return the median over blocks with the interval of their geometric mean, widened to hold the median.
 
     The median is what is shown, since outliers stay in; None with fewer than three blocks or without a
     positive value to take the log of.
     """
     if len(values) < _LEAST_BLOCKS or min(values) <= 0:
         return None
-    mean, error = _mean_and_error([math.log(value) for value in values])
-    half = t_quantile(1 - _ALPHA / 2, len(values) - 1) * error
+    logs = _mean([math.log(value) for value in values])
     middle = float(np.median(np.asarray(values)))
-    # an interval that misses its own point would help nobody: it is widened to hold the median
-    low, high = min(math.exp(mean - half), middle), max(math.exp(mean + half), middle)
-    return Interval(middle, low, high, len(values))
+    # an interval that misses its own point would help nobody
+    return Interval(middle, min(math.exp(logs.low), middle), max(math.exp(logs.high), middle), len(values))
 
 
 def compare(log_ratios: Sequence[float], *, margin: float = MARGIN) -> Estimate | None:
@@ -135,21 +179,15 @@ def compare(log_ratios: Sequence[float], *, margin: float = MARGIN) -> Estimate 
     n = len(log_ratios)
     if n < _LEAST_BLOCKS:
         return None
-    mean, error = _mean_and_error(log_ratios)
-    df, bound = n - 1, math.log1p(margin)
+    mean, error, low, high, pivot = _mean(log_ratios)
+    bound = math.log1p(margin)
     if error == 0.0:  # identical in every block: certain, whichever way
-        return Estimate(
-            math.exp(mean), math.exp(mean), math.exp(mean), n, float(mean == 0.0), float(abs(mean) >= bound)
-        )
-    half = t_quantile(1 - _ALPHA / 2, df) * error
-    return Estimate(
-        ratio=math.exp(mean),
-        low=math.exp(mean - half),
-        high=math.exp(mean + half),
-        n=n,
-        p_difference=2 * (1 - t_cdf(abs(mean) / error, df)),
-        p_equivalence=1 - t_cdf((bound - abs(mean)) / error, df),
-    )
+        p_difference, p_equivalence = float(mean == 0.0), float(abs(mean) >= bound)
+    else:
+        below = pivot.below(mean / error)
+        p_difference = 2 * min(below, 1 - below)
+        p_equivalence = max(pivot.below((mean - bound) / error), 1 - pivot.below((mean + bound) / error))
+    return Estimate(math.exp(mean), math.exp(low), math.exp(high), n, p_difference, p_equivalence)
 
 
 def log_ratios(first: Mapping[int, float], second: Mapping[int, float]) -> list[float]:
@@ -186,3 +224,26 @@ def least_samples(quantile: float) -> int:
     36, 72, 368 and 3,688 for p90, p95, p99 and p99.9.
     """
     return math.floor(math.log(0.025) / math.log(quantile)) + 1
+
+
+def places(values: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+    """Return the places (best, worst) that each of several cells can hold, the smallest value first.
+
+    ``values``: per cell its values in the same blocks, all positive. Two cells are apart when their paired
+    log ratio differs from one after Holm's correction over all pairs; whoever is not told from the first
+    shares its place. With fewer than three blocks nobody is told from anybody.
+    """
+    pairs = [(one, other) for one in range(len(values)) for other in range(one)]
+    estimates = [
+        compare([math.log(a / b) for a, b in zip(values[one], values[other], strict=True)])
+        for one, other in pairs
+    ]
+    adjusted = holm([found.p_difference if found is not None else 1.0 for found in estimates])
+    smaller, larger = [0] * len(values), [0] * len(values)  # how many are surely smaller, surely larger
+    for (one, other), found, p in zip(pairs, estimates, adjusted, strict=True):
+        if found is None or p >= _ALPHA:
+            continue
+        low, high = (other, one) if found.ratio > 1 else (one, other)
+        smaller[high] += 1
+        larger[low] += 1
+    return [(1 + below, len(values) - above) for below, above in zip(smaller, larger, strict=True)]

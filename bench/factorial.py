@@ -1,0 +1,221 @@
+"""figures -> what matters: how much of the variation between products each factor explains. Pure.
+
+Costs multiply, so the model is additive in logs: cell = block x framework x route x server x loop x engine,
+fitted by least squares in each block alone. A block then gives one independent value of every effect, and
+the blocks give its interval, as everywhere else here. The plan need not be complete: shares of factors that
+overlap are averaged over every order of entering them (Shapley; Lindeman, Merenda and Gold 1980), and each
+is freed of what noise alone would have explained (omega squared), so what explains nothing is about 0 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from bench.cells import framework_name
+from bench.figures import Figure
+from bench.record import CellSpec
+from bench.stats import Estimate, Verdict, compare, holm, verdict
+
+__all__ = ["FACTORS", "Decomposition", "Interaction", "LevelEffect", "decompose"]
+
+Matrix = npt.NDArray[np.float64]
+
+FACTORS: Mapping[str, Callable[[CellSpec], str]] = {
+    "framework": lambda cell: framework_name(cell.framework),
+    "route": lambda cell: cell.route,
+    "server": lambda cell: cell.profile,
+    "loop": lambda cell: cell.loop,
+    "engine": lambda cell: cell.engine,
+}
+
+_LEAST_BLOCKS = 3
+
+
+class LevelEffect(msgspec.Struct, frozen=True):
+    """A level's cost over the geometric mean of its factor's levels, all else equal."""
+
+    factor: str
+    level: str
+    estimate: Estimate
+
+
+class Interaction(msgspec.Struct, frozen=True):
+    """How a ratio depends on another factor: (``first`` over ``second`` at ``at``) over (the same at
+    ``against``). ``verdict``: "equivalent" when the dependence is too small to matter."""
+
+    factor: str
+    first: str
+    second: str
+    other: str
+    at: str
+    against: str
+    squares: int
+    estimate: Estimate
+    verdict: Verdict
+
+
+class Decomposition(msgspec.Struct, frozen=True):
+    """Of the variation of one metric between products: the share of each factor, of how they combine, and of
+    noise, adding up to one; the effect of each level; the interactions that could be judged."""
+
+    metric: str
+    cells: int
+    blocks: int
+    shares: dict[str, float]
+    combined: float
+    noise: float
+    levels: list[LevelEffect]
+    interactions: list[Interaction]
+
+
+def decompose(
+    cells: Sequence[CellSpec], of: str, all_figures: Mapping[tuple[str, str], Figure]
+) -> Decomposition | None:
+    """Return the decomposition of a metric over the products that have it in the blocks they share.
+
+    None when fewer than two factors vary, or three blocks or a degree of freedom are wanting.
+    """
+    products = [
+        cell
+        for cell in cells
+        if cell.group == "product" and not cell.twin_of and all_figures[cell.id, of].absence is None
+    ]
+    per_cell = [all_figures[cell.id, of].blocks for cell in products]
+    blocks = sorted(set.intersection(*map(set, per_cell))) if per_cell else []
+    varied = [name for name, level in FACTORS.items() if len({level(cell) for cell in products}) > 1]
+    if len(varied) < 2 or len(blocks) < _LEAST_BLOCKS:
+        return None
+    logs = np.log(np.array([[values[block] for block in blocks] for values in per_cell]))
+    logs -= logs.mean(axis=0)  # the block takes its mean: a slower machine is no property of a cell
+    designs = {name: _coded([FACTORS[name](cell) for cell in products]) for name in varied}
+    shares, combined, noise = _shares(logs, designs)
+    return Decomposition(
+        metric=of,
+        cells=len(products),
+        blocks=len(blocks),
+        shares=shares,
+        combined=combined,
+        noise=noise,
+        levels=_levels(logs, designs, products),
+        interactions=_interactions(logs, products, varied),
+    )
+
+
+def _coded(levels: Sequence[str]) -> Matrix:
+    """Return sum-to-zero columns, one for each level but the last: coefficients are then from the mean."""
+    names = sorted(set(levels))
+    columns = [[float(level == name) - float(level == names[-1]) for name in names[:-1]] for level in levels]
+    return np.array(columns)
+
+
+def _explained(means: Matrix, designs: Sequence[Matrix]) -> tuple[float, int]:
+    """Return the sum of squares of ``means`` that these columns explain, and their degrees of freedom."""
+    if not designs:
+        return 0.0, 0
+    columns = np.column_stack(designs)
+    columns = columns - columns.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    rank = int((sizes > 1e-9 * sizes[0]).sum()) if sizes[0] > 0 else 0
+    return float(np.sum(np.square(left[:, :rank].T @ means))), rank
+
+
+def _shares(logs: Matrix, designs: Mapping[str, Matrix]) -> tuple[dict[str, float], float, float]:
+    cells, blocks = map(len, (logs, logs.T))
+    means = logs.mean(axis=1)
+    total = float((logs**2).sum())
+    between = blocks * float((means**2).sum())
+    error = (total - between) / ((cells - 1) * (blocks - 1))  # mean square between runs of the same cell
+    names = list(designs)
+
+    def worth(chosen: Sequence[str]) -> float:
+        squares, rank = _explained(means, [designs[name] for name in chosen])
+        return blocks * squares - rank * error
+
+    values = {chosen: worth(chosen) for size in range(len(names) + 1) for chosen in combinations(names, size)}
+    raw = {name: _shapley(name, names, values) for name in names}
+    combined = max(0.0, between - (cells - 1) * error - values[tuple(names)])
+    parts = {name: max(0.0, value) for name, value in raw.items()}
+    noise = max(0.0, total - sum(parts.values()) - combined)
+    whole = (sum(parts.values()) + combined + noise) or 1.0
+    return {name: part / whole for name, part in parts.items()}, combined / whole, noise / whole
+
+
+def _shapley(name: str, names: Sequence[str], values: Mapping[tuple[str, ...], float]) -> float:
+    """Return what ``name`` adds, averaged over all orders in which the factors can enter."""
+    others = [other for other in names if other != name]
+    added = 0.0
+    for size in range(len(others) + 1):
+        weight = 1 / (len(names) * math.comb(len(others), size))
+        for chosen in combinations(others, size):
+            joined = tuple(one for one in names if one in (*chosen, name))
+            added += weight * (values[joined] - values[chosen])
+    return added
+
+
+def _levels(logs: Matrix, designs: Mapping[str, Matrix], products: Sequence[CellSpec]) -> list[LevelEffect]:
+    """Fit all factors together in each block; what the plan cannot tell apart has no effect."""
+    columns = np.column_stack([np.ones(len(products)), *designs.values()])
+    if np.linalg.matrix_rank(columns) < columns.shape[1]:
+        return []
+    fitted, *_ = np.linalg.lstsq(columns, logs, rcond=None)
+    found = []
+    at = 1
+    for name, design in designs.items():
+        width = design.shape[1]
+        per_level = np.vstack([fitted[at : at + width], -fitted[at : at + width].sum(axis=0)])
+        at += width
+        for level, effect in zip(sorted({FACTORS[name](cell) for cell in products}), per_level, strict=True):
+            estimate = compare(effect.tolist())
+            assert estimate is not None
+            found.append(LevelEffect(name, level, estimate))
+    return found
+
+
+def _interactions(logs: Matrix, products: Sequence[CellSpec], varied: Sequence[str]) -> list[Interaction]:
+    """Judge each pair of factors, two levels of each, over every square of four cells alike in the rest."""
+    row = {tuple(FACTORS[name](cell) for name in varied): index for index, cell in enumerate(products)}
+    asked: list[tuple[str, str, str, str, str, str, int, Estimate]] = []
+    for one, other in combinations(range(len(varied)), 2):
+        for first, second in combinations(sorted({key[one] for key in row}), 2):
+            for at, against in combinations(sorted({key[other] for key in row}), 2):
+                squares = _squares(row, (one, first, second), (other, at, against))
+                if not squares:
+                    continue
+                values = np.mean([logs[a] - logs[b] - logs[c] + logs[d] for a, b, c, d in squares], axis=0)
+                estimate = compare(values.tolist())
+                assert estimate is not None
+                words = (varied[one], first, second, varied[other], at, against)
+                asked.append((*words, len(squares), estimate))
+    differences = holm([one[-1].p_difference for one in asked])
+    equivalences = holm([one[-1].p_equivalence for one in asked])
+    return [
+        Interaction(*one, verdict(one[-1].ratio, p, q))
+        for one, p, q in zip(asked, differences, equivalences, strict=True)
+    ]
+
+
+def _squares(
+    row: Mapping[tuple[str, ...], int], one: tuple[int, str, str], other: tuple[int, str, str]
+) -> list[tuple[int, int, int, int]]:
+    """Return the rows of (first at, second at, first against, second against), all else equal."""
+    found = []
+    for key in row:
+        if key[one[0]] != one[1] or key[other[0]] != other[1]:
+            continue
+        corners = [
+            row.get(_with(key, {one[0]: level, other[0]: at})) for at in other[1:] for level in one[1:]
+        ]
+        if all(corner is not None for corner in corners):
+            a, b, c, d = (corner for corner in corners if corner is not None)
+            found.append((a, b, c, d))
+    return found
+
+
+def _with(key: tuple[str, ...], changes: Mapping[int, str]) -> tuple[str, ...]:
+    return tuple(changes.get(index, level) for index, level in enumerate(key))

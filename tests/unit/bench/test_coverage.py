@@ -1,0 +1,200 @@
+"""By simulation, with fixed seeds: intervals hold the truth as often as they say, and noise is called by its
+name as rarely. Bounds are three and a half standard errors of a binomial share, so a right program passes.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+
+from bench.contrasts import Outcome, contrasts, judge
+from bench.factorial import Decomposition, decompose
+from bench.figures import figures
+from bench.record import Run
+from bench.stats import Verdict, compare, difference, holm, median_interval, places, verdict
+from tests.unit.bench.simulated import NOISES, TRUTH, Noise, noise, run_of
+
+RUNS = 250
+
+
+def slack(share: float, count: int) -> float:
+    """How far a share of ``count`` draws may lie from its expectation."""
+    return 3.5 * math.sqrt(share * (1 - share) / count)
+
+
+def pairs(kind: Noise, blocks: int, count: int, *, truth: float, seed: int) -> list[list[float]]:
+    """Per run the log ratios of two cells whose windows meet the same kind of noise."""
+    random = np.random.default_rng(seed)
+    return [
+        (math.log(truth) + noise(kind, random, blocks) - noise(kind, random, blocks)).tolist()
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("kind", NOISES)
+@pytest.mark.parametrize(("blocks", "count"), [(3, 2000), (6, 2000), (12, 2000), (20, 500), (30, 500)])
+def test_intervals_hold_the_truth_in_95_of_100_runs(kind: Noise, blocks: int, count: int) -> None:
+    found = [compare(logs) for logs in pairs(kind, blocks, count, truth=1.08, seed=blocks)]
+    held = sum(one is not None and one.low <= 1.08 <= one.high for one in found) / count
+    assert held > 0.95 - slack(0.95, count)
+    # tails make few blocks cautious, never bold; with normal noise the intervals are no wider than they say
+    assert held < 0.95 + (slack(0.95, count) if kind == "normal" else 0.04)
+
+
+@pytest.mark.parametrize("kind", NOISES)
+@pytest.mark.parametrize(("blocks", "count"), [(3, 2000), (6, 2000), (20, 500)])
+def test_equal_cells_are_told_apart_in_5_of_100_runs(kind: Noise, blocks: int, count: int) -> None:
+    found = [compare(logs) for logs in pairs(kind, blocks, count, truth=1.0, seed=100 + blocks)]
+    called = sum(one is not None and one.p_difference < 0.05 for one in found) / count
+    assert called < 0.05 + slack(0.05, count)
+    assert called > (0.05 - slack(0.05, count) if kind == "normal" else 0.005)
+
+
+@pytest.mark.parametrize("blocks", [3, 6, 24])
+def test_cells_at_the_edge_of_the_margin_are_called_equivalent_in_at_most_5_of_100_runs(blocks: int) -> None:
+    count = 500
+    for edge in (1.05, 1 / 1.05):
+        found = [compare(logs) for logs in pairs("normal", blocks, count, truth=edge, seed=200 + blocks)]
+        equivalent = sum(one is not None and one.p_equivalence < 0.05 for one in found) / count
+        assert equivalent < 0.05 + slack(0.05, count)
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_differences_and_middles_hold_the_truth_as_often(kind: Noise) -> None:
+    count = 1000
+    logs = pairs(kind, 6, count, truth=1.08, seed=300)
+    apart = [difference(one) for one in logs]
+    middle = [median_interval([math.exp(log) for log in one]) for one in logs]
+    for found, truth in ((apart, math.log(1.08)), (middle, 1.08)):
+        held = sum(one is not None and one.low <= truth <= one.high for one in found) / count
+        assert held > 0.95 - slack(0.95, count)
+
+
+def test_of_twenty_true_nulls_one_is_called_in_at_most_5_of_100_families() -> None:
+    random = np.random.default_rng(400)
+    called = 0
+    for _ in range(500):
+        p_values = [compare(random.normal(0, 0.03, 6).tolist()) for _ in range(20)]
+        called += min(holm([one.p_difference for one in p_values if one is not None])) < 0.05
+    assert called / 500 < 0.05 + slack(0.05, 500)
+
+
+def test_places_of_equal_cells_are_shared_and_those_of_different_ones_are_true() -> None:
+    random = np.random.default_rng(500)
+    shared = true = 0
+    for _ in range(200):
+        machine = np.exp(np.cumsum(random.normal(0, 0.1, 8)))
+        equal = [(machine * np.exp(random.normal(0, 0.03, 8))).tolist() for _ in range(5)]
+        shared += set(places(equal)) == {(1, 5)}
+        spread = [[factor * value for value in cell] for factor, cell in zip(range(1, 6), equal, strict=True)]
+        true += places(spread) == [(place, place) for place in range(1, 6)]
+    assert shared / 200 > 0.95 - slack(0.95, 200)
+    assert true / 200 > 0.95
+
+
+# ------------------------------------------------------------------------------- from records to verdicts
+
+
+@cache
+def judged(kind: Noise) -> list[tuple[list[Outcome], Decomposition]]:
+    """What is said of 250 runs of six blocks."""
+    random = np.random.default_rng(600 + NOISES.index(kind))
+    return [said(run_of(random, kind=kind)) for _ in range(RUNS)]
+
+
+def said(run: Run) -> tuple[list[Outcome], Decomposition]:
+    known = figures(run)
+    outcomes = [one for one in judge(contrasts(run.header.cells), known) if one.metric == "cpu-request"]
+    decomposition = decompose(run.header.cells, "cpu-request", known)
+    assert decomposition is not None
+    return outcomes, decomposition
+
+
+def of(outcomes: list[Outcome], question: str) -> Outcome:
+    asked = [one for one in outcomes if one.contrast.question == question]
+    return next((one for one in asked if one.contrast.main), asked[0])
+
+
+@pytest.mark.parametrize("kind", NOISES)
+@pytest.mark.parametrize(
+    ("question", "truth"),
+    [
+        ("framework", TRUTH["framework"]["litestar"]),
+        ("route", TRUTH["route"]["mount"]),
+        ("server", 1.0),
+        ("a/a", 1.0),
+    ],
+)
+def test_the_whole_way_from_records_keeps_what_its_intervals_say(
+    kind: Noise, question: str, truth: float
+) -> None:
+    found = [of(outcomes, question).estimate for outcomes, _ in judged(kind)]
+    held = sum(one is not None and one.low <= truth <= one.high for one in found) / RUNS
+    assert held > 0.95 - slack(0.95, RUNS)
+    assert held < 1
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_a_cell_is_called_different_from_itself_in_at_most_5_of_100_runs(kind: Noise) -> None:
+    wrong: set[Verdict | None] = {"more", "less"}
+    called = sum(of(outcomes, "a/a").verdict in wrong for outcomes, _ in judged(kind)) / RUNS
+    assert called < 0.05 + slack(0.05, RUNS)
+
+
+def test_a_large_effect_is_found_in_nearly_every_run_and_never_the_wrong_way_round() -> None:
+    verdicts = [of(outcomes, "route").verdict for outcomes, _ in judged("normal")]
+    assert verdicts.count("less") / RUNS > 0.95
+    assert "more" not in verdicts
+
+
+# ---------------------------------------------------------------------------------------- the decomposition
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_level_effects_hold_the_truth_in_95_of_100_runs(kind: Noise) -> None:
+    held = asked = 0
+    for _, found in judged(kind):
+        for one in found.levels:
+            costs = TRUTH["profile" if one.factor == "server" else one.factor]
+            truth = costs[one.level.lower()] / math.exp(np.mean(np.log(list(costs.values()))))
+            held += one.estimate.low <= truth <= one.estimate.high
+            asked += 1
+    assert asked == 6 * RUNS
+    assert held / asked > 0.95 - slack(0.95, RUNS)
+
+
+def test_shares_are_those_of_the_model_and_add_up() -> None:
+    logs = {name: np.log(list(costs.values())) for name, costs in TRUTH.items()}
+    variances = {name: float(values.var()) for name, values in logs.items()} | {"noise": 0.03**2}
+    whole = sum(variances.values())
+    found = [one for _, one in judged("normal")]
+    for one in found:
+        assert sum(one.shares.values()) + one.combined + one.noise == pytest.approx(1)
+    for name, key in (("framework", "framework"), ("route", "route"), ("server", "profile")):
+        assert np.mean([one.shares[name] for one in found]) == pytest.approx(variances[key] / whole, abs=0.01)
+    assert np.mean([one.noise for one in found]) == pytest.approx(variances["noise"] / whole, abs=0.01)
+    assert np.mean([one.combined for one in found]) < 0.01
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_an_interaction_that_is_not_there_is_called_in_at_most_5_of_100_runs(kind: Noise) -> None:
+    called = sum(
+        any(each.verdict in ("more", "less") for each in found.interactions) for _, found in judged(kind)
+    )
+    assert all(len(found.interactions) == 3 for _, found in judged(kind))
+    assert called / RUNS < 0.05 + slack(0.05, RUNS)
+
+
+def verdict_of(values: list[float]) -> Verdict:
+    estimate = compare(values)
+    assert estimate is not None
+    return verdict(estimate.ratio, estimate.p_difference, estimate.p_equivalence)
+
+
+def test_from_twenty_blocks_on_the_same_blocks_give_the_same_interval() -> None:
+    values = pairs("disturbed", 25, 1, truth=1.2, seed=700)[0]
+    assert compare(values) == compare(list(values))
+    assert verdict_of(values) == "more"
