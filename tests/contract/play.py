@@ -12,6 +12,7 @@ from tests.contract.case import Case
 from tests.contract.memory import UnmeasuredError
 from tests.contract.results import Verdict
 from tests.contract.talk import Proxy, Talk
+from tests.contract.tls import Authority
 
 __all__ = ["Outcome", "play"]
 
@@ -36,7 +37,13 @@ class Outcome:
     transcript: Transcript | None = None
 
 
-async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | None = None) -> Outcome:
+async def play(
+    case: Case,
+    proxy: Proxy,
+    origin: Origin,
+    elsewhere: Origin | None = None,
+    certificates: Authority | None = None,
+) -> Outcome:
     """Passed, observed, failed or unsupported.
 
     Never raises for a case that fails: whatever went wrong is the outcome.
@@ -48,7 +55,7 @@ async def play(case: Case, proxy: Proxy, origin: Origin, elsewhere: Origin | Non
     if case.alone and proxy.process is None:
         why = "the suite has not started this proxy, so it cannot end it"
         return Outcome(case, proxy.id, "unsupported", why, why)
-    talk = Talk(proxy, origin, elsewhere)
+    talk = Talk(proxy, origin, elsewhere, certificates)
     failure: Exception | None = None
     seen: Exception | None = None
     unmeasured = ""

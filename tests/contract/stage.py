@@ -96,7 +96,8 @@ class Stage:
         self._outcomes[outcome.case.id, entrant.id] = outcome
 
     async def _play(self, case: Case, places: list[_Place]) -> list[Outcome]:
-        return await asyncio.gather(*(play(case, p.proxy, p.origin, self._elsewhere) for p in places))
+        beside = self._elsewhere, self._authority
+        return await asyncio.gather(*(play(case, place.proxy, place.origin, *beside) for place in places))
 
     def _with_log(self, outcome: Outcome, key: Key) -> Outcome:
         """A failure's report with what the proxy's process had to say.

@@ -26,6 +26,7 @@ from shared.harness.origin.scripted import EXCHANGE_FIELD, NOTICE_S, Arrival, Or
 from shared.harness.process import Process
 from tests.contract.manifest import Manifest
 from tests.contract.memory import Memory
+from tests.contract.tls import Authority
 from tests.contract.wire import Client, Response, wire_bytes
 
 __all__ = ["FRONT", "LEAVE_S", "Exchange", "Proxy", "Talk", "together"]
@@ -170,8 +171,15 @@ class Exchange:
 class Talk:
     """One run of one case against one proxy."""
 
-    def __init__(self, proxy: Proxy, origin: Origin, elsewhere: Origin | None = None):
+    def __init__(
+        self,
+        proxy: Proxy,
+        origin: Origin,
+        elsewhere: Origin | None = None,
+        certificates: Authority | None = None,
+    ):
         self.proxy, self.origin, self.elsewhere = proxy, origin, elsewhere
+        self.certificates = certificates
         self.manifest = proxy.manifest
         self.began_s = time.monotonic()
         self.clients: list[Client] = []

@@ -1,5 +1,6 @@
 """A certificate authority for one run: the origin's certificate, and the file that makes a proxy trust it."""
 
+import datetime
 import pathlib
 import ssl
 import tempfile
@@ -20,11 +21,14 @@ class Authority:
         self._authority = trustme.CA()
         self._authority.cert_pem.write_to_path(self.ca)
 
-    def server(self) -> ssl.SSLContext:
-        """The origin's side, which speaks nothing but HTTP/1.1."""
+    def server(self, name: str = name, *, not_after: datetime.datetime | None = None) -> ssl.SSLContext:
+        """The side of an origin of that name, which speaks nothing but HTTP/1.1.
+
+        not_after: when its certificate ends.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
-        self._authority.issue_cert(self.name).configure_cert(context)
+        self._authority.issue_cert(name, not_after=not_after).configure_cert(context)
         return context
 
     def close(self) -> None:

@@ -213,6 +213,16 @@ class Origin:
             filler.close()
             self.listen()
 
+    @contextlib.asynccontextmanager
+    async def showing(self, tls: ssl.SSLContext) -> AsyncIterator[None]:
+        """TLS only. Inside, whoever connects is shown this certificate instead."""
+        await self.retire_idle()
+        usual, self._tls = self._tls, tls
+        try:
+            yield
+        finally:
+            self._tls = usual
+
     async def close_idle(self) -> None:
         """Close every connection that carries no exchange: at once, so that a request may be on its way."""
         await _cancelled(*(self._serving[connection.number] for connection in self._idle()))
