@@ -28,6 +28,21 @@ async def forms_of_host(talk: Talk) -> None:
         ok(await x.response())
 
 
+@case(
+    "FRM-13-old", requirement="RFC 9112 §3.2", anchor="Go TestNilBody; load balancers that probe in HTTP/1.0"
+)
+async def old_request_without_host(talk: Talk) -> None:
+    """HTTP/1.0 asks for no Host: a request without one is served, and an upstream that hears HTTP/1.1 gets
+    one.
+    """
+    x = await talk.exchange()
+    await x.ask(host=None, version="HTTP/1.0")
+    up = await x.arrival()
+    assert len(up.head.all("Host")) == 1 or up.head.version == b"HTTP/1.0", "HTTP/1.1 without a Host"
+    await up.answer()
+    ok(await x.response())
+
+
 @case("FRM-13-bytes", requirement="RFC 9112 §3.2; RFC 3986 §3.2.2", anchor="HTTP Garden server bug 46")
 async def bytes_in_host(talk: Talk) -> None:
     """A Host with bytes that no host has, those above 0x7F and control characters, is 400."""

@@ -83,3 +83,31 @@ async def only_whole_words(talk: Talk) -> None:
         ok(response)
         assert b"close" not in b",".join(response.all("Connection")).lower(), f"{option!r} was read as close"
     ok((await (await talk.exchange(client)).trip())[1])
+
+
+@case(
+    "RSP-39",
+    requirement="RFC 9110 §13.2.1, §14.2",
+    anchor="nginx not_modified_proxy.t, proxy_force_ranges.t: range without Accept-Ranges",
+)
+async def conditions_are_the_upstreams(talk: Talk) -> None:
+    """An upstream may ignore a condition or a range: its 200 stays a 200, whole, though what was asked for
+    would allow for less.
+    """
+    same_date = "Mon, 28 Sep 1970 06:00:00 GMT"
+    for fields in (
+        ('If-None-Match: "v"',),
+        (f"If-Modified-Since: {same_date}",),
+        ('If-Match: "other"',),
+        ("If-Unmodified-Since: Fri, 05 Jul 1968 14:30:52 GMT",),
+        ("Range: bytes=4-",),
+        ("Range: bytes=4-", 'If-Range: "v"'),
+    ):
+        x = await talk.exchange()
+        seen, response = await x.trip(
+            "GET", *fields, reply=('ETag: "v"', f"Last-Modified: {same_date}"), content=b"SEE-THIS"
+        )
+        ok(response, b"SEE-THIS")
+        for field in fields:
+            name, _, value = field.partition(": ")
+            same(seen, name, value)

@@ -205,7 +205,7 @@ async def one(client: "Front", pool: Pool) -> bool:
         line, fields = REQUEST_LINE.fullmatch(start), fields_of(lines)
         if line is None:
             raise Refused(400)
-        refuse_doubtful(fields)
+        refuse_doubtful(fields, line[3] == b"HTTP/1.0")
         framing = framing_of(fields, None)
         return await unless_gone(client, exchange(client, pool, line, fields, framing))
     except Refused as refusal:

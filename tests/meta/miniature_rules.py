@@ -30,9 +30,9 @@ CLIMBS = re.compile(rb"(?<![\w.-])\.\.(?![\w.-])|[\xc0\xc1]")  # those two are `
 REASONS = {400: b"Bad Request", 502: b"Bad Gateway", 503: b"Service Unavailable", 504: b"Gateway Timeout"}
 
 
-def refuse_doubtful(fields: Fields) -> None:
+def refuse_doubtful(fields: Fields, old: bool) -> None:
     """Raises: Refused for a request without one clear Host, or one that has been here before."""
-    hosts = values(fields, b"host")
+    hosts = values(fields, b"host") or [UPSTREAM.encode()] * old  # HTTP/1.0 may do without
     if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):
         raise Refused(400)
     hops = [hop.split() for hop in b",".join(values(fields, b"via")).split(b",")]

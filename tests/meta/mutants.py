@@ -79,6 +79,7 @@ _FIELDS = (
         'sent = [(b"Host", values(fields, b"host")[0])]',
         "HDR-14",
         "TGT-09",
+        related="FRM-13-old",
     ),
     mutant(
         "has-a-cookie-jar",
