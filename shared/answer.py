@@ -88,18 +88,14 @@ class Answer:
                 )
                 if client.withheld:  # the server says no 100 any more
                     client.wanted()
-                if isinstance(response.body, bytes):
-                    client.discard()
-                    await self._send_chunk(send, response.body)
-                else:
-                    async for chunk in response.body:
-                        await self._send_chunk(send, chunk)
+                last = await self._send_body(send)
             if client.uploading and _shows_its_end(response):
                 await client.linger()
             # (7) From here on the server's own http.disconnect may mean "sent" and not "left". When it means
             # "left", hypercorn's last send() over HTTP/2 never returns (protocol/h2.py, StreamBuffer.drain).
             with client.finishing():
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await send({"type": "http.response.body", "body": last, "more_body": False})
+            record.bytes_sent += len(last)
         except ProxyError as error:
             record.outcome = error.outcome
         except asyncio.CancelledError:
@@ -110,6 +106,27 @@ class Answer:
             raise
         finally:
             await self._finish()
+
+    async def _send_body(self, send: Send) -> bytes:
+        """Send the body but for what is to leave with its end, and return that.
+
+        A body that is whole in one piece leaves in one message with the end. Behind other pieces the last
+        would wait for a slow client where its leaving cannot be told from the end any more; and while the
+        client still uploads, it is to have all before the end.
+        """
+        response = self.response
+        body, client = response.body, response.request.client
+        if isinstance(body, bytes):
+            client.discard()
+            if not client.uploading:
+                return body
+            await self._send_chunk(send, body)
+            return b""
+        async for chunk in body:
+            if body.ended and not response.request.record.bytes_sent and not client.uploading:
+                return chunk
+            await self._send_chunk(send, chunk)
+        return b""
 
     async def _send_chunk(self, send: Send, chunk: bytes) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})

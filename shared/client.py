@@ -21,22 +21,25 @@ One task reads ahead, so that the client's leaving is seen whatever the exchange
 5. A client that asks first (Expect: 100-continue) is answered by the server when receive() is called, by
    uvicorn at least. Where the upstream is to answer, the reader waits with that for wanted(), EXPECT_S at
    most (RFC 9110 section 10.1.1); for so long the client's leaving goes unseen.
+6. The reader is a task, and most exchanges are over before it could be of use. So it starts when somebody
+   wants the upload, before the exchange has to wait for a connection, or when it has lasted WATCH_AFTER_S.
 """
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableSet
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeAlias
 
 from shared.errors import BodyTooLarge, ClientGone, ProxyError, Stopped
 
-__all__ = ["LOOK_AHEAD", "Client", "Receive"]
+__all__ = ["LOOK_AHEAD", "Client", "Clients", "Receive"]
 
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 LOOK_AHEAD = 65536  # bytes; the high-water mark that uvicorn uses for the same purpose
+WATCH_AFTER_S = 0.05  # and twice that at most
 REFIRE_S = 0.01
 EXPECT_S = 1.0  # without a word from the upstream, after which the body is asked for all the same
 LAST_SEND_S = 1.0  # what a server may take for its last send() once the client is gone
@@ -48,9 +51,10 @@ class Client:
     """Implements shared.messages.ClientSide over an ASGI receive().
 
     Iterating yields the request body, at most one read of the server per item. `limit` is the largest body in
-    bytes, 0 for none; `withheld`, whether to wait for wanted() first. start() has to be called inside the
-    running loop before anything else, close() at the end; after it the reader stops by itself, with the
-    upload's end or the client's. In between the client stands in `among`, where who stops the proxy finds it.
+    bytes, 0 for none; `empty` says that the request has none; `withheld`, whether to wait for wanted() first.
+    start() sets the reader going inside the running loop; so does whatever needs it. close() has to be called
+    at the end; after it the reader stops by itself, with the upload's end or the client's. Until then the
+    client stands in `among`, where who stops the proxy finds it.
     """
 
     __slots__ = (
@@ -58,6 +62,7 @@ class Client:
         "_chunks",
         "_closed",
         "_discarding",
+        "_empty",
         "_ended",
         "_given_up",
         "_held",
@@ -78,16 +83,18 @@ class Client:
         receive: Receive,
         *,
         limit: int = 0,
-        among: "MutableSet[Client] | None" = None,
+        empty: bool = False,
         withheld: bool = False,
+        among: "Clients | None" = None,
     ) -> None:
         self._receive = receive
         self._limit = limit
+        self._empty = empty
         self._among = among
         self._stopped = False
         self._chunks: deque[bytes] = deque()
         self._held = 0
-        self._ended = False
+        self._ended = empty
         self._given_up: Exception | None = None
         self._discarding = False
         self._closed = False
@@ -98,11 +105,13 @@ class Client:
         self.gone = False
         self.bytes_received = 0
         self.withheld = withheld
+        if among is not None:
+            among.add(self)
 
     def start(self) -> None:
-        if self._among is not None:
-            self._among.add(self)
-        self._reader = asyncio.get_running_loop().create_task(self._read())
+        """Read from now on. A second call changes nothing."""
+        if self._reader is None:
+            self._reader = asyncio.get_running_loop().create_task(self._read())
 
     async def _read(self) -> None:
         if self.withheld:
@@ -170,6 +179,7 @@ class Client:
         if self._discarding:
             # Ending here would make a truncated upload look whole.
             raise RuntimeError("the request body was discarded; nobody may read on")
+        self.start()
         while not self._chunks:
             if self._ended:
                 raise StopAsyncIteration
@@ -188,6 +198,7 @@ class Client:
         return chunk
 
     async def has_content(self) -> bool:
+        self.start()
         while not (self._chunks or self._ended or self.gone):
             self._wake_consumer = asyncio.get_running_loop().create_future()
             await self._wake_consumer
@@ -209,6 +220,8 @@ class Client:
 
     def discard(self) -> None:
         self._discarding = True
+        if not self._empty:
+            self.start()
         self._chunks.clear()
         self._held = 0
         _wake(self._wake_reader)
@@ -234,13 +247,43 @@ class Client:
 
     def close(self) -> None:
         self.withheld = False
-        self.discard()
         self.watch = None
         self._closed = True
         if self._among is not None:
             self._among.discard(self)
+        self.discard()
         if self._ended and self._reader is not None:
             self._reader.cancel()
+
+
+class Clients:
+    """The clients of all open exchanges, where who stops the proxy finds them. The readers of those that take
+    long are set going here."""
+
+    def __init__(self) -> None:
+        self.open: set[Client] = set()
+        self._new: set[Client] = set()  # since the last look
+        self._older: set[Client] = set()  # the look before
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, client: Client) -> None:
+        self.open.add(client)
+        self._new.add(client)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._look)
+
+    def discard(self, client: Client) -> None:
+        self.open.discard(client)
+        self._new.discard(client)
+        self._older.discard(client)
+
+    def _look(self) -> None:
+        for client in self._older:
+            client.start()
+        self._older, self._new = self._new, set()
+        self._timer = None
+        if self._older:
+            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._look)
 
 
 class _Watch:
@@ -258,14 +301,15 @@ class _Watch:
         self._fired = False
 
     def __enter__(self) -> None:
-        if not self._grace_s and (error := self._client.over()) is not None:
+        client = self._client
+        if not self._grace_s and (error := client.over()) is not None:
             raise error
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        self._client.watch = self
-        if self._grace_s and self._client.gone:
+        client.watch = self
+        if client.gone:
             self.fire()
 
     def fire(self) -> None:

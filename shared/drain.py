@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shared.client import Client
+from shared.client import Clients
 
 __all__ = ["Drain"]
 
@@ -33,7 +33,7 @@ class Drain:
     def __init__(self, deadline_s: float) -> None:
         self.deadline_s = deadline_s
         self.begun = False
-        self.exchanges: set[Client] = set()
+        self.exchanges = Clients()
         self._timer: asyncio.TimerHandle | None = None
         self._patient_until = 0.0
 
@@ -49,7 +49,7 @@ class Drain:
 
     def cut(self) -> None:
         """Stop every open exchange: 503 before its response head, an incomplete response after it."""
-        for client in tuple(self.exchanges):
+        for client in tuple(self.exchanges.open):
             client.stop()
 
     @contextlib.contextmanager

@@ -29,7 +29,7 @@ from shared.errors import (
     ProxyError,
 )
 from shared.hops import has_passed, hops_left
-from shared.location import for_the_client
+from shared.location import REFERENCES, for_the_client
 from shared.messages import (
     ClientSide,
     Headers,
@@ -38,6 +38,7 @@ from shared.messages import (
     ProxyResponse,
     UpstreamRequest,
     UpstreamResponse,
+    by_name,
 )
 from shared.settings import ForwardSettings
 from shared.upstream import Upstream
@@ -50,8 +51,10 @@ async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSe
     with request.client.watching():
         content = await request.client.has_content() if _content_is_in_doubt(request) else None
         outgoing = upstream_request(request, settings, content=content)
-        if hops_left(request.method, request.headers) == 0:
+        if hops_left(request.method, request.fields) == 0:
             return _last_hop(request)
+        if not upstream.has_idle:
+            request.client.start()  # who leaves before the request does is not to be served any more
         asked = time.monotonic()
         try:
             answer = await upstream.send(outgoing)
@@ -71,7 +74,7 @@ def _content_is_in_doubt(request: ProxyRequest) -> bool:
     upgrade: llhttp stops after its head, and would read the body as the next request (httptools_impl.py,
     data_received).
     """
-    return not request.http_version.startswith("1.") or fields.asks_upgrade(request.headers)
+    return not request.http_version.startswith("1.") or b"upgrade" in request.fields
 
 
 def upstream_request(
@@ -88,11 +91,11 @@ def upstream_request(
         raise BadRequest("this proxy opens no tunnels")
     if request.method == b"TRACE":
         raise MethodRefused
-    if has_passed(request.headers, settings.via):
+    if has_passed(request.fields, settings.via):
         raise LoopDetected
     target = reqtarget.upstream_target(request.target, settings.upstream.base, method=request.method)
     fields.check_version(request.http_version)
-    framing, length = fields.request_framing(request.headers, request.http_version)
+    framing, length = fields.request_framing(request.fields, request.http_version)
     announced = framing == "chunked" or length not in (None, b"0")
     if content is False and announced:
         raise BadRequest("the request announces a body and has none")
@@ -101,16 +104,18 @@ def upstream_request(
     if length is not None and 0 < settings.max_body < int(length):
         raise BodyTooLarge
     # (2)
-    client_host = fields.check_host(request.headers, request.http_version)
+    client_host = fields.check_host(request.fields, request.http_version)
     client_host = reqtarget.authority_of(request.target) or client_host
     authority = settings.upstream.authority
     outgoing = fields.request_headers(
         request.headers,
+        request.fields,
         host=client_host or authority if settings.host == "preserve" else authority,
         framing=framing,
         length=length,
         forwarding=fields.forwarding_fields(
             request.headers,
+            request.fields,
             peer=request.peer,
             scheme=request.scheme,
             host=client_host,
@@ -118,7 +123,7 @@ def upstream_request(
         ),
         http_version=request.http_version,
         via_name=settings.via,
-        hops=hops_left(request.method, request.headers),
+        hops=hops_left(request.method, request.fields),
     )
     client = request.client
     body = client if announced or content else None
@@ -143,7 +148,7 @@ def _last_hop(request: ProxyRequest) -> ProxyResponse:
 
     What the upstream can do is not ours to tell.
     """
-    return ProxyResponse(204, fields.response_headers([], status=204, now_s=time.time()), b"", request)
+    return ProxyResponse(204, fields.response_headers([], {}, status=204, now_s=time.time()), b"", request)
 
 
 def _client_response(
@@ -152,7 +157,9 @@ def _client_response(
     """Step (5)."""
     if not 200 <= answer.status <= 599:
         raise ProtocolError("the upstream's answer has a status that means nothing")
-    kept = fields.response_headers(answer.headers, status=answer.status, now_s=time.time())
-    if settings.host == "rewrite":  # else the upstream knows the client's authority, and how to write it
+    came = by_name(answer.headers)
+    kept = fields.response_headers(answer.headers, came, status=answer.status, now_s=time.time())
+    # Where Host is preserved, the upstream knows the client's authority, and how to write it.
+    if settings.host == "rewrite" and not REFERENCES.isdisjoint(came):
         kept = for_the_client(kept, settings.upstream)
     return ProxyResponse(answer.status, kept, answer.body, request)

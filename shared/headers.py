@@ -8,11 +8,12 @@ import ipaddress
 import re
 from email.utils import formatdate
 from functools import lru_cache
+from itertools import chain
 from typing import Literal, TypeAlias
 
 from shared.errors import BadRequest, ProtocolError
 from shared.hops import via
-from shared.messages import Headers
+from shared.messages import Fields, Headers
 from shared.reqtarget import AUTHORITY
 from shared.variables import Network
 
@@ -21,7 +22,6 @@ __all__ = [
     "HOP_BY_HOP",
     "Framing",
     "asks_first",
-    "asks_upgrade",
     "check_host",
     "check_version",
     "connection_options",
@@ -63,57 +63,79 @@ _REWRITTEN = frozenset((b"host", b"content-length", b"via"))
 _DECIDED = HOP_BY_HOP | _REWRITTEN  # by this proxy, so that no other spelling may say otherwise
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FORBIDDEN_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_ALLOWED_IN_VALUE = bytes({*range(256)} - {*range(0x20), 0x7F} | {0x09})
 # More digits would pass every integer that somebody down the line might read them into.
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(AUTHORITY)
 # "2" and "3" is how ASGI calls connections that have agreed on one; no request line can say so.
-_VERSION = re.compile(r"1\.[0-9]|[23]")
+_VERSIONS = frozenset((*(f"1.{minor}" for minor in range(10)), "2", "3"))
 
 
-def connection_options(headers: Headers) -> frozenset[bytes]:
+def connection_options(fields: Fields) -> frozenset[bytes]:
     """The field names that Connection lists, lower case, over all of its lines."""
-    values = [value for name, value in headers if name.lower() == b"connection"]
-    if not values:
-        return frozenset()
-    options = (option.strip(b" \t").lower() for option in b",".join(values).split(b","))
+    return _options(b",".join(fields.get(b"connection", ())))
+
+
+@lru_cache(maxsize=256)
+def _options(connection: bytes) -> frozenset[bytes]:
+    options = (option.strip(b" \t").lower() for option in connection.split(b","))
     return frozenset(option for option in options if option)
 
 
-def end_to_end(headers: Headers) -> Headers:
-    """The fields that are meant for the recipient beyond this hop (RFC 9110 section 7.6.1)."""
-    gone = HOP_BY_HOP | connection_options(headers)
-    return [field for field in headers if field[0].lower() not in gone]
+def _of_this_hop(fields: Fields) -> frozenset[bytes]:
+    """The names that go no further (RFC 9110 section 7.6.1)."""
+    return HOP_BY_HOP | connection_options(fields) if b"connection" in fields else HOP_BY_HOP
+
+
+def end_to_end(headers: Headers, fields: Fields) -> Headers:
+    """The headers that are meant for the recipient beyond this hop, in a list of their own. `fields` are the
+    same by name."""
+    return _without(_of_this_hop(fields), headers, fields)
+
+
+def _without(names: frozenset[bytes], headers: Headers, fields: Fields) -> Headers:
+    if names.isdisjoint(fields):
+        return headers.copy()
+    return [field for field in headers if field[0].lower() not in names]
 
 
 def head_size(method: bytes, target: bytes, headers: Headers) -> int:
     """Bytes of the request head as it stood on the wire, single spaces assumed."""
-    return len(method) + len(target) + 14 + sum(len(name) + len(value) + 4 for name, value in headers)
+    return len(method) + len(target) + 14 + len(b"".join(chain.from_iterable(headers))) + 4 * len(headers)
 
 
-def request_framing(headers: Headers, http_version: str) -> tuple[Framing, bytes | None]:
+@lru_cache(maxsize=4096)
+def _is_name(name: bytes) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def _can_be_written(headers: Headers, fields: Fields) -> bool:
+    """Whether every name is a token and no value holds a control character (RFC 9110 section 5.5)."""
+    values = b"".join([value for _, value in headers])
+    return not values.translate(None, _ALLOWED_IN_VALUE) and all(map(_is_name, fields))
+
+
+def request_framing(fields: Fields, http_version: str) -> tuple[Framing, bytes | None]:
     """How the request body is framed, and its Content-Length.
 
     Raises BadRequest for a framing that two readers could read in two ways, Transfer-Encoding beside
     Content-Length first of all (RFC 9112 section 6.1): uvicorn-h11 and hypercorn accept both, read by the one
     and keep the connection open.
     """
-    codings = [value.strip(b" \t").lower() for name, value in headers if name.lower() == b"transfer-encoding"]
-    lengths = {value for name, value in headers if name.lower() == b"content-length"}
-    if codings:
-        if lengths:
+    codings, lengths = fields.get(b"transfer-encoding"), fields.get(b"content-length")
+    if codings is not None:
+        if lengths is not None:
             raise BadRequest("a request has Content-Length or Transfer-Encoding, not both")
-        if codings != [b"chunked"]:
+        if [coding.strip(b" \t").lower() for coding in codings] != [b"chunked"]:
             raise BadRequest("the only transfer coding this proxy knows is chunked")
         if http_version == "1.0":
             raise BadRequest("HTTP/1.0 has no transfer codings")
         return "chunked", None
-    if not lengths:
+    if lengths is None:
         return "none", None
-    length = lengths.pop()
-    if lengths or not _LENGTH.fullmatch(length):
+    if len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0]):
         raise BadRequest("Content-Length is not one decimal number")
-    return "length", length
+    return "length", lengths[0]
 
 
 def check_version(http_version: str) -> None:
@@ -122,24 +144,29 @@ def check_version(http_version: str) -> None:
     h11 and llhttp take any digits, `HTTP/2.0` as the text of an HTTP/1 request among them. A later minor
     version is to be served as the highest that is known.
     """
-    if not _VERSION.fullmatch(http_version):
+    if http_version not in _VERSIONS:
         raise BadRequest("this proxy speaks HTTP/1")
 
 
-def check_host(headers: Headers, http_version: str) -> bytes | None:
+def check_host(fields: Fields, http_version: str) -> bytes | None:
     """The Host field's value. Raises BadRequest unless there is exactly one and it is host[:port] (RFC 9112
     section 3.2).
 
     HTTP/1.0 may do without. llhttp checks none of this, h11 the count only.
     """
-    hosts = [value for name, value in headers if name.lower() == b"host"]
+    hosts = fields.get(b"host", ())
     if not hosts and http_version == "1.0":
         return None
     if len(hosts) != 1:
         raise BadRequest("a request needs exactly one Host field")
-    if not _HOST.fullmatch(hosts[0]):
+    if not _is_host(hosts[0]):
         raise BadRequest("the Host field is not host[:port]")
     return hosts[0]
+
+
+@lru_cache(maxsize=1024)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 def is_trusted(peer: str, networks: tuple[Network, ...]) -> bool:
@@ -156,7 +183,7 @@ def is_trusted(peer: str, networks: tuple[Network, ...]) -> bool:
 
 
 def forwarding_fields(
-    headers: Headers, *, peer: str, scheme: str, host: bytes | None, trusted: bool
+    headers: Headers, fields: Fields, *, peer: str, scheme: str, host: bytes | None, trusted: bool
 ) -> Headers:
     """X-Forwarded-For, -Proto and -Host for the upstream, and Forwarded where a trusted proxy used it (RFC
     7239).
@@ -164,18 +191,28 @@ def forwarding_fields(
     From a trusted proxy the lists are continued, its -Proto, -Host and whatever else it says kept; from
     anybody else they count for nothing and are replaced whole, so that no forged half survives.
     """
+    address = _address(peer).encode("ascii", "replace")
+    if trusted:
+        return _continued(end_to_end(headers, fields), address, scheme.encode("ascii"), host)
+    ours = [(b"X-Forwarded-For", address), (b"X-Forwarded-Proto", scheme.encode("ascii"))]
+    if host:
+        ours.append((b"X-Forwarded-Host", host))
+    return ours
+
+
+def _continued(headers: Headers, address: bytes, scheme: bytes, host: bytes | None) -> Headers:
     came: dict[bytes, list[bytes]] = {name: [] for name in FORWARDING}
     others: Headers = []
-    for name, value in end_to_end(headers) if trusted else ():
-        if name.lower() in FORWARDING:
+    for name, value in headers:
+        lower = name.lower()
+        if lower in FORWARDING:
             if value:  # no empty members (RFC 9110 section 5.6.1.1)
-                came[name.lower()].append(value)
-        elif says_who_asked(name.lower()) and b"_" not in name:
+                came[lower].append(value)
+        elif says_who_asked(lower) and b"_" not in name:
             others.append((name, value))
-    address = _address(peer).encode("ascii", "replace")
     fields = [
         (b"X-Forwarded-For", b", ".join([*came[b"x-forwarded-for"], address])),
-        (b"X-Forwarded-Proto", b", ".join(came[b"x-forwarded-proto"]) or scheme.encode("ascii")),
+        (b"X-Forwarded-Proto", b", ".join(came[b"x-forwarded-proto"]) or scheme),
     ]
     if forwarded_host := b", ".join(came[b"x-forwarded-host"]) or host:
         fields.append((b"X-Forwarded-Host", forwarded_host))
@@ -214,32 +251,28 @@ def _is_twin(name: bytes) -> bool:
     return b"_" in name and name.replace(b"_", b"-") in _DECIDED
 
 
-def asks_upgrade(headers: Headers) -> bool:
-    """Whether the client would like to speak another protocol (RFC 9110 section 7.8). It may; we go on in
-    HTTP.
-    """
-    return any(name.lower() == b"upgrade" for name, _ in headers)
+@lru_cache(maxsize=4096)
+def _is_copied(name: bytes) -> bool:
+    """Whether an end-to-end field of that name goes on as it came."""
+    lower = name.lower()
+    return not (lower in _REWRITTEN or says_who_asked(lower) or _is_twin(lower))
 
 
-def asks_first(headers: Headers, http_version: str) -> bool:
+def asks_first(fields: Fields, http_version: str) -> bool:
     """Whether the client waits for a 100 before it sends its body (RFC 9110 section 10.1.1).
 
     Not in HTTP/1.0, not without a body to send; and not beside an upgrade, where only its bytes tell whether
     there is one.
     """
-    if http_version != "1.1" or not any(
-        name.lower() == b"expect" and value.lower() == b"100-continue" for name, value in headers
-    ):
+    if b"expect" not in fields or http_version != "1.1" or b"upgrade" in fields:
         return False
-    announced = any(
-        name.lower() == b"transfer-encoding" or (name.lower() == b"content-length" and value != b"0")
-        for name, value in headers
-    )
-    return announced and not asks_upgrade(headers)
+    announced = b"transfer-encoding" in fields or set(fields.get(b"content-length", (b"0",))) != {b"0"}
+    return announced and any(value.lower() == b"100-continue" for value in fields[b"expect"])
 
 
 def request_headers(
     headers: Headers,
+    fields: Fields,
     *,
     host: bytes,
     framing: Framing,
@@ -259,29 +292,30 @@ def request_headers(
     Expect: 100-continue is left out: where the server in front answers it, sending it on would ask the
     upstream to answer it again.
     """
-    for name, value in headers:
-        if _FORBIDDEN_IN_VALUE.search(value) or not _NAME.fullmatch(name):
-            raise BadRequest("a header field holds bytes that no field may hold")
-    fields: Headers = [(b"Host", host)]
-    kept = end_to_end(headers)
-    for name, value in kept:
-        lower = name.lower()
-        if lower in _REWRITTEN or says_who_asked(lower) or _is_twin(lower):
-            continue
-        if lower == b"max-forwards" and hops is not None:
-            fields.append((name, b"%d" % (hops - 1)))
-        elif lower != b"expect" or value.lower() != b"100-continue":
-            fields.append((name, value))
-    fields.append(via(kept, http_version, via_name))
-    fields.extend(forwarding)
+    if not _can_be_written(headers, fields):
+        raise BadRequest("a header field holds bytes that no field may hold")
+    gone = _of_this_hop(fields)
+    sent: Headers = [(b"Host", host)]
+    sent += [field for field in _without(gone, headers, fields) if _is_copied(field[0])]
+    if b"expect" in fields:
+        sent = [field for field in sent if not _is_continue(field)]
+    if hops is not None:
+        less = b"%d" % (hops - 1)
+        sent = [(name, less if name.lower() == b"max-forwards" else value) for name, value in sent]
+    sent.append(via(fields.get(b"via", ()) if b"via" not in gone else (), http_version, via_name))
+    sent += forwarding
     if framing == "chunked":
-        fields.append((b"Transfer-Encoding", b"chunked"))
+        sent.append((b"Transfer-Encoding", b"chunked"))
     elif length is not None:
-        fields.append((b"Content-Length", length))
-    return fields
+        sent.append((b"Content-Length", length))
+    return sent
 
 
-def response_headers(headers: Headers, *, status: int, now_s: float) -> Headers:
+def _is_continue(field: tuple[bytes, bytes]) -> bool:
+    return field[0].lower() == b"expect" and field[1].lower() == b"100-continue"
+
+
+def response_headers(headers: Headers, fields: Fields, *, status: int, now_s: float) -> Headers:
     """The client response's fields: what is end to end, at most one Content-Length, exactly one Date.
 
     204 and 304 go without Content-Length: uvicorn-httptools counts the bytes it announces and raises at a 304
@@ -289,30 +323,26 @@ def response_headers(headers: Headers, *, status: int, now_s: float) -> Headers:
     Raises ProtocolError for a field that no server could write (it would answer the client with nothing at
     all).
     """
-    chunked = any(name.lower() == b"transfer-encoding" for name, _ in headers)
-    bodiless = status in (204, 304)
-    fields: Headers = []
-    length: bytes | None = None
-    dated = False
-    for name, value in end_to_end(headers):
-        lower = name.lower()
-        if _FORBIDDEN_IN_VALUE.search(value) or not _NAME.fullmatch(name):
-            raise ProtocolError("the upstream's answer has a header field that cannot be passed on")
-        if lower == b"content-length":
-            # Duplicates are equal or the engine has refused them; with a transfer coding the length is void.
-            if length is not None or chunked or bodiless:
-                continue
-            if not _LENGTH.fullmatch(value):
-                raise ProtocolError("the upstream's answer announces more than anyone can count")
-            length = value
-        elif lower == b"date":
-            if dated:
-                continue
-            dated = True
-        fields.append((name, value))
-    if not dated:
-        fields.append((b"Date", http_date(int(now_s))))
-    return fields
+    gone = _of_this_hop(fields)
+    if b"content-length" in fields:
+        if status in (204, 304) or b"transfer-encoding" in fields:  # a transfer coding makes the length void
+            gone |= {b"content-length"}
+        elif not _LENGTH.fullmatch(fields[b"content-length"][0]):
+            raise ProtocolError("the upstream's answer announces more than anyone can count")
+    kept = _without(gone, headers, fields)
+    if not _can_be_written(kept, fields):
+        raise ProtocolError("the upstream's answer has a header field that cannot be passed on")
+    for name in (b"content-length", b"date"):
+        if len(fields.get(name, ())) > 1:  # equal lengths, or the engine has refused them
+            kept = _first_alone(name, kept)
+    if b"date" not in fields or b"date" in gone:
+        kept.append((b"Date", http_date(int(now_s))))
+    return kept
+
+
+def _first_alone(name: bytes, headers: Headers) -> Headers:
+    again = [place for place, field in enumerate(headers) if field[0].lower() == name][1:]
+    return [field for place, field in enumerate(headers) if place not in again]
 
 
 @lru_cache(maxsize=2)

@@ -5,36 +5,34 @@ section 7.6).
 """
 
 import re
+from collections.abc import Iterable
 
 from shared.errors import BadRequest
-from shared.messages import Headers
+from shared.messages import Fields
 
 __all__ = ["PRODUCT", "has_passed", "hops_left", "via"]
 
 PRODUCT = b"tandem"
 
 
-def via(headers: Headers, http_version: str, name: bytes) -> tuple[bytes, bytes]:
-    """The Via field with this hop added (section 7.6.3); received-protocol is the client's."""
-    came = [value for field, value in headers if field.lower() == b"via" and value]
-    return b"Via", b", ".join([*came, http_version.encode("ascii") + b" " + name])
+def via(came: Iterable[bytes], http_version: str, name: bytes) -> tuple[bytes, bytes]:
+    """The Via field: what came, and this hop (section 7.6.3); received-protocol is the client's."""
+    return b"Via", b", ".join([*filter(None, came), http_version.encode("ascii") + b" " + name])
 
 
-def has_passed(headers: Headers, name: bytes) -> bool:
+def has_passed(fields: Fields, name: bytes) -> bool:
     """Whether a hop of that name stands in Via, on any line, also where Connection lists Via.
 
     Members are told apart by their commas alone. A reader of comments would be blind behind one that a client
     left open: `Via: 1.1 x (` swallows every hop that is added after it.
     """
-    for field, value in headers:
-        if field.lower() == b"via" and name in value:
-            for member in value.split(b","):
-                if member.split()[1:2] == [name]:
-                    return True
-    return False
+    if b"via" not in fields:
+        return False
+    members = b",".join(fields[b"via"]).split(b",")
+    return any(member.split()[1:2] == [name] for member in members)
 
 
-def hops_left(method: bytes, headers: Headers) -> int | None:
+def hops_left(method: bytes, fields: Fields) -> int | None:
     """How often the request may still be sent on: not at all at 0, None where nobody set a limit.
 
     Only OPTIONS is counted: for other methods a recipient may ignore the field (section 7.6.2), and TRACE is
@@ -42,8 +40,8 @@ def hops_left(method: bytes, headers: Headers) -> int | None:
     """
     if method != b"OPTIONS":
         return None
-    values = [value for name, value in headers if name.lower() == b"max-forwards"]
-    if not values:
+    values = fields.get(b"max-forwards")
+    if values is None:
         return None
     if len(values) > 1 or not re.fullmatch(rb"[0-9]+", values[0]):
         raise BadRequest("Max-Forwards is not one decimal number")

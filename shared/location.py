@@ -13,9 +13,9 @@ from shared.messages import Headers
 from shared.reqtarget import climbs
 from shared.variables import UpstreamURL
 
-__all__ = ["client_reference", "for_the_client"]
+__all__ = ["REFERENCES", "client_reference", "for_the_client"]
 
-_REFERENCES = (b"location", b"content-location")
+REFERENCES = frozenset((b"location", b"content-location"))
 # No userinfo, and no byte that a browser drops from a URL: what is odd is left as it came.
 _ABSOLUTE = re.compile(
     rb"(?i)(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{0,5}))?(/[!\"$->@-~\x80-\xff]*)?((?:[?#][!-~\x80-\xff]*)?)"
@@ -25,9 +25,7 @@ _ABSOLUTE = re.compile(
 def for_the_client(headers: Headers, upstream: UpstreamURL) -> Headers:
     """The fields, with every reference to the upstream itself turned into one to this proxy."""
     return [
-        (name, client_reference(value, upstream))
-        if b"://" in value and name.lower() in _REFERENCES
-        else (name, value)
+        (name, client_reference(value, upstream)) if name.lower() in REFERENCES else (name, value)
         for name, value in headers
     ]
 

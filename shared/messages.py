@@ -7,7 +7,7 @@ Field names and values are raw bytes in the order and case in which they were re
 mapping would merge duplicate Set-Cookie lines, a str would guess an encoding.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
@@ -17,6 +17,7 @@ __all__ = [
     "BodyStream",
     "ClientSide",
     "ExchangeRecord",
+    "Fields",
     "Headers",
     "Interim",
     "ProxyRequest",
@@ -24,9 +25,24 @@ __all__ = [
     "RequestBody",
     "UpstreamRequest",
     "UpstreamResponse",
+    "by_name",
 ]
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
+Fields: TypeAlias = Mapping[bytes, list[bytes]]
+
+
+def by_name(headers: Headers) -> Fields:
+    """The same fields to be looked up: lower-case name -> its values in order. Read once, asked often."""
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        lower = name.lower()
+        if lower in fields:
+            fields[lower].append(value)
+        else:
+            fields[lower] = [value]
+    return fields
+
 
 # What hears of an interim response as it comes: its status, 100 or 102 to 199, and its fields.
 Interim: TypeAlias = Callable[[int, Headers], None]
@@ -60,6 +76,10 @@ class ClientSide(RequestBody, Protocol):
     def wanted(self) -> None:
         """The upstream has said 100, or the answer has begun: the server may be asked for the body."""
 
+    def start(self) -> None:
+        """Notice from now on when the client leaves. (It is noticed anyway where the exchange takes long or
+        the upload is read.)"""
+
     def watching(self) -> AbstractContextManager[None]:
         """While inside, the client's leaving cancels the block and raises ClientGone."""
 
@@ -85,6 +105,7 @@ class ClientSide(RequestBody, Protocol):
 class BodyStream(Protocol):
     """The response body as the upstream sends it, unframed, not decoded.
 
+    `ended` may be true as soon as nothing is left to iterate, and is false while anything is.
     Iterating raises an UpstreamError when the body does not arrive whole. aclose() may be called at any time
     and any number of times; it gives the connection back or closes it, and does so to the end when cancelled
     meanwhile.
@@ -93,6 +114,9 @@ class BodyStream(Protocol):
     @property
     def trailers(self) -> Headers:
         """Fields after the body, once it has ended; empty before, and with an engine that drops them."""
+
+    @property
+    def ended(self) -> bool: ...
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
@@ -137,11 +161,15 @@ class ExchangeRecord(msgspec.Struct):
 
 
 class ProxyRequest(msgspec.Struct, frozen=True):
-    """A client's request as a server handed it over, with the client and the record that belong to it."""
+    """A client's request as a server handed it over, with the client and the record that belong to it.
+
+    `fields` are the headers by name.
+    """
 
     method: bytes
     target: bytes
     headers: Headers
+    fields: Fields
     peer: str
     scheme: str
     http_version: str

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 from shared import reqtarget
@@ -17,7 +17,7 @@ from shared.errors import InternalError, ProxyError, Stopped, UpstreamError
 from shared.fanout import Fanout
 from shared.forward import forward
 from shared.headers import asks_first
-from shared.messages import ProxyRequest, ProxyResponse
+from shared.messages import ProxyRequest, ProxyResponse, by_name
 from shared.observe import Observer
 from shared.settings import Settings
 from shared.upstream import Upstream, open_upstream
@@ -25,6 +25,9 @@ from shared.upstream import Upstream, open_upstream
 __all__ = ["Proxy", "open_proxy"]
 
 _log = logging.getLogger("tandem")
+
+# Without one of these an HTTP/1 request has no body (RFC 9112 section 6.3); for Upgrade see shared.forward.
+_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"upgrade"))
 
 READY_CACHE_S = 1.0
 LAST_RECORDS_S = 1.0  # for exchanges that are being cut to end, so that their records are written
@@ -49,43 +52,43 @@ class Proxy:
         end it."""
         # RFC 9112 section 5.1: white space around a value is no part of it; llhttp leaves tabs at its end.
         headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        fields = by_name(headers)
+        http_version = scope["http_version"]
         client = Client(
             receive,
             limit=self.settings.forward.max_body,
+            empty=_FRAMING.isdisjoint(fields) and http_version.startswith("1."),
+            withheld=self.upstream.relays_interim and asks_first(fields, http_version),
             among=self.drain.exchanges,
-            withheld=self.upstream.relays_interim and asks_first(headers, scope["http_version"]),
         )
-        client.start()
         peer = scope.get("client")
         return ProxyRequest(
             method=scope["method"].encode("latin-1"),
             target=reqtarget.from_asgi(scope["raw_path"], scope["query_string"]),
             headers=headers,
+            fields=fields,
             peer=peer[0] if peer else "unknown",
             scheme=scope["scheme"],
-            http_version=scope["http_version"],
+            http_version=http_version,
             client=client,
-            record=self.observer.begin(scope["method"], scope["raw_path"].decode("latin-1"), headers),
+            record=self.observer.begin(scope["method"], scope["raw_path"].decode("latin-1"), fields),
         )
 
     async def answer(self, request: ProxyRequest) -> Answer:
         """Forward, and hand on what comes back. Raises a ProxyError that knows its request; answer_failure()
         takes it."""
-        with self._answerable(request):
-            return self._answer(await forward(request, self.upstream, self.settings.forward))
+        return await self._answered(request, forward(request, self.upstream, self.settings.forward))
 
     async def fanout(self, request: ProxyRequest) -> Answer:
         """Answer with the first characters of several upstream responses (shared.fanout). Raises as answer()
         does."""
-        with self._answerable(request):
-            return self._answer(self._fanout.respond(request))
+        return await self._answered(request, self._fanout.respond(request))
 
-    @contextlib.contextmanager
-    def _answerable(self, request: ProxyRequest) -> Iterator[None]:
-        """Whatever fails inside becomes a ProxyError that knows its request, a fault of ours among it; only a
+    async def _answered(self, request: ProxyRequest, responding: Awaitable[ProxyResponse]) -> Answer:
+        """Whatever fails becomes a ProxyError that knows its request, a fault of ours among it; only a
         cancellation ends the exchange here, for no Answer will."""
         try:
-            yield
+            return self._answer(await responding)
         except ProxyError as error:
             error.request = request
             raise

@@ -42,7 +42,7 @@ class Fanout:
         self._max_connections = max_connections
         self._gate = asyncio.Semaphore(max_connections)
 
-    def respond(self, request: ProxyRequest) -> ProxyResponse:
+    async def respond(self, request: ProxyRequest) -> ProxyResponse:
         """A response whose body does the work while it is read: nothing runs before, nothing after aclose().
 
         Raises BadRequest or HeaderTooLarge for a request that names no fan-out, LoopDetected for one that

@@ -9,7 +9,7 @@ from shared import headers as fields
 from shared import reqtarget
 from shared.errors import BadRequest, HeaderTooLarge, LoopDetected
 from shared.hops import has_passed
-from shared.messages import Headers, ProxyRequest, UpstreamRequest
+from shared.messages import Headers, ProxyRequest, UpstreamRequest, by_name
 from shared.settings import ForwardSettings
 
 __all__ = ["DEFAULT_CHARS", "MAX_CHARS", "MAX_PATHS", "Ask", "Plan", "Query", "plan", "read_query"]
@@ -52,8 +52,8 @@ def plan(request: ProxyRequest, settings: ForwardSettings) -> Plan:
     if fields.head_size(request.method, request.target, request.headers) > settings.max_header:
         raise HeaderTooLarge
     fields.check_version(request.http_version)
-    fields.check_host(request.headers, request.http_version)
-    if has_passed(request.headers, settings.via):
+    fields.check_host(request.fields, request.http_version)
+    if has_passed(request.fields, settings.via):
         raise LoopDetected
     query = read_query(request.target.partition(b"?")[2])
     headers = _upstream_headers(request, query.header, settings)
@@ -124,10 +124,12 @@ def _upstream_headers(request: ProxyRequest, names: frozenset[bytes], settings: 
 
     Raises BadRequest.
     """
-    if hop := names & fields.connection_options(request.headers):
+    if hop := names & fields.connection_options(request.fields):
         raise BadRequest(f"header={_quoted(min(hop))} cannot be forwarded: it belongs to one connection")
+    asked = [field for field in request.headers if field[0].lower() in names | {b"via"}]
     return fields.request_headers(
-        [field for field in request.headers if field[0].lower() in names | {b"via"}],
+        asked,
+        by_name(asked),
         host=settings.upstream.authority,
         framing="none",
         length=None,

@@ -47,6 +47,8 @@ class Records:
     as a path may use a connection (shared.fanout says why there are two).
     """
 
+    ended = False  # as far as anybody has to know
+
     def __init__(
         self,
         plan: Plan,

@@ -15,9 +15,14 @@ class Upstream(Protocol):
     """One upstream server, one pool of connections to it, shared by every exchange of the process.
 
     relays_interim: whether a request's `interim` hears of 1xx responses, so that Expect may be passed on.
+    has_idle: whether a connection is idle, so that the next send() writes its head at once; false where the
+    engine cannot tell.
     """
 
     relays_interim: bool
+
+    @property
+    def has_idle(self) -> bool: ...
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send the request whole, return the final response head; the body is read through the response.

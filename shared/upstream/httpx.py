@@ -48,6 +48,7 @@ class HTTPXUpstream:
     """Implements shared.upstream.Upstream."""
 
     relays_interim = False
+    has_idle = False
 
     def __init__(self, settings: Settings) -> None:
         core: Any = importlib.import_module(_CORES[settings.engine])
@@ -176,6 +177,7 @@ class _Body:
     """The response body of one exchange, as the transport reads it."""
 
     __slots__ = ("_closed", "_failure", "_iterator", "_network", "_stream", "trailers")
+    ended = False  # its end is known only by asking
 
     def __init__(self, stream: Any, network: Stream, failure: Any) -> None:
         self._stream = stream

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.client import Client
-from shared.messages import ExchangeRecord, Headers, ProxyRequest
+from shared.messages import ExchangeRecord, Headers, ProxyRequest, by_name
 
 __all__ = ["DISCONNECT", "FakeServer", "chunk", "end", "request_of", "scope_of", "started"]
 
@@ -113,10 +113,12 @@ def request_of(
     http_version: str = "1.1",
 ) -> ProxyRequest:
     """A ProxyRequest with a record of its own that nobody has begun."""
+    headers = [(b"Host", b"proxy.test")] if headers is None else headers
     return ProxyRequest(
         method=method,
         target=target,
-        headers=[(b"Host", b"proxy.test")] if headers is None else headers,
+        headers=headers,
+        fields=by_name(headers),
         peer=peer,
         scheme="http",
         http_version=http_version,

@@ -1,7 +1,7 @@
 """The header rules of one exchange in a call each, for tests."""
 
 from shared.headers import forwarding_fields, request_framing, request_headers, response_headers
-from shared.messages import Headers
+from shared.messages import Headers, by_name
 
 __all__ = ["NOW_S", "answered", "outgoing"]
 
@@ -10,10 +10,14 @@ NOW_S = 784111777.9  # Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110 secti
 
 def outgoing(came: Headers, *, trusted: bool = False) -> Headers:
     """Everything that forward does with a request's fields, host rewritten."""
-    framing, length = request_framing(came, "1.1")
-    ours = forwarding_fields(came, peer="192.0.2.1", scheme="http", host=b"proxy.test", trusted=trusted)
+    fields = by_name(came)
+    framing, length = request_framing(fields, "1.1")
+    ours = forwarding_fields(
+        came, fields, peer="192.0.2.1", scheme="http", host=b"proxy.test", trusted=trusted
+    )
     return request_headers(
         came,
+        fields,
         host=b"origin.test",
         framing=framing,
         length=length,
@@ -24,4 +28,4 @@ def outgoing(came: Headers, *, trusted: bool = False) -> Headers:
 
 
 def answered(came: Headers) -> Headers:
-    return response_headers(came, status=200, now_s=NOW_S)
+    return response_headers(came, by_name(came), status=200, now_s=NOW_S)

@@ -10,17 +10,30 @@ __all__ = ["ScriptedBody", "ScriptedUpstream"]
 
 
 class ScriptedBody:
-    """Yields `chunks`, then raises `error`, waits for ever, or ends. `closed` counts calls of aclose()."""
+    """Yields `chunks`, then raises `error`, waits for ever, or ends. `closed` counts calls of aclose().
+
+    `tells` whether the end is known with the last chunk, as it is from framing that says so.
+    """
 
     def __init__(
-        self, chunks: Sequence[bytes] = (), *, error: BaseException | None = None, silent: bool = False
+        self,
+        chunks: Sequence[bytes] = (),
+        *,
+        error: BaseException | None = None,
+        silent: bool = False,
+        tells: bool = False,
     ) -> None:
         self._chunks = list(chunks)
         self._error = error
         self._silent = silent
+        self._tells = tells
         self.closed = 0
         self.read = 0
         self.trailers: Headers = []
+
+    @property
+    def ended(self) -> bool:
+        return self._tells and self.read == len(self._chunks)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -44,6 +57,8 @@ class ScriptedBody:
 
 class ScriptedUpstream:
     """Implements shared.upstream.Upstream. `error` is raised instead of an answer; `silent` never answers."""
+
+    has_idle = False
 
     def __init__(
         self,

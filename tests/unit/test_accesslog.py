@@ -53,27 +53,31 @@ def pipe() -> Iterator[Pipe]:
 
 def stuff(log: AccessLog) -> int:
     """Write batches until one is dropped, with nobody reading; how many lines the dropped ones held."""
-    log.write(b"x" * (1 << 20))  # more than any pipe holds: the writing thread is stuck in it
-    log._flush()
+    log.write(b"x" * (1 << 20) + b"\n", 1)  # more than any pipe holds: the writing thread is stuck in it
     while not log._queue.empty():
         time.sleep(0.001)
     for _ in range(BATCHES):
-        log.write(b"kept")
-        log._flush()
+        log.write(b"kept\n", 1)
     for _ in range(7):
-        log.write(b"lost")
-        log.write(b"lost")
-        log._flush()
+        log.write(b"lost\nlost\n", 2)
     return 14
+
+
+async def everything(pipe: Pipe, log: AccessLog) -> list[bytes]:
+    """Read on after stuff() until the log has owned up."""
+    lines = await pipe.lines(1 + BATCHES)
+    while log.owing:
+        log.write(b"", 0)
+    return [*lines, *await pipe.lines(1)]
 
 
 @aio
 async def test_lines_come_out_whole_and_in_order_without_a_further_call(pipe: Pipe) -> None:
     log = AccessLog(pipe.write_fd)
-    for number in range(1000):
-        log.write(b'{"n":%d}' % number)
+    for batch in range(20):
+        log.write(b"".join([b'{"n":%d}\n' % (50 * batch + number) for number in range(50)]), 50)
     assert [json.loads(line)["n"] for line in await pipe.lines(1000)] == list(range(1000))
-    log.write(b"later")
+    log.write(b"later\n", 1)
     assert await pipe.lines(1) == [b"later"]
     log.close()
 
@@ -81,7 +85,7 @@ async def test_lines_come_out_whole_and_in_order_without_a_further_call(pipe: Pi
 @aio
 async def test_close_writes_what_is_left(pipe: Pipe) -> None:
     log = AccessLog(pipe.write_fd)
-    log.write(b"last words")
+    log.write(b"last words\n", 1)
     log.close()
     assert pipe.read() == b"last words\n"
     assert not log._thread.is_alive()
@@ -90,7 +94,7 @@ async def test_close_writes_what_is_left(pipe: Pipe) -> None:
 @aio
 async def test_closing_twice_does_no_harm(pipe: Pipe) -> None:
     log = AccessLog(pipe.write_fd)
-    log.write(b"x")
+    log.write(b"x\n", 1)
     log.close()
     log.close()
     assert pipe.read() == b"x\n"
@@ -107,11 +111,11 @@ async def test_a_reader_that_stops_does_not_stop_the_loop_and_what_was_lost_is_o
         await asyncio.sleep(0)
         turns += 1
     assert turns == 50
-    lines = await pipe.lines(1 + BATCHES + 1)
+    lines = await everything(pipe, log)
     assert lines[0] == b"x" * (1 << 20)
     assert lines[1:-1] == [b"kept"] * BATCHES
     assert json.loads(lines[-1]) == {"outcome": "log_lines_dropped", "count": lost}
-    log.write(b"on we go")
+    log.write(b"on we go\n", 1)
     assert await pipe.lines(1) == [b"on we go"]
     log.close()
 
@@ -121,12 +125,9 @@ async def test_what_waits_for_a_stuck_reader_is_bounded(pipe: Pipe) -> None:
     log = AccessLog(pipe.write_fd)
     stuff(log)
     for _ in range(1000):
-        log.write(b"y" * 1000)
-        log._flush()
+        log.write(b"y" * 1000 + b"\n", 1)
     assert log._queue.qsize() <= BATCHES
-    assert log._lines == []
-    reading = asyncio.create_task(pipe.lines(1 + BATCHES + 1))
-    lines = await reading
+    lines = await everything(pipe, log)
     assert json.loads(lines[-1])["count"] == 1014
     log.close()
 
@@ -147,9 +148,8 @@ async def test_close_waits_for_a_stuck_reader_only_so_long(
 async def test_a_reader_that_is_gone_costs_the_lines_and_nothing_else(pipe: Pipe) -> None:
     log = AccessLog(pipe.write_fd)
     os.close(pipe.read_fd)
-    log.write(b"to nobody")
-    log._flush()
-    log.write(b"to nobody either")
+    log.write(b"to nobody\n", 1)
+    log.write(b"to nobody either\n", 1)
     log.close()
     assert not log._thread.is_alive()
 
@@ -158,8 +158,7 @@ async def test_a_reader_that_is_gone_costs_the_lines_and_nothing_else(pipe: Pipe
 async def test_a_descriptor_that_somebody_made_non_blocking_loses_nothing(pipe: Pipe) -> None:
     os.set_blocking(pipe.write_fd, False)
     log = AccessLog(pipe.write_fd)
-    for number in range(2000):
-        log.write(b"%d " % number + b"x" * 1000)
+    log.write(b"".join([b"%d " % number + b"x" * 1000 + b"\n" for number in range(2000)]), 2000)
     lines = await pipe.lines(2000)
     assert [int(line.split()[0]) for line in lines] == list(range(2000))
     log.close()

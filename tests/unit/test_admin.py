@@ -99,9 +99,10 @@ async def test_who_asks_and_leaves_does_not_keep_the_next_from_an_answer() -> No
     assert await asked.ready()
 
 
-def test_metrics_are_the_observers() -> None:
+@aio
+async def test_metrics_are_the_observers() -> None:
     asked = proxy_over(ScriptedUpstream())
-    asked.observer.finish(asked.observer.begin("GET", "/", []))
+    asked.observer.finish(asked.observer.begin("GET", "/", {}))
     page = admin.metrics(asked)
     assert page.status == 200
     assert page.headers["Content-Type"].startswith("text/plain; version=0.0.4")

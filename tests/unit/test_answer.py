@@ -43,11 +43,12 @@ class Exchange:
             method=b"GET",
             target=b"/",
             headers=[],
+            fields={},
             peer="192.0.2.1",
             scheme="http",
             http_version="1.1",
             client=client,
-            record=self.observer.begin("GET", "/", []),
+            record=self.observer.begin("GET", "/", {}),
         )
         self.answer = Answer(ProxyResponse(status, HEAD, body, self.request), self.observer)
 
@@ -90,6 +91,26 @@ async def test_a_whole_answer_ends_with_a_message_of_its_own() -> None:
     assert body.closed == 1
     assert x.finished() == ["203 ok"]
     assert x.record.bytes_sent == 6
+
+
+@pytest.mark.parametrize(
+    ("chunks", "messages"),
+    [
+        ([b"all"], [(b"all", False)]),
+        ([b"one", b"two"], [(b"one", True), (b"two", True), (b"", False)]),
+        ([], [(b"", False)]),
+    ],
+)
+@aio
+async def test_a_body_that_is_whole_in_one_piece_leaves_with_the_end(
+    chunks: list[bytes], messages: list[tuple[bytes, bool]]
+) -> None:
+    body = ScriptedBody(chunks, tells=True)
+    x = Exchange(body)
+    await x.play()
+    assert [(message["body"], message["more_body"]) for message in x.server.sent[1:]] == messages
+    assert (body.closed, x.record.bytes_sent) == (1, sum(map(len, chunks)))
+    assert x.finished() == ["200 ok"]
 
 
 @aio

@@ -87,11 +87,12 @@ async def test_the_answer_is_ended_after_the_upload_where_the_client_has_it_alre
         method=b"POST",
         target=b"/",
         headers=[],
+        fields={},
         peer="192.0.2.1",
         scheme="http",
         http_version=http_version,
         client=started(server),
-        record=observer.begin("POST", "/", []),
+        record=observer.begin("POST", "/", {}),
     )
     answer = Answer(ProxyResponse(413, headers, b"no", request), observer)
     playing = asyncio.ensure_future(answer({}, None, server.send))

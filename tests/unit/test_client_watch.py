@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from shared.client import WATCH_AFTER_S, Client, Clients
 from shared.errors import ClientGone
 from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk, end, started
@@ -211,3 +212,37 @@ async def test_a_result_that_is_ready_as_the_client_leaves_is_not_handed_on() ->
     with pytest.raises(ClientGone):
         await task
     client.close()
+
+
+# When the watch begins
+
+
+@aio
+async def test_an_exchange_that_is_over_soon_is_never_watched() -> None:
+    clients, server = Clients(), FakeServer(end())
+    client = Client(server.receive, empty=True, among=clients)
+    with client.watching():
+        await settle()
+    client.close()
+    await asyncio.sleep(3 * WATCH_AFTER_S)
+    assert server.taken == 0
+    assert not clients.open
+
+
+@aio
+async def test_one_that_lasts_is_watched_without_being_asked() -> None:
+    clients, server = Clients(), FakeServer(end())
+    client = Client(server.receive, empty=True, among=clients)
+    server.leave()
+    with pytest.raises(ClientGone), client.watching():
+        await asyncio.Event().wait()
+    client.close()
+
+
+@aio
+async def test_an_upload_that_nobody_wanted_is_drained_all_the_same() -> None:
+    server = FakeServer(chunk(b"x"), end(b"y"))
+    client = Client(server.receive, among=Clients())
+    client.close()
+    await settle()
+    assert server.taken == 2

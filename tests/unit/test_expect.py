@@ -11,7 +11,7 @@ import pytest
 from shared import client as module
 from shared.client import Client
 from shared.headers import asks_first
-from shared.messages import Headers
+from shared.messages import Headers, by_name
 from shared.observe import Observer
 from shared.proxy import Proxy
 from shared.settings import parse
@@ -40,7 +40,7 @@ HOST = (b"host", b"proxy.test")
     ],
 )
 def test_who_asks_first(fields: Headers, version: str, asks: bool) -> None:
-    assert asks_first([HOST, *fields], version) is asks
+    assert asks_first(by_name([HOST, *fields]), version) is asks
 
 
 @contextlib.asynccontextmanager

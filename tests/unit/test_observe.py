@@ -1,5 +1,6 @@
 """What is said of an exchange afterwards: the log line, the metrics, and that both add up."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.accesslog import AccessLog
-from shared.messages import ExchangeRecord
+from shared.accesslog import BATCHES, AccessLog
+from shared.messages import ExchangeRecord, by_name
 from shared.observe import METRICS_TYPE, Observer, log_line, request_id
-from tests.unit.aio import aio
+from tests.unit.aio import aio, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
@@ -55,7 +56,7 @@ def test_a_log_line_tells_sizes_times_and_outcome() -> None:
         upstream_s=0.0012345,
         finished=100.25,
     )
-    line = log_line(record, now=NOON)
+    line = log_line(record, epoch_s=NOON.timestamp() - 100.25)
     assert {name: getattr(line, name) for name in line.__struct_fields__} == {
         "time": "2026-11-21T12:00:00.123+00:00",
         "method": "POST",
@@ -71,7 +72,7 @@ def test_a_log_line_tells_sizes_times_and_outcome() -> None:
 
 
 def test_a_phase_that_was_not_reached_has_no_time() -> None:
-    line = log_line(ExchangeRecord(method="GET", path="/", request_id="r", started=5.0), now=NOON)
+    line = log_line(ExchangeRecord(method="GET", path="/", request_id="r", started=5.0), epoch_s=0.0)
     assert line.upstream_ms is None
     assert line.total_ms == 0.0
 
@@ -87,7 +88,7 @@ async def test_header_values_are_never_logged_and_every_line_is_json_with_the_sa
         (b"X-S3cret-Name", b"1"),
     ]
     for method, path in (("GET", "/"), ("PROPFIND", '/"quoted"\\\x80\xff'), ("GET", "/\u2028")):
-        observer.finish(observer.begin(method, path, secret))
+        observer.finish(observer.begin(method, path, by_name(secret)))
     observer.close()
     os.close(write_fd)
     with os.fdopen(read_fd, "rb") as log:
@@ -100,20 +101,49 @@ async def test_header_values_are_never_logged_and_every_line_is_json_with_the_sa
     assert datetime.fromisoformat(lines[0]["time"]).tzinfo is not None
 
 
+@aio
+async def test_a_line_comes_out_soon_and_without_a_further_call() -> None:
+    read_fd, write_fd = os.pipe()
+    observer = Observer(AccessLog(write_fd))
+    observer.finish(observer.begin("GET", "/soon", {}))
+    line = await asyncio.to_thread(os.read, read_fd, 65536)
+    assert json.loads(line)["path"] == "/soon"
+    observer.close()
+    os.close(read_fd)
+    os.close(write_fd)
+
+
+@aio
+async def test_lines_that_a_stuck_reader_lost_are_owned_up_to_when_it_reads_again() -> None:
+    read_fd, write_fd = os.pipe()
+    log = AccessLog(write_fd)
+    observer = Observer(log)
+    for _ in range(2 + BATCHES):
+        log.write(b"x" * (1 << 20) + b"\n", 1)  # the first keeps the thread, BATCHES wait
+    observer.finish(observer.begin("GET", "/lost", {}))
+    await eventually(lambda: log.owing, "the loss")
+    with os.fdopen(read_fd, "rb") as reader:
+        while b"log_lines_dropped" not in (line := await asyncio.to_thread(reader.readline)):
+            assert line
+    assert json.loads(line)["count"] >= 1
+    observer.close()
+    os.close(write_fd)
+
+
 @pytest.mark.parametrize("value", [b"a", b"0af7651916cd43dd", b"x" * 128, b'"><script>', b"a/b=c;d"])
 def test_a_request_id_that_can_stand_in_a_line_is_taken(value: bytes) -> None:
-    assert request_id([(b"A", b"b"), (b"x-ReQuest-iD", value)]) == value.decode()
+    assert request_id(by_name([(b"A", b"b"), (b"x-ReQuest-iD", value)])) == value.decode()
 
 
 @pytest.mark.parametrize("value", [b"", b"a b", b"x" * 129, b"\xe9", b"a\tb", b"a\x7f"])
 def test_any_other_is_replaced(value: bytes) -> None:
-    made = request_id([(b"X-Request-ID", value)])
+    made = request_id({b"x-request-id": [value]})
     assert len(made) == 16
     int(made, 16)
 
 
 def test_ids_that_are_made_differ() -> None:
-    assert len({request_id([]) for _ in range(1000)}) == 1000
+    assert len({request_id({}) for _ in range(1000)}) == 1000
 
 
 # Metrics
@@ -136,43 +166,48 @@ exchanges = st.lists(
 def test_metrics_add_up_to_the_exchanges(
     played: list[tuple[str, int, str, int, int, float | None, bool]],
 ) -> None:
-    observer = Observer(None)
-    expected: Counter[str] = Counter()
-    received = sent = in_flight = 0
-    times = []
-    for method, status, outcome, came, went, upstream_s, finishes in played:
-        record = observer.begin(method, "/", [])
-        if not finishes:
-            in_flight += 1
-            continue
-        record.status, record.outcome, record.upstream_s = status, outcome, upstream_s
-        record.bytes_received, record.bytes_sent = came, went
-        observer.finish(record)
-        observer.finish(record)  # counts once
-        label = (
-            method if method in ("GET", "POST") else "other"
-        )  # clients choose methods: bounded all the same
-        expected[f"tandem_exchanges_total{{method={label},outcome={outcome},status={status}}}"] += 1
-        received, sent = received + came, sent + went
-        times += [upstream_s] if upstream_s is not None else []
-    told = samples(observer.exposition())
-    assert {
-        name: value for name, value in told.items() if name.startswith("tandem_exchanges_total{")
-    } == expected
-    assert told["tandem_exchanges_in_flight"] == in_flight
-    assert told["tandem_received_bytes_total"] == received
-    assert told["tandem_sent_bytes_total"] == sent
-    assert told["tandem_exchange_seconds_count"] == expected.total()
-    assert told["tandem_upstream_seconds_count"] == len(times)
-    assert told["tandem_upstream_seconds_sum"] == pytest.approx(sum(times))
-    assert told["tandem_upstream_seconds_bucket{le=1.0}"] == sum(time_s <= 1.0 for time_s in times)
-    assert told["tandem_upstream_seconds_bucket{le=+Inf}"] == len(times)
-    observer.close()
+    @aio
+    async def play() -> None:
+        observer = Observer(None)
+        expected: Counter[str] = Counter()
+        received = sent = in_flight = 0
+        times = []
+        for method, status, outcome, came, went, upstream_s, finishes in played:
+            record = observer.begin(method, "/", {})
+            if not finishes:
+                in_flight += 1
+                continue
+            record.status, record.outcome, record.upstream_s = status, outcome, upstream_s
+            record.bytes_received, record.bytes_sent = came, went
+            observer.finish(record)
+            observer.finish(record)  # counts once
+            label = (
+                method if method in ("GET", "POST") else "other"
+            )  # clients choose methods: bounded all the same
+            expected[f"tandem_exchanges_total{{method={label},outcome={outcome},status={status}}}"] += 1
+            received, sent = received + came, sent + went
+            times += [upstream_s] if upstream_s is not None else []
+        told = samples(observer.exposition())
+        assert {
+            name: value for name, value in told.items() if name.startswith("tandem_exchanges_total{")
+        } == expected
+        assert told["tandem_exchanges_in_flight"] == in_flight
+        assert told["tandem_received_bytes_total"] == received
+        assert told["tandem_sent_bytes_total"] == sent
+        assert told["tandem_exchange_seconds_count"] == expected.total()
+        assert told["tandem_upstream_seconds_count"] == len(times)
+        assert told["tandem_upstream_seconds_sum"] == pytest.approx(sum(times))
+        assert told["tandem_upstream_seconds_bucket{le=1.0}"] == sum(time_s <= 1.0 for time_s in times)
+        assert told["tandem_upstream_seconds_bucket{le=+Inf}"] == len(times)
+        observer.close()
+
+    play()
 
 
-def test_two_proxies_in_one_process_count_apart() -> None:
+@aio
+async def test_two_proxies_in_one_process_count_apart() -> None:
     one, two = Observer(None), Observer(None)
-    one.finish(one.begin("GET", "/", []))
+    one.finish(one.begin("GET", "/", {}))
     assert samples(one.exposition())["tandem_exchange_seconds_count"] == 1
     assert samples(two.exposition())["tandem_exchange_seconds_count"] == 0
 
@@ -184,20 +219,25 @@ def test_the_content_type_is_that_of_the_text_format() -> None:
 # Several workers
 
 WORKER = """
+import asyncio
 import sys
 from shared.observe import Observer
-observer = Observer(None)
-for word in sys.stdin:
-    if word == "exchange\\n":
-        record = observer.begin("GET", "/", [])
-        record.status, record.bytes_sent = 200, 10
-        observer.finish(record)
-    elif word == "begin\\n":
-        observer.begin("GET", "/", [])
-    elif word == "close\\n":
-        observer.close()
-    sys.stdout.buffer.write(observer.exposition().replace(b"\\n", b"\\t") + b"\\n")
-    sys.stdout.buffer.flush()
+
+async def work():
+    observer = Observer(None)
+    for word in sys.stdin:
+        if word == "exchange\\n":
+            record = observer.begin("GET", "/", {})
+            record.status, record.bytes_sent = 200, 10
+            observer.finish(record)
+        elif word == "begin\\n":
+            observer.begin("GET", "/", {})
+        elif word == "close\\n":
+            observer.close()
+        sys.stdout.buffer.write(observer.exposition().replace(b"\\n", b"\\t") + b"\\n")
+        sys.stdout.buffer.flush()
+
+asyncio.run(work())
 """
 
 

@@ -246,5 +246,5 @@ async def test_an_exchange_that_never_ends_does_not_keep_the_proxy_from_stopping
     monkeypatch.setattr(module, "LAST_RECORDS_S", 0.02)
     settings = parse({"TANDEM_UPSTREAM_URL": "http://origin.test", "TANDEM_ACCESS_LOG": "off"})
     async with open_proxy(settings) as proxy:
-        record = proxy.observer.begin("GET", "/", [])
+        record = proxy.observer.begin("GET", "/", {})
     proxy.observer.finish(record)  # too late, and no harm

@@ -43,6 +43,10 @@ class WireUpstream:
         self._opener = Opener(loop, self._address, self._context, settings.timeouts.connect_s, self._lost)
         self._open: set[Connection] = set()
 
+    @property
+    def has_idle(self) -> bool:
+        return self._pool.idle > 0
+
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         head = head_of(request)
         connection = await self._pool.take()

@@ -107,13 +107,20 @@ class Exchange:
         elif sent != length:
             raise BadRequest("the request body does not fit its Content-Length")
 
+    @property
+    def ended(self) -> bool:
+        reader = self.reader
+        return reader.ended and not reader.chunks
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         data = b"" if self._released else await self._connection.body(self.reader, self._read_s)
-        if not data:
+        if self.ended:
+            # Back in the pool before the client hears of the end: its next request finds it free.
             self.close()
+        if not data:
             raise StopAsyncIteration
         return data
 

@@ -82,6 +82,8 @@ async def test_no_moment_to_leave_is_a_bad_one(turns: int) -> None:
 class SlowToClose:
     """The real engine, but closing a response takes a while, as the end of a TLS session may."""
 
+    has_idle = False
+
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self.relays_interim = upstream.relays_interim
@@ -100,6 +102,8 @@ class SlowToClose:
 
 
 class SlowBody:
+    ended = False
+
     def __init__(self, body: BodyStream, owner: SlowToClose) -> None:
         self._body = body
         self._owner = owner
