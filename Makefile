@@ -1,7 +1,7 @@
 # Every command a person needs. `make` alone lists them; each makes .venv first when it is missing or out of date.
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-long contract-reference check run report venv clean
+.PHONY: help bench test test-long contract-reference soak check run report venv clean
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
@@ -14,7 +14,7 @@ ARGS ?=
 APP ?= fastapi
 SERVER ?= uvicorn
 # They are for this make. What it starts, the suite's own calls of make among it, must not see them again.
-unexport PYTHON JOBS ARGS APP SERVER UPSTREAM PORT ROUTE ENGINE WORKERS RUN MAKEFLAGS MFLAGS MAKELEVEL
+unexport PYTHON JOBS ARGS APP SERVER UPSTREAM PORT ROUTE ENGINE WORKERS RUN SECONDS SUBJECT MAKEFLAGS MFLAGS MAKELEVEL
 
 help:
 	@echo "Tandem: one streaming reverse proxy in FastAPI and in Litestar"
@@ -32,6 +32,9 @@ test-long: venv ## the long tier: 1 GiB up and down with memory watched, a gap o
 contract-reference: venv ## the contract on nginx, HAProxy, Caddy, asgiproxy and the recipe, where installed: about a quarter of an hour
 	@$(python) -m tests.contract.reference $(ARGS)
 	@$(python) -m tests.contract.table
+
+soak: venv ## mixed traffic with faults and leavers, memory and descriptors watched: SECONDS=1800 SUBJECT=
+	@$(python) -m bench.soak --seconds '$(or $(SECONDS),1800)' $(call option,subject) $(ARGS)
 
 check: venv ## format, lint, types, import rules, the contract's page
 	@scripts/check

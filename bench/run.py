@@ -22,7 +22,6 @@ from pathlib import Path
 
 import msgspec
 
-from bench.cells import subject_of
 from bench.load import (
     Address,
     Expected,
@@ -53,12 +52,11 @@ from bench.record import (
     StreamsResult,
 )
 from bench.scenarios import Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.start import start
 from bench.usage import Meter, memory
-from shared.harness import subject as subjects
 from shared.harness.origin.fast import loop_factory
 from shared.harness.origin.payload import JSON_BODY, pattern
 from shared.harness.process import ROOT, Process, ProcessFailed
-from shared.harness.servers import Running, start_server
 
 __all__ = ["SETTINGS", "START_STOP_S", "run_plan"]
 
@@ -169,27 +167,13 @@ def _cell(rig: _Rig, cell: CellSpec, block: int, position: int, tell: Callable[[
     tell("starting")
     began = time.monotonic()
     try:
-        with _start(rig, cell) as running:
+        with start(cell, rig.url, settings=rig.header.settings, cpus=rig.subject_cpus) as running:
             record = msgspec.structs.replace(
                 record, started_s=time.monotonic() - began, idle=memory(running.process.pid)
             )
             return _measure(rig, cell, record, Address(running.host, running.port), running.process, tell)
     except ProcessFailed as failure:
         return msgspec.structs.replace(record, failure=_one_line(failure))
-
-
-def _start(rig: _Rig, cell: CellSpec) -> Running:
-    settings = rig.header.settings
-    if cell.group == "product":
-        return subjects.start(subject_of(cell), rig.url, settings=settings, cpus=rig.subject_cpus)
-    env = {"TANDEM_UPSTREAM_URL": rig.url, **settings}
-    if cell.engine in subjects.ENGINES:
-        env["TANDEM_ENGINE"] = cell.engine
-    if cell.route:
-        env["TANDEM_ROUTE"] = cell.route
-    return start_server(
-        cell.app, profile=cell.profile, loop=cell.loop, env=env, cpus=rig.subject_cpus, name=cell.id
-    )
 
 
 def _measure(

@@ -59,6 +59,11 @@ class ResponseReader:
         """Whether nothing of a response has been read yet."""
         return self._head is None and not self._buffer
 
+    @property
+    def partial(self) -> Response | None:
+        """What has come of a response that is not whole; None before the end of its head."""
+        return None if self._head is None else Response(self._head, b"".join(self._body))
+
     def feed(self, data: bytes) -> Response | None:
         """Take what one read delivered; return the response it completes, if it does."""
         if self._head is None:

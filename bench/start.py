@@ -1,0 +1,29 @@
+"""Starts a cell: a subject, a baseline or a peer, in front of an upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.cells import subject_of
+from bench.record import CellSpec
+from shared.harness import subject as subjects
+from shared.harness.servers import Running, start_server
+
+__all__ = ["start"]
+
+
+def start(
+    cell: CellSpec, upstream_url: str, *, settings: Mapping[str, str], cpus: frozenset[int] | None = None
+) -> Running:
+    """Start the cell and return once it listens. ``settings``: TANDEM_ variables, for whoever reads them.
+
+    Raises ProcessFailed, with the tail of its log, when it does not come up.
+    """
+    if cell.group == "product":
+        return subjects.start(subject_of(cell), upstream_url, settings=settings, cpus=cpus)
+    env = {"TANDEM_UPSTREAM_URL": upstream_url, **settings}
+    if cell.engine in subjects.ENGINES:
+        env["TANDEM_ENGINE"] = cell.engine
+    if cell.route:
+        env["TANDEM_ROUTE"] = cell.route
+    return start_server(cell.app, profile=cell.profile, loop=cell.loop, env=env, cpus=cpus, name=cell.id)
