@@ -1,7 +1,7 @@
 # Every command a person needs. `make` alone lists them; each makes .venv first when it is missing or out of date.
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-long contract-reference soak check run report venv clean
+.PHONY: help bench test test-long contract-reference soak coverage fuzz check run report venv clean
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
@@ -13,8 +13,9 @@ JOBS ?= $(shell echo $$(( 3 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2
 ARGS ?=
 APP ?= fastapi
 SERVER ?= uvicorn
+SECONDS ?= 300
 # They are for this make. What it starts, the suite's own calls of make among it, must not see them again.
-unexport PYTHON JOBS ARGS APP SERVER UPSTREAM PORT ROUTE ENGINE WORKERS RUN SECONDS SUBJECT MAKEFLAGS MFLAGS MAKELEVEL
+.PHONY: help bench test test-long contract-reference soak coverage fuzz check run report venv clean
 
 help:
 	@echo "Tandem: one streaming reverse proxy in FastAPI and in Litestar"
@@ -33,8 +34,7 @@ contract-reference: venv ## the contract on nginx, HAProxy, Caddy, asgiproxy and
 	@$(python) -m tests.contract.reference $(ARGS)
 	@$(python) -m tests.contract.table
 
-soak: venv ## mixed traffic with faults and leavers, memory and descriptors watched: SECONDS=1800 SUBJECT=
-	@$(python) -m bench.soak --seconds '$(or $(SECONDS),1800)' $(call option,subject) $(ARGS)
+.PHONY: help bench test test-long contract-reference soak coverage fuzz check run report venv clean
 
 check: venv ## format, lint, types, import rules, the contract's page
 	@scripts/check

@@ -2,15 +2,23 @@
 
 import asyncio
 import functools
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeAlias
 
-__all__ = ["DEADLINE_S", "aio", "eventually", "settle"]
+import uvloop
+
+__all__ = ["DEADLINE_S", "LOOP", "LOOPS", "aio", "eventually", "settle"]
 
 P = ParamSpec("P")
 Faults: TypeAlias = list[dict[str, Any]]
 
 DEADLINE_S = 10.0
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop] | None] = {
+    "asyncio": None,
+    "uvloop": uvloop.new_event_loop,
+}
+LOOP = "TANDEM_TEST_LOOP"  # names one of them; the fixture `loop` sets it for those who want both
 
 
 def aio(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -21,7 +29,7 @@ def aio(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=LOOPS[os.environ.get(LOOP, "asyncio")]) as runner:
             runner.run(_guarded(test(*args, **kwargs)))
 
     return run

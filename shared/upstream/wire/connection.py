@@ -54,7 +54,7 @@ class Connection(asyncio.BufferedProtocol):
         self._loop = loop
         self._buffer = buffer
         self._lost = lost
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport  # from connection_made() on, before which nobody has this
         self._reader: ResponseReader | None = None  # of the exchange that goes on
         self._interim: Interim | None = None  # who wants to hear of its 1xx
         self._failure: Exception | None = None  # why there is nothing more to take
@@ -96,7 +96,7 @@ class Connection(asyncio.BufferedProtocol):
             self._tell(reader, self._interim)
         if len(reader.chunks) > had:
             self._held += nbytes  # with its framing, so rather too much than too little
-            if self._held > HIGH_WATER and not self._resting and self._transport is not None:
+            if self._held > HIGH_WATER and not self._resting:
                 self._resting = True
                 self._transport.pause_reading()
         self._arrived.wake()
@@ -116,7 +116,7 @@ class Connection(asyncio.BufferedProtocol):
         except UpstreamError as error:
             self._fail(error)
         self._arrived.wake()
-        return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
+        return self._transport.get_extra_info("ssl_object") is None  # TLS cannot be half open
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._happens("lost")
@@ -170,14 +170,13 @@ class Connection(asyncio.BufferedProtocol):
         self._failure = None
         self._held = 0
         self.used += 1
-        assert self._transport is not None
         self._transport.write(head)
         return reader
 
     async def write(self, data: bytes, timeout: float) -> None:
         """Returns when there is room for more. Raises WriteTimeout when none was made in time, Terminated."""
         transport = self._transport
-        if self.closed or transport is None:
+        if self.closed:
             raise Terminated
         transport.write(data)
         while self._full:
@@ -219,14 +218,13 @@ class Connection(asyncio.BufferedProtocol):
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._held = 0
-        if self._resting:
+        if self._resting and not self.closed:
             self._read_on()
         return data
 
     def _read_on(self) -> None:
-        if not self.closed and self._transport is not None:
-            self._resting = False
-            self._transport.resume_reading()
+        self._resting = False
+        self._transport.resume_reading()
 
     def cut(self, error: Exception) -> None:
         """End the exchange because of `error`, which is what its reader is told."""
@@ -257,5 +255,4 @@ class Connection(asyncio.BufferedProtocol):
         self._happens("abort")
         self._arrived.close()
         self._drained.close()
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()

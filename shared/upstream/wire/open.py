@@ -5,7 +5,6 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from shared.errors import ConnectFailed
 from shared.upstream.connect import connect_failure, open_socket
 from shared.upstream.wire.connection import HIGH_WATER, Connection
 from shared.variables import UpstreamURL
@@ -43,22 +42,15 @@ class Opener:
             raise connect_failure(error) from error
 
     async def _on(self, sock: socket.socket) -> Connection:
-        loop = self._loop
-        connection = Connection(loop, self._buffer, self._lost)
+        context, name = self._context, self._address.host
         try:
-            transport, _ = await loop.create_connection(lambda: connection, sock=sock)
+            _, connection = await self._loop.create_connection(
+                lambda: Connection(self._loop, self._buffer, self._lost),
+                sock=sock,
+                ssl=context,
+                server_hostname=None if context is None else name,
+            )
         except BaseException:
             sock.close()
             raise
-        if self._context is not None:
-            try:
-                secured = await loop.start_tls(
-                    transport, connection, self._context, server_hostname=self._address.host
-                )
-            except BaseException:
-                transport.abort()
-                raise
-            if secured is None:
-                raise ConnectFailed
-            connection.connection_made(secured)
         return connection

@@ -111,10 +111,6 @@ class ResponseReader:
         had, headed = len(self.chunks), self.headed
         try:
             self._parser.feed_data(data)
-        except UpstreamError:
-            raise
-        except httptools.HttpParserUpgrade as error:
-            raise UpgradeRefused from error
         except httptools.HttpParserError as error:
             self._refused(error)
         if self.ended:

@@ -27,7 +27,7 @@ from tests.unit.upstream.origin import (
 )
 from tests.unit.upstream.tls import Certificates
 
-pytestmark = pytest.mark.parametrize("engine", ENGINES)
+pytestmark = [pytest.mark.parametrize("engine", ENGINES), pytest.mark.usefixtures("loop")]
 
 
 @pytest.fixture(scope="module")

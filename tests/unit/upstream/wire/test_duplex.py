@@ -24,6 +24,8 @@ from tests.unit.upstream.origin import (
     read,
 )
 
+pytestmark = pytest.mark.usefixtures("loop")
+
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

@@ -12,6 +12,8 @@ from shared.errors import PoolExhausted
 from shared.upstream.wire.pool import Pool
 from tests.unit.aio import aio, settle
 
+pytestmark = pytest.mark.usefixtures("loop")
+
 LONG_S = 1000.0
 
 
@@ -159,6 +161,35 @@ async def test_a_closed_pool_turns_everybody_away_and_keeps_nothing() -> None:
     assert late.closed
     pool.drop()
     assert pool.busy == 0
+
+
+@aio
+async def test_a_waiter_that_was_cancelled_as_the_pool_closes_stays_cancelled() -> None:
+    pool = _pool(maximum=1)
+    await pool.take()
+    waiter = asyncio.create_task(pool.take())
+    await settle()
+    waiter.cancel()
+    pool.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    assert (pool.busy, pool.waiting) == (1, 0)
+
+
+@pytest.mark.parametrize("as_link", [True, False], ids=["connection", "slot"])
+@aio
+async def test_what_a_cancelled_waiter_was_just_given_goes_to_the_next(as_link: bool) -> None:
+    pool, link = _pool(maximum=1), Link()
+    await pool.take()
+    first, second = asyncio.create_task(pool.take()), asyncio.create_task(pool.take())
+    await settle()
+    pool.give(link) if as_link else pool.drop()
+    first.cancel()
+    assert await second is (link if as_link else None)
+    assert first.cancelled()
+    pool.drop()
+    assert (pool.busy, pool.idle, pool.waiting) == (0, 0, 0)
+    pool.close()
 
 
 STEPS = st.lists(

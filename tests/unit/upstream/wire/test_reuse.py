@@ -1,12 +1,11 @@
 """When a connection is used again, when a request is sent again, and that neither ever mixes exchanges."""
 
 import asyncio
-import random
 from typing import cast
 
 import pytest
 
-from shared.errors import ProxyError, Terminated
+from shared.errors import Terminated
 from shared.upstream.wire import WireUpstream
 from shared.upstream.wire.connection import HIGH_WATER
 from shared.upstream.wire.exchange import Exchange
@@ -22,6 +21,9 @@ from tests.unit.upstream.origin import (
     read,
     upload,
 )
+from tests.unit.upstream.wire.churn import churn
+
+pytestmark = pytest.mark.usefixtures("loop")
 
 EXTRA = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nPOISONED"
 CHUNKED_HELLO = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -164,50 +166,4 @@ async def test_a_connection_that_ends_between_two_is_not_the_second_ones() -> No
 @pytest.mark.parametrize("seed", range(8))
 @aio
 async def test_whatever_is_cancelled_at_whatever_moment_nobody_gets_another_ones_answer(seed: int) -> None:
-    """Real sockets; every answer names its request. Afterwards the pool is exact."""
-    rng = random.Random(seed)
-
-    async def named(connection: Connection) -> None:
-        while True:
-            target = (await connection.head()).split()[1]
-            body = target * rng.randrange(1, 2000)
-            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body)
-
-    async def ask(engine: WireUpstream, number: int) -> None:
-        target = b"/%04d" % number
-        body = await read(await engine.send(asking(target)))
-        assert body
-        assert body == target * (len(body) // 5), "an answer to somebody else"
-
-    async with (
-        origin(named) as upstream,
-        engine_for("wire", upstream.port, max_connections=3, max_keepalive=2) as made,
-    ):
-        engine = cast(WireUpstream, made)
-        running: set[asyncio.Task[None]] = set()
-        for number in range(150):
-            running.add(asyncio.create_task(ask(engine, number)))
-            await settle(rng.randrange(6))
-            for task in list(running):
-                if task.done():
-                    running.discard(task)
-                    await _outcome(task)
-                elif rng.random() < 0.2:
-                    task.cancel()
-            assert engine._pool.busy <= 3
-        for task in running:
-            await _outcome(task)
-        assert (engine._pool.busy, engine._pool.waiting) == (0, 0)
-        assert engine._pool.idle <= 2
-        await eventually(lambda: len(engine._open) == engine._pool.idle, "every other connection to close")
-        await eventually(lambda: upstream.open == engine._pool.idle, "the origin to see it")
-
-
-async def _outcome(task: "asyncio.Task[None]") -> None:
-    """Answered or cancelled, nothing else."""
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
-    except ProxyError as error:
-        raise AssertionError("no exchange fails because another was cancelled") from error
+    await churn(seed)
