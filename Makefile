@@ -13,9 +13,8 @@ JOBS ?= $(shell echo $$(( 3 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2
 ARGS ?=
 APP ?= fastapi
 SERVER ?= uvicorn
-SECONDS ?= 300
 # They are for this make. What it starts, the suite's own calls of make among it, must not see them again.
-.PHONY: help bench test test-long contract-reference soak coverage fuzz check run report venv clean
+unexport PYTHON JOBS ARGS APP SERVER UPSTREAM PORT ROUTE ENGINE WORKERS RUN SECONDS SUBJECT MAKEFLAGS MFLAGS MAKELEVEL
 
 help:
 	@echo "Tandem: one streaming reverse proxy in FastAPI and in Litestar"
@@ -34,7 +33,15 @@ contract-reference: venv ## the contract on nginx, HAProxy, Caddy, asgiproxy and
 	@$(python) -m tests.contract.reference $(ARGS)
 	@$(python) -m tests.contract.table
 
-.PHONY: help bench test test-long contract-reference soak coverage fuzz check run report venv clean
+soak: venv ## mixed traffic with faults and leavers, memory and descriptors watched: SECONDS=1800 SUBJECT=
+	@$(python) -m bench.soak --seconds '$(or $(SECONDS),1800)' $(call option,subject) $(ARGS)
+
+coverage: venv ## every line and branch of the engine `wire`, by its own unit tests alone
+	@$(python) -m coverage run -m pytest -q -n 0 tests/unit/upstream/wire $(ARGS)
+	@$(python) -m coverage report
+
+fuzz: venv ## the engine `wire` under random streams, cancellations and sockets: SECONDS= (300), SEED= to repeat
+	@$(python) -m tests.unit.upstream.wire.fuzz $(if $(SECONDS),--seconds '$(SECONDS)') $(if $(SEED),--seed '$(SEED)')
 
 check: venv ## format, lint, types, import rules, the contract's page
 	@scripts/check
