@@ -1,36 +1,23 @@
 """Expectations that more than one case has; each failure says what was seen."""
 
-import hashlib
-import pathlib
-import random
-
-from shared.harness.origin.channel import WAIT_S, Channel, LateError, within
+from shared.harness.origin.channel import WAIT_S, within
 from shared.harness.origin.http1 import Body, Head, IncompleteError
-from shared.harness.origin.scripted import Arrival, Script
-from tests.contract.talk import FRONT, Exchange, Talk
+from shared.harness.origin.scripted import Arrival
+from tests.contract.talk import Exchange, Talk
 from tests.contract.wire import Client, Response
 
 __all__ = [
-    "SMUGGLED",
     "absent",
     "closed_for_good",
-    "digest",
-    "flood",
     "gateway_failure",
-    "hangs_up",
     "never_whole",
     "next_is_its_own",
-    "noise",
     "ok",
+    "pool_is_whole",
     "refused",
     "refused_or",
     "same",
-    "stall_bound",
 ]
-
-
-SMUGGLED = f"GET /SMUGGLED HTTP/1.1\r\nHost: {FRONT}\r\n\r\n".encode()
-"""A request that is content. At the origin it would be a stray, which fails every case (`Talk.settle`)."""
 
 
 def ok(response: Response, content: bytes | None = b"ok", status: int = 200) -> None:
@@ -62,20 +49,6 @@ def gateway_failure(response: Response, *statuses: int) -> None:
     everything = response.head.raw + response.content
     for secret in (b"127.0.0.1", b"upstream.invalid", b"Traceback", b"httpx", b"httpcore", b".py"):
         assert secret not in everything, f"{secret!r} is told to the client: {everything[:400]!r}"
-
-
-def hangs_up(how: str, *pieces: str | bytes) -> Script:
-    """The upstream sends these bytes, then closes ("close") or resets ("reset").
-
-    A script, so that it does the same each time: a proxy may send a safe request again when a connection that
-    was kept open fails under it (RFC 9112 §9.3.1), as nginx and Caddy do.
-    """
-
-    async def script(up: Arrival) -> None:
-        await up.send(*pieces)
-        getattr(up, how)()
-
-    return script
 
 
 async def closed_for_good(client: Client) -> None:
@@ -152,39 +125,14 @@ async def next_is_its_own(talk: Talk, x: Exchange) -> None:
     ok(await y.response(), y.path.encode())
 
 
-def stall_bound() -> int:
-    """Bytes that may go in before a proxy whose other side does not read has to stop taking: 10 MiB of its
-    own.
-
-    The rest is the kernel's: what its buffers of the proxy's two sockets grow to when a machine is busy
-    (tcp(7)).
+async def pool_is_whole(talk: Talk) -> None:
+    """As many requests as the pool has places, all of them at the upstream before the first is answered: a
+    pool that has lost some of its places still answers one after another.
     """
-    kernel = 0
-    for name in ("tcp_rmem", "tcp_wmem"):
-        try:
-            kernel += int(pathlib.Path("/proc/sys/net/ipv4", name).read_text().split()[2])
-        except OSError:
-            kernel += 6 << 20
-    return kernel + (10 << 20)
-
-
-async def flood(channel: Channel, bound: int) -> int:
-    """Send until the other side has stopped taking, or has taken more than `bound`; bytes it has taken."""
-    piece, begun, pause_s = bytes(1 << 16), channel.sent, 0.2
-    while (before := channel.sent) - begun <= bound:
-        try:
-            await within(pause_s, "more to be taken", channel.send(piece))
-        except LateError:
-            # No event tells a stall, only that time passes; the kernel lets a trickle through even then.
-            if channel.sent - before < len(piece) // 2:
-                break
-    return channel.sent - begun
-
-
-def noise(size: int, seed: int = 0) -> bytes:
-    """Random bytes, the same for the same seed: a misplaced or doubled piece cannot pass unnoticed."""
-    return random.Random(seed).randbytes(size)
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    each = [await talk.exchange() for _ in range(talk.manifest.pool or 0)]
+    for x in each:
+        await x.ask()
+    for up in [await x.arrival(talk.manifest.leave_s + 1) for x in each]:
+        await up.answer()
+    for x in each:
+        ok(await x.response())

@@ -9,6 +9,7 @@ from shared.harness.origin.http1 import IncompleteError, MalformedError
 from shared.harness.origin.scripted import Origin
 from tests.contract.agree import Transcript, transcript_of
 from tests.contract.case import Case
+from tests.contract.leak import settle
 from tests.contract.memory import UnmeasuredError
 from tests.contract.results import Verdict
 from tests.contract.talk import Proxy, Talk
@@ -68,7 +69,7 @@ async def play(
             if case.level != "O":
                 raise
             seen = error
-        await talk.settle()  # at level O too: what is left behind is a fault, whatever was to be seen
+        await settle(talk)  # at level O too: what is left behind is a fault, whatever was to be seen
     except Exception as error:  # noqa: BLE001 - a fault of the case itself is told like any other failure
         failure = error
     told = failure or seen

@@ -6,14 +6,13 @@
     await up.answer("200 OK", body=b"ok")      origin -> proxy
     response = await x.response()              proxy -> client    read strictly
 
-`x.trip(...)` is those four lines for the cases where only the bytes matter. `talk.settle()`, run after every
-case, is the leak check (rule 15): nothing of the case is left in the proxy.
+`x.trip(...)` is those four lines for the cases where only the bytes matter. After every case
+leak.py looks whether anything of it is left in the proxy (rule 15).
 """
 
 import asyncio
 import contextlib
 import dataclasses
-import re
 import secrets
 import signal
 import time
@@ -36,10 +35,6 @@ FRONT = "front.test"
 
 LEAVE_S = 2.0
 """Seconds in which a proxy has to notice that one side has gone (contract: within 2 s)."""
-
-_SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110 §9.2.1
-_GAUGE = re.compile(rb"^tandem_exchanges_in_flight(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
-_GAUGE_PAUSE_S = 0.01
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -185,8 +180,8 @@ class Talk:
         self.clients: list[Client] = []
         self.exchanges: list[Exchange] = []
         self.notes: dict[str, object] = {}
-        self._strays_before = len(origin.strays)
-        self._elsewhere_before = elsewhere.ledger.accepted if elsewhere else 0
+        self.strays_before = len(origin.strays)
+        self.elsewhere_before = elsewhere.ledger.accepted if elsewhere else 0
         self.accepted_before = origin.ledger.accepted
 
     async def connect(self, *, receive_buffer: int = 0, send_buffer: int = 0) -> Client:
@@ -243,66 +238,6 @@ class Talk:
     def accepted(self) -> int:
         """Connections that the origin has accepted since the case began."""
         return self.origin.ledger.accepted - self.accepted_before
-
-    async def settle(self) -> None:
-        """Rule 15: clients leave, then no connection to the origin is carried and the gauge is at zero.
-
-        Raises: AssertionError, LateError.
-        """
-        for exchange in self.exchanges:
-            while not exchange.expected.arrivals.empty():
-                exchange.arrivals.append(exchange.expected.arrivals.get_nowait())
-        for client in self.clients:
-            client.close()
-        for arrival in [arrival for exchange in self.exchanges for arrival in exchange.arrivals]:
-            if arrival.record.carried and arrival.channel.open:
-                try:
-                    await arrival.peer_closed(LEAVE_S)
-                except LateError:
-                    raise AssertionError(
-                        f"connection {arrival.connection.number} to the origin still carries its exchange "
-                        f"{LEAVE_S:g} s after every client has left"
-                    ) from None
-        for exchange in self.exchanges:  # oracle (ii): no more requests than the client was entitled to
-            count, entitled = exchange.expected.count, max(1, exchange.asked)
-            if self.manifest.retries == "safe" and exchange.method in _SAFE:  # RFC 9112 §9.3.1
-                entitled *= 2
-            assert count <= entitled, f"{count} requests arrived for {entitled} of the client's"
-        ledger = self.origin.ledger
-        await ledger.until(
-            lambda: not ledger.carried(), "every origin connection to be free or closed", LEAVE_S
-        )
-        strays = self.origin.strays[self._strays_before :]
-        assert not strays, f"requests that no client sent: {[stray.head.raw[:200] for stray in strays]}"
-        faults = [c.fault for c in ledger.connections if c.fault and c.accepted_at_s >= self.began_s]
-        assert not faults, f"at the origin: {faults}"
-        if self.elsewhere is not None:
-            strangers = self.elsewhere.ledger.accepted - self._elsewhere_before
-            assert strangers == 0, f"{strangers} connections to a host that the proxy was not configured for"
-        if self.manifest.metrics and (self.proxy.process is None or self.proxy.process.running()):
-            await self._gauge_at_zero(self.manifest.metrics)
-
-    async def _gauge_at_zero(self, path: str) -> None:
-        value: float | None = None
-        try:
-            async with asyncio.timeout(LEAVE_S):
-                # A poll, because nobody outside that process can be told when its gauge changes.
-                while (value := await self._gauge(path)) != 0:
-                    await asyncio.sleep(_GAUGE_PAUSE_S)
-        except TimeoutError:
-            raise AssertionError(f"tandem_exchanges_in_flight is still {value} with no client left") from None
-
-    async def _gauge(self, path: str) -> float:
-        client = await Client.connect(self.proxy.host, self.proxy.port)
-        try:
-            await client.send(f"GET {path} HTTP/1.1\r\nHost: {FRONT}\r\nConnection: close\r\n\r\n")
-            response = await client.response()
-        finally:
-            client.close()
-        values = _GAUGE.findall(response.content)
-        assert response.status == 200, f"{path} answered {response.status}: {response.content[:200]!r}"
-        assert values, f"{path} has no tandem_exchanges_in_flight: {response.content[:400]!r}"
-        return sum(float(value) for value in values)
 
     async def close(self) -> None:
         """Leave nothing, whatever happened: every client and every carried connection is closed."""

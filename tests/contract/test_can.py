@@ -5,16 +5,11 @@ import contextlib
 import random
 
 from shared.harness.origin.channel import LateError, within
-from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import flood, never_whole, ok, stall_bound
+from tests.contract.expect import never_whole, ok, pool_is_whole
+from tests.contract.moves import answers, flood, pass_through, stall_bound
 from tests.contract.talk import Exchange, Talk
-
-
-async def answers(up: Arrival) -> None:
-    """A script: 200, `ok`."""
-    await up.answer()
 
 
 @case(
@@ -191,19 +186,6 @@ async def _arrived_or_answered(x: Exchange) -> None:
         await asyncio.gather(arrived, answered, return_exceptions=True)
 
 
-async def pool_is_whole(talk: Talk) -> None:
-    """As many requests as the pool has places, all of them at the upstream before the first is answered: a
-    pool that has lost some of its places still answers one after another.
-    """
-    each = [await talk.exchange() for _ in range(talk.manifest.pool or 0)]
-    for x in each:
-        await x.ask()
-    for up in [await x.arrival(talk.manifest.leave_s + 1) for x in each]:
-        await up.answer()
-    for x in each:
-        ok(await x.response())
-
-
 @case(
     "CAN-07",
     requirement="promise: who leaves the queue is not served",
@@ -236,19 +218,6 @@ async def in_the_queue(talk: Talk) -> None:
         ok(await x.response())
     ok(await held[0].response())
     assert leaver.expected.count == 0, "the request of a client that had left reached the upstream"
-
-
-async def pass_through(talk: Talk) -> None:
-    """Return when the proxy has handled whatever its sockets held before: it answers what it reads in order.
-
-    The request has two Host fields, and not the same, so a proxy refuses it itself and needs no connection
-    for it. (Two that are the same HAProxy takes for one.) One that does not is FRM-13's to judge.
-    """
-    for _ in range(2):
-        x = await talk.exchange(script=answers)
-        with contextlib.suppress(ConnectionError, IncompleteError):
-            await x.ask("GET", "Host: elsewhere.test")
-            await x.response()
 
 
 @case(

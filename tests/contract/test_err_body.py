@@ -1,4 +1,4 @@
-"""ERR: what a client can tell of a body that broke off, and how slowly an upstream may fail."""
+"""ERR: bodies that break off, or stall, or say their length twice, and what a client can tell of it."""
 
 import asyncio
 import contextlib
@@ -6,10 +6,61 @@ import contextlib
 from shared.harness.origin.channel import WAIT_S, within
 from shared.harness.origin.http1 import IncompleteError
 from tests.contract.case import case
-from tests.contract.expect import gateway_failure, noise, ok
+from tests.contract.expect import gateway_failure, never_whole, ok
+from tests.contract.moves import SLACK_S, begun, noise
 from tests.contract.talk import Talk
 
-_SLACK_S = 1.5
+_CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+
+
+@case(
+    "ERR-08",
+    requirement="RFC 9112 §8",
+    anchor="Go CopyBuffer (16659); HAProxy truncated.vtc; nginx proxy_unfinished.t",
+)
+async def cut_in_content_length(talk: Talk) -> None:
+    """A response that the upstream cuts before its Content-Length is cut for the client too, never ended."""
+    for end in ("close", "reset"):
+        head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+        x, response = await begun(talk, head, b"x" * 50, got=b"x" * 50)
+        getattr(x.arrivals[0], end)()
+        await never_whole(response.body)
+        await x.client.peer_closed()
+
+
+@case("ERR-09", requirement="RFC 9112 §8", anchor="Go 23643")
+async def cut_in_chunks(talk: Talk) -> None:
+    """A chunked response without its last chunk does not get one from the proxy."""
+    for end in ("close", "reset"):
+        x, response = await begun(talk, _CHUNKED, got=b"hello")
+        getattr(x.arrivals[0], end)()
+        await never_whole(response.body)
+        await x.client.peer_closed()
+
+
+@case("ERR-09-size", requirement="RFC 9112 §7.1, §8", anchor="HTTP Garden")
+async def broken_chunk(talk: Talk) -> None:
+    """A chunk size that is none, in mid-body, cuts the response."""
+    for size in ("zz\r\n", "-5\r\nhello\r\n", "0x5\r\nhello\r\n0\r\n\r\n"):
+        x, response = await begun(talk, _CHUNKED, got=b"hello")
+        await x.arrivals[0].send(size)
+        await never_whole(response.body)
+        await x.arrivals[0].peer_closed(talk.manifest.leave_s)
+
+
+@case(
+    "ERR-10",
+    requirement="RFC 9209 §2.3 connection_read_timeout; RFC 9112 §8",
+    anchor="YARP: second read aborted",
+    settings="tight",
+    needs=("read_timeout_s",),
+)
+async def stalled(talk: Talk) -> None:
+    """A response that stalls in mid-body past the read timeout is cut at both ends, never ended."""
+    assert talk.manifest.read_timeout_s is not None
+    x, response = await begun(talk, _CHUNKED, got=b"hello")
+    await never_whole(response.body, talk.manifest.read_timeout_s + SLACK_S)
+    await x.arrivals[0].peer_closed(1)
 
 
 @case("ERR-11", level="O", requirement="RFC 9112 §6.3 item 8", anchor="RFC 9112 §8", compare="verdict")
@@ -30,6 +81,25 @@ async def old_client_cut(talk: Talk) -> None:
         talk.note(
             name, f"{response.body.framing.kind}: {'whole' if response.complete else response.body.cut}"
         )
+
+
+@case("ERR-07-both", requirement="RFC 9112 §6.3", anchor="nginx proxy_duplicate_headers.t")
+async def both_framings(talk: Talk) -> None:
+    """Transfer-Encoding beside Content-Length is 502, or wins and takes the length away, in either order."""
+    for fields in (
+        "Content-Length: 7\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 7",
+    ):
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.send(f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+        response = await x.response()
+        if response.status == 200:
+            ok(response)  # strict framing: not both fields
+        else:
+            gateway_failure(response, 502)
+        up.release()
 
 
 @case("ERR-20", requirement="RFC 9112 §6.3 item 5", anchor="nginx proxy_duplicate_headers.t")
@@ -104,7 +174,7 @@ async def trickling_head(talk: Talk) -> None:
 
     trickling = asyncio.ensure_future(origin())
     try:
-        gateway_failure(await x.response(2 * timeout_s + _SLACK_S), 502, 504)
+        gateway_failure(await x.response(2 * timeout_s + SLACK_S), 502, 504)
         await within(talk.manifest.leave_s, "the upstream to be hung up on", trickling)
     finally:
         trickling.cancel()

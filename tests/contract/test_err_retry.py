@@ -16,6 +16,24 @@ async def _on_a_kept_connection(talk: Talk, method: str) -> Exchange:
     return x
 
 
+@case("ERR-16", requirement="RFC 9110 §9.2.2", anchor="httpx #2983, #3515", compare="verdict")
+async def stale_connection(talk: Talk) -> None:
+    """A POST on a connection that the upstream has just closed succeeds or is 502; it never arrives twice."""
+    for _ in range(10):
+        x = await talk.exchange()
+        ok((await x.trip())[1])
+        y = await talk.exchange()
+        await talk.origin.close_idle()
+        await y.ask("POST", body=b"once")
+        up = await y.reaches()
+        if isinstance(up, Response):
+            gateway_failure(up, 502)
+        else:
+            await up.answer()
+            ok(await y.response())
+        assert y.expected.count <= 1
+
+
 @case(
     "ERR-16-taken",
     requirement="RFC 9110 §9.2.2",

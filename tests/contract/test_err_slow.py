@@ -1,9 +1,8 @@
 """ERR: a response that was cut, and a client that has not read it yet."""
 
 from tests.contract.case import case
-from tests.contract.expect import noise
+from tests.contract.moves import noise, pass_through
 from tests.contract.talk import Talk
-from tests.contract.test_can import pass_through
 
 
 @case(

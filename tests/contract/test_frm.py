@@ -6,7 +6,8 @@ At the origin it would be a stray, which fails every case.
 
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import SMUGGLED, closed_for_good, next_is_its_own, ok, refused, refused_or
+from tests.contract.expect import closed_for_good, next_is_its_own, ok, refused, refused_or
+from tests.contract.moves import SMUGGLED
 from tests.contract.talk import Talk
 
 _UNKNOWN = (400, 422, 501)

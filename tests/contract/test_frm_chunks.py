@@ -8,7 +8,8 @@ from shared.harness.origin.channel import LateError
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import SMUGGLED, never_whole, next_is_its_own, ok, refused, refused_or
+from tests.contract.expect import never_whole, next_is_its_own, ok, refused, refused_or
+from tests.contract.moves import SMUGGLED
 from tests.contract.talk import Talk
 
 _CHUNKED = "Transfer-Encoding: chunked"

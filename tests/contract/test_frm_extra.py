@@ -4,16 +4,16 @@ from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import gateway_failure, ok
+from tests.contract.moves import POISON
 from tests.contract.talk import Talk
 from tests.contract.wire import Client
 
 _EXTRA_DATA = "RFC 9112 §6.3"
 _LENGTH = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _CHUNKS = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
-_POISON = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nSMUGGLED"
 # Not whole either: what comes next would then be read as the rest of it.
 _EXTRAS = (
-    _POISON,
+    POISON,
     "HTTP/1.1 200 OK\r\nX-SMUGGLED: ",
     "HTTP/1.1 103 Early Hints\r\nX-SMUGGLED: 1\r\n\r\n",
     "\r\n",
@@ -91,10 +91,10 @@ async def past_the_bodiless(talk: Talk) -> None:
     """Nor is a body after 204 or 304, whatever the fields say of its length."""
     for head, content in (
         ("204 No Content", "ok"),
-        ("204 No Content", _POISON),
+        ("204 No Content", POISON),
         ("304 Not Modified", "ok"),
         ("304 Not Modified\r\nContent-Length: 2", "ok"),
-        (f"304 Not Modified\r\nContent-Length: {len(_POISON)}", _POISON),
+        (f"304 Not Modified\r\nContent-Length: {len(POISON)}", POISON),
         ("304 Not Modified\r\nTransfer-Encoding: chunked", "2\r\nok\r\n0\r\n\r\n"),
     ):
         await _own_answers(talk, "GET", f"HTTP/1.1 {head}\r\n\r\n", content)

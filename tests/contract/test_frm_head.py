@@ -5,7 +5,8 @@ import asyncio
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import SMUGGLED, absent, ok, refused, refused_or
+from tests.contract.expect import absent, ok, refused, refused_or
+from tests.contract.moves import HOARD, SMUGGLED
 from tests.contract.talk import FRONT, Exchange, Talk
 from tests.contract.wire import wire_bytes
 
@@ -215,19 +216,16 @@ async def endless_head(talk: Talk) -> None:
     refusing = asyncio.ensure_future(x.client.answered())
     try:
         await x.client.send(f"GET {x.path} HTTP/1.1\r\nHost: {FRONT}\r\n")
-        while not refusing.done() and x.client.channel.sent < _HOARD:
+        while not refusing.done() and x.client.channel.sent < HOARD:
             await x.client.send(line)
     except ConnectionError:
         pass  # hung up, perhaps with an answer first
     finally:
         refusing.cancel()
         await asyncio.gather(refusing, return_exceptions=True)
-    assert x.client.channel.sent < _HOARD, f"{x.client.channel.sent} bytes of a head were taken"
+    assert x.client.channel.sent < HOARD, f"{x.client.channel.sent} bytes of a head were taken"
     try:
         response = await x.response()
     except IncompleteError:
         return  # cut: what was not read of the request resets the connection
     assert response.status in (400, 414, 431), f"status {response.status}"
-
-
-_HOARD = 64 << 20  # bytes: more than kernel buffers and any head together

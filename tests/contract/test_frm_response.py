@@ -4,11 +4,9 @@ from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import gateway_failure, never_whole, ok
+from tests.contract.moves import HOARD, POISON
 from tests.contract.talk import Talk
 from tests.contract.wire import Response
-
-_HOARD = 64 << 20  # bytes: more than kernel buffers and any head together
-_SMUGGLED = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nSMUGGLED"
 
 
 async def _answered(talk: Talk, *pieces: str | bytes) -> tuple[Arrival, Response]:
@@ -67,12 +65,12 @@ async def old_chunks(talk: Talk) -> None:
         await x.ask()
         up = await x.arrival()
         chunks = b"2\r\nok\r\n0\r\n\r\n"
-        await up.send(f"HTTP/1.0 200 OK\r\n{alive}Transfer-Encoding: chunked\r\n\r\n", chunks, _SMUGGLED)
+        await up.send(f"HTTP/1.0 200 OK\r\n{alive}Transfer-Encoding: chunked\r\n\r\n", chunks, POISON)
         response = await x.head()
         if response.status == 200:
             up.channel.finish()
             await response.to_the_end()
-            assert response.content in (b"ok", chunks + _SMUGGLED.encode()), f"content {response.content!r}"
+            assert response.content in (b"ok", chunks + POISON.encode()), f"content {response.content!r}"
         else:
             gateway_failure(await response.to_the_end(), 502)
         await up.peer_closed(talk.manifest.leave_s)
@@ -208,11 +206,11 @@ async def endless_head(talk: Talk) -> None:
     line = b"X-Filler: " + b"x" * 8180 + b"\r\n"
     try:
         await up.send("HTTP/1.1 200 OK\r\n")
-        while up.channel.sent < _HOARD:
+        while up.channel.sent < HOARD:
             await up.send(line)
     except ConnectionError:
         pass
-    assert up.channel.sent < _HOARD, f"{up.channel.sent} bytes of a head were taken"
+    assert up.channel.sent < HOARD, f"{up.channel.sent} bytes of a head were taken"
     gateway_failure(await x.response(), 502)
 
 

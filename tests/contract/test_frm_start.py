@@ -7,9 +7,9 @@ from shared.harness.origin.channel import WAIT_S, within
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import SMUGGLED, closed_for_good, noise, ok, refused, refused_or
+from tests.contract.expect import closed_for_good, ok, refused, refused_or
+from tests.contract.moves import SMUGGLED, noise, pass_through
 from tests.contract.talk import FRONT, Talk
-from tests.contract.test_can import pass_through
 
 
 @case("FRM-13", requirement="RFC 9112 §3.2", anchor="llhttp checks no count, h11 does")

@@ -1,7 +1,8 @@
 """HDR: fields that a proxy has a policy about, and those that only look as if they were somebody's own."""
 
 from tests.contract.case import case
-from tests.contract.expect import SMUGGLED, absent, next_is_its_own, ok, same
+from tests.contract.expect import absent, next_is_its_own, ok, same
+from tests.contract.moves import SMUGGLED
 from tests.contract.talk import Talk
 from tests.contract.wire import Response
 

@@ -7,15 +7,14 @@ from shared.harness.origin.channel import WAIT_S, within
 from shared.harness.origin.http1 import ResponseHead, parse_response
 from tests.contract.case import case
 from tests.contract.expect import absent, gateway_failure, ok
+from tests.contract.moves import SLACK_S, pass_through
 from tests.contract.talk import Talk, together
-from tests.contract.test_can import pass_through
 
 _HINT = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Hint: 1\r\n\r\n"
 _OTHER_HINT = "HTTP/1.1 103 Early Hints\r\nLink: </b.js>; rel=preload\r\n\r\n"
 _PROCESSING = "HTTP/1.1 102 Processing\r\n\r\n"
 _CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 _OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-_SLACK_S = 1.5
 
 
 @case(
@@ -163,7 +162,7 @@ async def without_end(talk: Talk) -> None:
 
     hinting = asyncio.ensure_future(origin())
     try:
-        gateway_failure(await x.response(2 * talk.manifest.response_timeout_s + _SLACK_S), 502, 504)
+        gateway_failure(await x.response(2 * talk.manifest.response_timeout_s + SLACK_S), 502, 504)
         await within(talk.manifest.leave_s, "the upstream to be hung up on", hinting)
     finally:
         hinting.cancel()
@@ -197,7 +196,7 @@ async def silence_after(talk: Talk) -> None:
     await x.ask()
     up = await x.arrival()
     await up.send(_HINT)
-    gateway_failure(await x.response(talk.manifest.response_timeout_s + _SLACK_S), 504)
+    gateway_failure(await x.response(talk.manifest.response_timeout_s + SLACK_S), 504)
     await up.peer_closed(1)
 
 

@@ -7,13 +7,13 @@ from shared.harness.origin.http1 import parse_response
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import absent, gateway_failure, ok, same
+from tests.contract.moves import SLACK_S
 from tests.contract.talk import Exchange, Talk, together
 from tests.contract.wire import Response
 
 _EXPECT = "Expect: 100-continue"
 _CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 _AT_ONCE_S = 1.0  # what curl waits before it sends the body unasked
-_SLACK_S = 1.5
 
 
 async def _told(x: Exchange) -> int:
@@ -24,7 +24,7 @@ async def _told(x: Exchange) -> int:
     asked_s = time.monotonic()
     await within(WAIT_S, "100 or a final status", x.client.reader.head_ready())
     took_s = time.monotonic() - asked_s
-    assert took_s < _AT_ONCE_S + _SLACK_S, f"told after {took_s:.1f} s"
+    assert took_s < _AT_ONCE_S + SLACK_S, f"told after {took_s:.1f} s"
     head, end, _ = bytes(x.client.reader.buffer).partition(b"\r\n\r\n")
     status = parse_response(head + end).status
     if status < 200:

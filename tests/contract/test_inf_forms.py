@@ -5,9 +5,8 @@ import contextlib
 from shared.harness.origin.channel import WAIT_S, within
 from tests.contract.case import case
 from tests.contract.expect import gateway_failure, ok
+from tests.contract.moves import HOARD
 from tests.contract.talk import Exchange, Talk, together
-
-_HOARD = 64 << 20  # bytes: more than kernel buffers and any head together
 
 
 @case(
@@ -26,13 +25,13 @@ async def interim_head_without_end(talk: Talk) -> None:
     async def origin() -> None:
         with contextlib.suppress(ConnectionError):
             await up.send("HTTP/1.1 103 Early Hints\r\n")
-            while up.channel.sent < _HOARD:
+            while up.channel.sent < HOARD:
                 await up.send(line)
         up.close()
 
     await together(origin(), x.response(15))
     gateway_failure(x.responses[0], 502)
-    assert up.channel.sent < _HOARD, f"{up.channel.sent} bytes of a head were taken"
+    assert up.channel.sent < HOARD, f"{up.channel.sent} bytes of a head were taken"
     memory.grown_less_than(40)
 
 

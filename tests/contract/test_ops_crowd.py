@@ -11,14 +11,11 @@ from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import ok
 from tests.contract.memory import UnmeasuredError
+from tests.contract.moves import answers
 from tests.contract.talk import LEAVE_S, Talk
 
 _PAUSE_S = 0.05
 _AT_ONCE = 10
-
-
-async def answers(up: Arrival) -> None:
-    await up.answer()
 
 
 async def holds(up: Arrival) -> None:

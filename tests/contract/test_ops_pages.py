@@ -6,6 +6,7 @@ import random
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import never_whole, ok
+from tests.contract.moves import hangs_up
 from tests.contract.talk import LEAVE_S, Exchange, Talk
 from tests.contract.told import grown, page, samples, settled
 from tests.contract.wire import Response
@@ -19,12 +20,8 @@ def finished(method: str, status: int, outcome: str) -> str:
     return f'{_FINISHED}{{method="{method}",outcome="{outcome}",status="{status}"}}'
 
 
-async def answers(up: Arrival) -> None:
+async def ten_bytes(up: Arrival) -> None:
     await up.answer(body=b"0123456789")
-
-
-async def hangs_up(up: Arrival) -> None:
-    up.close()
 
 
 async def breaks_off(up: Arrival) -> None:
@@ -48,13 +45,13 @@ async def metrics_add_up(talk: Talk) -> None:
     for _ in range(5):
         ok((await (await talk.exchange()).trip(content=b"0123456789"))[1], b"0123456789")
     for _ in range(3):
-        x = await talk.exchange(script=answers)
+        x = await talk.exchange(script=ten_bytes)
         await x.ask("POST", body=bytes(1000))
         ok(await x.response(), b"0123456789")
     for _ in range(2):
         await left_waiting(talk)
         await left_reading(talk)
-        x = await talk.exchange(script=hangs_up)
+        x = await talk.exchange(script=hangs_up("close"))
         await x.ask("PUT", body=bytes(100))
         assert (await x.response()).status == 502
         await refused(talk)
@@ -235,7 +232,7 @@ async def cardinality(talk: Talk) -> None:
     async def crowd(size: int) -> None:
         for _ in range(size):
             word = words.randbytes(4).hex()
-            x = await talk.exchange(script=answers)
+            x = await talk.exchange(script=ten_bytes)
             await strange(x, word)
 
     async def strange(x: Exchange, word: str) -> None:

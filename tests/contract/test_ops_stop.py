@@ -7,7 +7,8 @@ import time
 from shared.harness.origin.channel import LateError
 from shared.harness.origin.http1 import IncompleteError
 from tests.contract.case import case
-from tests.contract.expect import digest, never_whole, noise, ok
+from tests.contract.expect import never_whole, ok
+from tests.contract.moves import digest, noise
 from tests.contract.talk import LEAVE_S, Exchange, Talk
 from tests.contract.wire import Client
 

@@ -7,10 +7,9 @@ from shared.harness.origin.channel import LateError, within
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import digest, gateway_failure, noise, ok, stall_bound
+from tests.contract.expect import gateway_failure, ok
+from tests.contract.moves import MIB, digest, noise, stall_bound
 from tests.contract.talk import LEAVE_S, Talk, together
-
-MIB = 1 << 20
 
 
 @case(

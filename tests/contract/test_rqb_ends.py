@@ -6,10 +6,9 @@ from shared.harness.origin.channel import LateError
 from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import digest, noise, ok
+from tests.contract.expect import ok
+from tests.contract.moves import MIB, digest, noise
 from tests.contract.talk import FRONT, Talk, together
-
-MIB = 1 << 20
 
 
 def _chunked(body: bytes) -> bytes:

@@ -4,9 +4,9 @@ import contextlib
 
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import absent, gateway_failure, hangs_up, ok, same
+from tests.contract.expect import absent, gateway_failure, ok, pool_is_whole, same
+from tests.contract.moves import hangs_up, pass_through
 from tests.contract.talk import Exchange, Talk, together
-from tests.contract.test_can import pass_through, pool_is_whole
 from tests.contract.wire import Response
 
 

@@ -7,10 +7,9 @@ import itertools
 from shared.harness.origin.channel import within
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
-from tests.contract.expect import absent, digest, flood, noise, ok, same, stall_bound
+from tests.contract.expect import absent, ok, same
+from tests.contract.moves import MIB, digest, flood, noise, stall_bound
 from tests.contract.talk import Talk, together
-
-MIB = 1 << 20
 
 
 @case(

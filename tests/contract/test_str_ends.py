@@ -6,10 +6,9 @@ import statistics
 
 from shared.harness.origin.channel import within
 from tests.contract.case import case
-from tests.contract.expect import absent, digest, noise, ok, stall_bound
+from tests.contract.expect import absent, ok
+from tests.contract.moves import MIB, digest, noise, stall_bound
 from tests.contract.talk import Talk, together
-
-MIB = 1 << 20
 
 
 @case(

@@ -1,8 +1,9 @@
 """Over an `https://` upstream: what the TLS layer could break between client and upstream, asked again."""
 
-from tests.contract import test_can, test_err, test_rqb, test_trl
+from tests.contract import test_can, test_err_body, test_rqb, test_trl
 from tests.contract.case import case
-from tests.contract.expect import never_whole, noise, ok, same
+from tests.contract.expect import never_whole, ok, same
+from tests.contract.moves import begun, noise, pass_through
 from tests.contract.talk import Talk
 
 
@@ -37,8 +38,8 @@ async def in_silence(talk: Talk) -> None:
 @case("ERR-08-tls", requirement="RFC 9112 §8, §9.8", anchor="a FIN without close_notify", settings="tls")
 async def cut_in_content_length(talk: Talk) -> None:
     """ERR-08 over TLS, and with a close_notify before the end: however TLS ends, a short body is cut."""
-    await test_err.cut_in_content_length.conversation(talk)
-    x, response = await test_err.begun(
+    await test_err_body.cut_in_content_length.conversation(talk)
+    x, response = await begun(
         talk, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b"x" * 50, got=b"x" * 50
     )
     await x.arrivals[0].channel.goodbye()
@@ -50,7 +51,7 @@ async def cut_in_content_length(talk: Talk) -> None:
 @case("ERR-09-tls", requirement="RFC 9112 §8, §9.8", anchor="RFC 9112 §9.8", settings="tls")
 async def cut_without_a_length(talk: Talk) -> None:
     """ERR-09 over TLS: a chunked response without its last chunk is cut."""
-    await test_err.cut_in_chunks.conversation(talk)
+    await test_err_body.cut_in_chunks.conversation(talk)
 
 
 @case("RQB-01-tls", requirement=test_rqb.content_length.requirement, settings="tls")
@@ -98,7 +99,7 @@ async def closed_while_idle(talk: Talk) -> None:
             await up.channel.goodbye()
         else:
             getattr(up, end)()
-        await test_can.pass_through(talk)
+        await pass_through(talk)
         y = await talk.exchange()
         ok((await y.trip("POST", body=b"once"))[1])
         up.close()
