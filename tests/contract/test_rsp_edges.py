@@ -43,9 +43,8 @@ async def listed_on_any_line(talk: Talk) -> None:
         up = await x.arrival()
         await up.head_of("200 OK", *lines, "X-Hop: 1", "X-Other: 2", "X-Kept: 3", "Content-Length: 2")
         await up.send("ok")
-        up.close()
-        response = await x.response()
-        ok(response)
+        up.release()  # kept open: where `close` is listed the proxy closes, elsewhere it may use it again
+        ok(response := await x.response())
         absent(response.head, "X-Hop", "X-Other")
         same(response.head, "X-Kept", "3")
 
