@@ -10,6 +10,7 @@ from tests.contract.columns import measured, ours, references
 from tests.contract.deviations import DEVIATIONS
 from tests.contract.links import linked
 from tests.contract.results import Result, Results, Verdict, write
+from tests.contract.subjects import SUBJECTS
 
 
 def _result(name: str, verdict: Verdict, why: str = "", sentence: str | None = None, **notes: str) -> Result:
@@ -62,6 +63,8 @@ def test_our_columns_are_what_the_suite_holds() -> None:
     cases = load()
     columns = {column.name: column for column in ours(cases)}
     for known in DEVIATIONS:
+        if not any(known.speaks_of(subject) for subject in SUBJECTS):
+            continue  # of an engine that has no column yet
         shown = {name for name, column in columns.items() if column.cells[known.case].verdict == "deviated"}
         assert shown, f"{known.case} is a deviation that no column shows"
     for column in columns.values():
