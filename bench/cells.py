@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from bench.record import CellSpec
 from bench.scenarios import MORE, QUICK
+from shared.harness.peers import PEERS
 from shared.harness.servers import LOOPS, PROFILES
 from shared.harness.subject import ENGINES, ROUTES, Subject
 
@@ -149,6 +150,10 @@ def _sketches() -> list[CellSpec]:
     ]
 
 
+def _peer(name: str) -> CellSpec:
+    return CellSpec(id=name, label=name, group="peer", app="", loop="", scenarios=_ANY_POOL)
+
+
 EXTRA: tuple[CellSpec, ...] = (
     _product("fastapi", "mount", _HYPERCORN),
     _product("litestar", "mount", _HYPERCORN),
@@ -158,6 +163,7 @@ EXTRA: tuple[CellSpec, ...] = (
     _baseline("static", "static ASGI answer, uvicorn", scenarios=("S3", "S2", "S3-16", "S3-512")),
     *_sketches(),
     _baseline("asgiproxy", "asgiproxy, uvicorn", engine="aiohttp", scenarios=_ANY_POOL),
+    *map(_peer, PEERS),
 )
 """Not in the quick plan; `--subject` times them."""
 

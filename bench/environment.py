@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from shared.harness.peers import PEERS
 from shared.harness.process import ROOT
 
 __all__ = ["Pinning", "choose_pinning", "fingerprint", "packages"]
@@ -78,14 +79,14 @@ def fingerprint() -> dict[str, str]:
 
 
 def packages() -> dict[str, str]:
-    """Return the versions of the packages that carry a request."""
+    """Return the versions of the packages that carry a request, and of the peers that are installed."""
     found: dict[str, str] = {}
     for name in _PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return found | {name: version for name, peer in PEERS.items() if (version := peer.version())}
 
 
 def _cpu_model() -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from bench.cells import subject_of
 from bench.record import CellSpec
 from shared.harness import subject as subjects
+from shared.harness.peers import PEERS, Upstream, Wish
 from shared.harness.servers import Running, start_server
 
 __all__ = ["start"]
@@ -19,6 +21,11 @@ def start(
 
     Raises ProcessFailed, with the tail of its log, when it does not come up.
     """
+    if cell.group == "peer":
+        pool = int(settings.get("TANDEM_MAX_CONNECTIONS", 100))
+        wish = Wish(pool=pool, keep=pool, drain_s=1.0)
+        where = urlsplit(upstream_url)
+        return PEERS[cell.id].start(Upstream(str(where.hostname), int(where.port or 80)), wish, cpus=cpus)
     if cell.group == "product":
         return subjects.start(subject_of(cell), upstream_url, settings=settings, cpus=cpus)
     env = {"TANDEM_UPSTREAM_URL": upstream_url, **settings}

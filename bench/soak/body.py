@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import zlib
 
-__all__ = ["LARGEST", "body", "checksum", "size"]
+__all__ = ["LARGEST", "body", "checksum", "send", "size"]
 
 LARGEST = 1 << 20
 _BLOCK = 4096
@@ -25,3 +26,11 @@ def size(source: random.Random) -> int:
 def checksum(data: bytes) -> bytes:
     """Return what the origin answers to an upload."""
     return b"%d bytes, %08x" % (len(data), zlib.crc32(data))
+
+
+async def send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Write as fast as the other side reads. Raises ConnectionError where it has closed."""
+    if writer.is_closing():  # uvloop's transport would raise RuntimeError
+        raise ConnectionResetError("the other side has closed")
+    writer.write(data)
+    await writer.drain()

@@ -8,7 +8,7 @@ import random
 from collections import Counter
 
 from bench.load.response import Mismatch, ResponseReader
-from bench.soak.body import body, checksum, size
+from bench.soak.body import body, checksum, send, size
 from bench.soak.kinds import KINDS, Answer, Kind, Outcome, outcome
 from bench.soak.origin import EARLY
 
@@ -95,7 +95,7 @@ class Client:
             self._ends = await asyncio.open_connection(*self.address)
         reader, writer = self._ends
         try:
-            await _send(writer, kind, number, length)
+            await _ask(writer, kind, number, length)
             if kind.leaves:
                 await asyncio.sleep(0.0 if kind.leaves == "upload" else kind.leaves)
                 self._leave()
@@ -119,12 +119,14 @@ class Client:
             self._ends = None
 
 
-async def _send(writer: asyncio.StreamWriter, kind: Kind, number: int, length: int) -> None:
+async def _ask(writer: asyncio.StreamWriter, kind: Kind, number: int, length: int) -> None:
     method = "POST" if kind.upload else "GET"
     framing = {
         "": "", "length": f"Content-Length: {length}\r\n", "chunked": "Transfer-Encoding: chunked\r\n",
     }[kind.upload]  # fmt: skip
-    writer.write(f"{method} /{kind.path}/{number}/{length} HTTP/1.1\r\nHost: soak\r\n{framing}\r\n".encode())
+    await send(
+        writer, f"{method} /{kind.path}/{number}/{length} HTTP/1.1\r\nHost: soak\r\n{framing}\r\n".encode()
+    )
     if not kind.upload:
         return
     data = body(number, length)
@@ -132,10 +134,9 @@ async def _send(writer: asyncio.StreamWriter, kind: Kind, number: int, length: i
         data = data[: length // 2]
     for at in range(0, len(data), 50_021):
         piece = data[at : at + 50_021]
-        writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if kind.upload == "chunked" else piece)
-        await writer.drain()
+        await send(writer, b"%x\r\n%b\r\n" % (len(piece), piece) if kind.upload == "chunked" else piece)
     if kind.upload == "chunked":
-        writer.write(b"0\r\n\r\n")
+        await send(writer, b"0\r\n\r\n")
 
 
 async def _receive(reader: asyncio.StreamReader, *, slow: bool) -> Answer:

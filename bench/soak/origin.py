@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from bench.soak.body import body, checksum
+from bench.soak.body import body, checksum, send
 
 __all__ = ["EARLY", "SoakOrigin", "soak_origin"]
 
@@ -82,25 +82,25 @@ class SoakOrigin:
             self.busy -= 1
 
     async def _whole(self, request: _Request) -> bool:
-        await _send(request.writer, _head(request.length) + request.body)
+        await send(request.writer, _head(request.length) + request.body)
         return True
 
     async def _chunked(self, request: _Request) -> bool:
-        await _send(request.writer, _head(None) + _chunks(request.body) + b"0\r\n\r\n")
+        await send(request.writer, _head(None) + _chunks(request.body) + b"0\r\n\r\n")
         return True
 
     async def _close(self, request: _Request) -> bool:
-        await _send(request.writer, b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + request.body)
+        await send(request.writer, b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + request.body)
         return False
 
     async def _hint(self, request: _Request) -> bool:
-        await _send(request.writer, b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")
+        await send(request.writer, b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")
         return await self._whole(request)
 
     async def _excess(self, request: _Request) -> bool:
         # in one segment: bytes that come later could not be told from an answer to the next request
         request = request._replace(length=min(request.length, 1024))
-        await _send(request.writer, _head(request.length) + request.body + _POISON)
+        await send(request.writer, _head(request.length) + request.body + _POISON)
         return False
 
     async def _late(self, request: _Request) -> bool:
@@ -111,20 +111,20 @@ class SoakOrigin:
         return await self._whole(request)
 
     async def _trickle(self, request: _Request) -> bool:
-        await _send(request.writer, _head(None))
+        await send(request.writer, _head(None))
         while True:
-            await _send(request.writer, _chunks(body(request.number, 200)))
+            await send(request.writer, _chunks(body(request.number, 200)))
             await asyncio.sleep(_TRICKLE_S)
 
     async def _upload(self, request: _Request) -> bool:
         data = await _read_body(request)
         answer = checksum(data)
-        await _send(request.writer, _head(len(answer)) + answer)
+        await send(request.writer, _head(len(answer)) + answer)
         return True
 
     async def _early(self, request: _Request) -> bool:
         head = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
-        await _send(request.writer, head % len(EARLY) + EARLY)
+        await send(request.writer, head % len(EARLY) + EARLY)
         with contextlib.suppress(
             TimeoutError
         ):  # RFC 9112 section 9.6: a close on unread bytes may lose the answer
@@ -134,11 +134,11 @@ class SoakOrigin:
         return False
 
     async def _short(self, request: _Request) -> bool:
-        await _send(request.writer, _head(request.length + 1) + request.body[: request.length // 2])
+        await send(request.writer, _head(request.length + 1) + request.body[: request.length // 2])
         return False
 
     async def _cut(self, request: _Request) -> bool:
-        await _send(request.writer, _head(None) + _chunks(request.body[: request.length // 2]))
+        await send(request.writer, _head(None) + _chunks(request.body[: request.length // 2]))
         return False
 
     async def _reset(self, request: _Request) -> bool:
@@ -155,7 +155,7 @@ class SoakOrigin:
         return False
 
     async def _garbage(self, request: _Request) -> bool:
-        await _send(request.writer, b"this is no HTTP\r\n\r\n")
+        await send(request.writer, b"this is no HTTP\r\n\r\n")
         return False
 
     async def _hold(self, request: _Request) -> bool:
@@ -184,11 +184,6 @@ def _head(length: int | None) -> bytes:
 def _chunks(data: bytes) -> bytes:
     pieces = (data[at : at + 10_007] for at in range(0, len(data), 10_007))
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
-
-
-async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
-    writer.write(data)
-    await writer.drain()
 
 
 async def _read_body(request: _Request) -> bytes:

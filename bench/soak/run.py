@@ -75,14 +75,21 @@ async def soak(
 ) -> list[Soaked]:
     """Run the plan, or as much of it as comes before ``stop``; ``tell`` is called after each sample.
 
-    Raises ProcessFailed when a subject does not start.
+    Raises ProcessFailed when a subject does not start, RuntimeError for a fault of the rig's own.
     """
+    loop, broken = asyncio.get_running_loop(), list[str]()
+    # an origin that fails by itself would leave its kind of exchange unasked
+    loop.set_exception_handler(
+        lambda _, context: broken.append(f"{context['message']}: {context.get('exception')!r}")
+    )
     async with AsyncExitStack() as stack:
         subjects = [await _started(stack, cell) for cell in plan.cells]
         await _traffic(plan, subjects, stop, tell)
         for subject in subjects:
             if not subject.died:
                 subject.ending = await _ending(subject, plan.quiet_s)
+        if broken:
+            raise RuntimeError(f"the rig itself failed, {len(broken)} times: {broken[0]}")
         return subjects
 
 

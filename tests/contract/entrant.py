@@ -3,11 +3,9 @@
 An entrant knows how it is started and what it declares; nothing else in the suite does.
 """
 
-from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
+from shared.harness.peers import Upstream
 from shared.harness.process import Process
 from shared.harness.subject import Subject, start
 from tests.contract.case import Case
@@ -17,19 +15,6 @@ from tests.contract.subjects import default_engine
 from tests.contract.variants import VARIANTS, manifest_of
 
 __all__ = ["App", "Entrant", "Standing", "Upstream"]
-
-
-class Upstream(msgspec.Struct, frozen=True):
-    """The origin that a proxy is put in front of. ca: PEM file that certifies it, where it speaks TLS."""
-
-    host: str
-    port: int
-    ca: Path | None = None
-
-    @property
-    def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.ca else 'http'}://{host}:{self.port}"
 
 
 class Standing:

@@ -82,7 +82,7 @@ the others are named after what they set (`tests/contract/variants.py`).
 
 _OTHERS = """\
 **Others** were measured once, by `make contract-reference`, each with the configuration in
-`tests/contract/reference` and the manifest in `tests/contract/manifests`: a ✗ is about that version and that
+`shared/harness/peers` and the manifest in `tests/contract/manifests`: a ✗ is about that version and that
 configuration. What was seen stands below, proxy by proxy.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,11 +15,13 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench.cells import direct
+from bench import command
+from bench.cells import choose, direct
 from bench.progress import Bar
-from bench.record import CellSpec, ClosedResult, GateResult, OpenResult, Run, StreamsResult
+from bench.record import CellSpec, ClosedResult, Dropped, GateResult, OpenResult, Run, StreamsResult
 from bench.run import run_plan
 from bench.scenarios import Closed, Gate, Open, Scenario, Streams
+from shared.harness.peers import PEERS
 from shared.harness.process import ROOT
 from tests.unit.bench.made import made_header
 from tests.unit.harness.leftovers import wait_until_gone
@@ -71,6 +74,36 @@ def test_a_proxy_runs_through_every_scenario_and_leaves_no_stream_behind(tmp_pat
             assert result.integrity.failures == {}
             assert (result.span.cpu_s > 0) == (record.cell == "bare")
         assert record.streams_left == 0
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_runs_through_every_scenario(tmp_path: Path, name: str) -> None:
+    if not PEERS[name].version():
+        pytest.skip(f"{name} is not installed: {PEERS[name].install}")
+    (peer,) = choose([name])
+    _, found = run(tmp_path, peer)
+    record = next(record for record in found.cells if record.cell == name)
+    assert record.failure == ""
+    assert all(
+        isinstance(record.results[of], ClosedResult | OpenResult | StreamsResult) for of in ("S3", "S2", "S5")
+    )
+
+
+def test_a_peer_that_is_not_installed_is_an_absence_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Dropped] = []
+
+    def plan(*_: object, dropped: list[Dropped], **__: object) -> str:
+        kept.extend(dropped)
+        return "finished"
+
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(command, "_RESULTS", tmp_path)
+    monkeypatch.setattr(command, "run_plan", plan)
+    monkeypatch.setattr(command, "_write", lambda folder, console: None)
+    assert command.main(["run", "--subject", "nginx", "--subject", "static"]) == 0
+    assert [(one.cell, one.why) for one in kept] == [("nginx", "it is not installed (apt-get install nginx)")]
 
 
 def test_both_recipes_pass_the_gate(tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 import pathlib
 
-from tests.contract.entrant import Upstream
-from tests.contract.reference.program import HOST, Program, drain, limit
-from tests.contract.variants import TIGHT_POOL
+from shared.harness.peers.program import HOST, Peer, Upstream, Wish
 
 __all__ = ["Caddy"]
 
@@ -31,7 +29,7 @@ http://:{port} {{
             dial_timeout {connect_s:g}s
             response_header_timeout {silence_s:g}s
             max_conns_per_host {pool}
-{more}
+{more}{keep}
         }}
     }}
 }}
@@ -41,42 +39,41 @@ _TLS = """\
             tls
             tls_trusted_ca_certs {ca}
             tls_server_name localhost"""
+_KEEP = """\
+            keepalive_idle_conns_per_host {keep}"""
 
 
-class Caddy(Program):
+class Caddy(Peer):
     """`compression off` keeps it from asking for gzip on the client's behalf.
 
     Its `read_timeout` is left out: it counts from one read of the connection to the next, so that an upload
     which takes longer is cut. Its `max_size` only ends the reading of a body, without a 413.
     """
 
-    id = "caddy"
-    group = "reference-caddy"
     command = "caddy"
     install = "apt-get install caddy"
-    limits_body = False
-    variants = Program.variants | {"stops", "trusting"}
 
     def version(self) -> str:
         return self._said("version").partition(" ")[0].strip().removeprefix("v")
 
-    def configuration(self, variant: str, port: int, origin: Upstream, folder: pathlib.Path) -> str:
+    def configuration(self, wish: Wish, port: int, origin: Upstream, folder: pathlib.Path) -> str:
         rules, upstream = "", f"{origin.host}:{origin.port}"
-        if variant == "based":
-            rules = "    rewrite * /base{uri}"
-        elif variant == "nowhere":
+        if wish.base:
+            rules = f"    rewrite * {wish.base}{{uri}}"
+        elif not wish.reachable:
             upstream = "upstream.invalid:80"
         return _CONFIGURATION.format(
             host=HOST,
             port=port,
             rules=rules,
             upstream=upstream,
-            trust="        trusted_proxies 127.0.0.1/32" if variant == "trusting" else "",
+            trust="        trusted_proxies 127.0.0.1/32" if wish.trusting else "",
             more=_TLS.format(ca=origin.ca) if origin.ca else "",
-            connect_s=limit(variant, 5.0),
-            silence_s=limit(variant, 60.0),
-            drain_s=drain(variant),
-            pool=TIGHT_POOL if variant == "tight" else 100,
+            keep=_KEEP.format(keep=wish.keep) if wish.keep else "",
+            connect_s=wish.limit(5.0),
+            silence_s=wish.limit(60.0),
+            drain_s=wish.drain_s,
+            pool=wish.pool or 100,
         )
 
     def argv(self, file: pathlib.Path) -> list[str]:

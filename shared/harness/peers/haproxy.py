@@ -3,9 +3,7 @@
 import pathlib
 import re
 
-from tests.contract.entrant import Upstream
-from tests.contract.reference.program import HOST, Program, drain, limit
-from tests.contract.variants import TIGHT_POOL
+from shared.harness.peers.program import HOST, Peer, Upstream, Wish
 
 __all__ = ["HAProxy"]
 
@@ -55,30 +53,26 @@ resolvers system
 """
 
 
-class HAProxy(Program):
+class HAProxy(Peer):
     """A queue in front of the server (`maxconn`, `timeout queue`) is its pool. It has no limit for bodies.
 
     `http-no-delay` is what its manual asks for where messages of a stream must not wait for each other, and
     `retries 0` that a single server is not waited for, a second a try.
     """
 
-    id = "haproxy"
-    group = "reference-haproxy"
     command = "haproxy"
     install = "apt-get install haproxy"
-    variants = Program.variants | {"stops", "trusting"}
-    limits_body = False
 
     def version(self) -> str:
         found = re.search(r"version (\d[^\s-]*)", self._said("-v"))
         return found[1] if found else ""
 
-    def configuration(self, variant: str, port: int, origin: Upstream, folder: pathlib.Path) -> str:
-        rules, resolvers, trusting = "", "", variant == "trusting"
-        server = f"{origin.host}:{origin.port} maxconn {TIGHT_POOL if variant == 'tight' else 100}"
-        if variant == "based":
-            rules = _BASE
-        elif variant == "nowhere":
+    def configuration(self, wish: Wish, port: int, origin: Upstream, folder: pathlib.Path) -> str:
+        rules, resolvers = "", ""
+        server = f"{origin.host}:{origin.port} maxconn {wish.pool or 100}"
+        if wish.base:
+            rules = _BASE.replace("/base", wish.base)
+        elif not wish.reachable:
             resolvers, server = _RESOLVERS, "upstream.invalid:80 resolvers system init-addr none"
         if origin.ca:
             server += f" ssl verify required ca-file {origin.ca} sni str(localhost) verifyhost localhost"
@@ -86,14 +80,14 @@ class HAProxy(Program):
             host=HOST,
             port=port,
             rules=rules,
-            unless_proto=" unless { req.hdr(x-forwarded-proto) -m found }" if trusting else "",
-            unless_host=" unless { req.hdr(x-forwarded-host) -m found }" if trusting else "",
+            unless_proto=" unless { req.hdr(x-forwarded-proto) -m found }" if wish.trusting else "",
+            unless_host=" unless { req.hdr(x-forwarded-host) -m found }" if wish.trusting else "",
             resolvers=resolvers,
             server=server,
-            connect=round(1000 * limit(variant, 5.0)),
-            queue=round(1000 * limit(variant, 5.0)),
-            silence=round(1000 * limit(variant, 60.0)),
-            drain=round(1000 * drain(variant)),
+            connect=round(1000 * wish.limit(5.0)),
+            queue=round(1000 * wish.limit(5.0)),
+            silence=round(1000 * wish.limit(60.0)),
+            drain=round(1000 * wish.drain_s),
         )
 
     def argv(self, file: pathlib.Path) -> list[str]:

@@ -3,9 +3,7 @@
 import pathlib
 import re
 
-from tests.contract.entrant import Upstream
-from tests.contract.reference.program import HOST, Program, drain, limit
-from tests.contract.variants import TIGHT_BODY
+from shared.harness.peers.program import HOST, Peer, Upstream, Wish
 
 __all__ = ["Nginx"]
 
@@ -17,7 +15,7 @@ pid {folder}/nginx.pid;
 error_log stderr notice;
 
 events {{
-    worker_connections 2048;
+    worker_connections 8192;
 }}
 
 http {{
@@ -74,7 +72,7 @@ http {{
 _UPSTREAM = """
     upstream origin {{
         server {host}:{port};
-        keepalive 32;
+        keepalive {keep};
     }}
 """
 
@@ -91,41 +89,38 @@ _TLS = """\
             proxy_ssl_server_name on;"""
 
 
-class Nginx(Program):
+class Nginx(Peer):
     """TLS to the upstream is verified, as `proxy_ssl_verify` has to be told."""
 
-    id = "nginx"
-    group = "reference-nginx"
     command = "nginx"
     install = "apt-get install nginx"
-    variants = Program.variants | {"stops", "trusting"}
 
     def version(self) -> str:
         found = re.search(r"nginx/(\S+)", self._said("-v"))
         return found[1] if found else ""
 
-    def configuration(self, variant: str, port: int, origin: Upstream, folder: pathlib.Path) -> str:
+    def configuration(self, wish: Wish, port: int, origin: Upstream, folder: pathlib.Path) -> str:
         scheme = "https" if origin.ca else "http"
         proxy_pass, more = f"{scheme}://origin", ""
-        if variant == "nowhere":
+        if not wish.reachable:
             proxy_pass, more = "http://$upstream", _NOWHERE.format(server=_resolver())
-        elif variant == "based":
-            proxy_pass += "/base/"
+        elif wish.base:
+            proxy_pass += f"{wish.base}/"
         if origin.ca:
             more = _TLS.format(ca=origin.ca)
         return _CONFIGURATION.format(
             folder=folder,
             host=HOST,
             port=port,
-            upstream=_UPSTREAM.format(host=origin.host, port=origin.port),
+            upstream=_UPSTREAM.format(host=origin.host, port=origin.port, keep=wish.keep or 32),
             proxy_pass=proxy_pass,
-            told_host="$trusted_host" if variant == "trusting" else "$http_host",
-            told_proto="$trusted_proto" if variant == "trusting" else "$scheme",
+            told_host="$trusted_host" if wish.trusting else "$http_host",
+            told_proto="$trusted_proto" if wish.trusting else "$scheme",
             more=more,
-            max_body=TIGHT_BODY if variant == "tight" else 0,
-            connect_s=limit(variant, 5.0),
-            silence_s=limit(variant, 60.0),
-            drain_s=drain(variant),
+            max_body=wish.max_body or 0,
+            connect_s=wish.limit(5.0),
+            silence_s=wish.limit(60.0),
+            drain_s=wish.drain_s,
         )
 
     def argv(self, file: pathlib.Path) -> list[str]:
