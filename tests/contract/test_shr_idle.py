@@ -1,7 +1,8 @@
 """SHR: which connections to the upstream are used again, and when an idle one is let go."""
 
 from tests.contract.case import case
-from tests.contract.expect import ok, pass_through
+from tests.contract.expect import ok
+from tests.contract.moves import pass_through
 from tests.contract.talk import LEAVE_S, Talk
 
 
