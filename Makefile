@@ -14,7 +14,7 @@ ARGS ?=
 APP ?= fastapi
 SERVER ?= uvicorn
 # They are for this make. What it starts, the suite's own calls of make among it, must not see them again.
-unexport PYTHON JOBS ARGS APP SERVER UPSTREAM PORT ROUTE ENGINE WORKERS RUN SECONDS SUBJECT MAKEFLAGS MFLAGS MAKELEVEL
+unexport PYTHON JOBS ARGS APP SERVER UPSTREAM PORT ROUTE ENGINE WORKERS RUN SECONDS SEED SUBJECT MAKEFLAGS MFLAGS MAKELEVEL
 
 help:
 	@echo "Tandem: one streaming reverse proxy in FastAPI and in Litestar"

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import hypothesis
 
 from tests.unit.aio import LOOPS
-from tests.unit.upstream.wire import test_pool, test_response_any
+from tests.unit.upstream.wire import test_against_h11, test_pool, test_response_any
 from tests.unit.upstream.wire.churn import churn
 
 __all__ = ["main"]
@@ -31,7 +31,7 @@ _GENERATED: dict[str, Callable[[], None]] = {
     "valid streams": test_response_any.test_a_valid_stream_is_read_as_what_was_generated,
     "what follows": test_response_any.test_what_follows_never_becomes_part_of_it,
     "broken streams": test_response_any.test_a_broken_stream_ends_whole_or_in_a_declared_error,
-    "against h11": test_response_any.test_whatever_it_takes_as_whole_h11_reads_alike,
+    "against h11": test_against_h11.test_where_the_two_differ_the_reason_is_on_the_list,
     "pool, of fakes": test_pool.test_the_count_is_exact_after_every_step,
 }
 _EXCHANGES = 500

@@ -1,12 +1,16 @@
 """Response streams made by hypothesis, with what they mean."""
 
+from typing import TypeAlias
+
 from hypothesis import strategies as st
 
 from shared.messages import Headers
 from shared.upstream.wire.response import ResponseReader
 from shared.upstream.wire.state import may_be_reused
 
-__all__ = ["Made", "cuts", "responses", "reusable"]
+__all__ = ["MUTATIONS", "Made", "Mutations", "cuts", "mutated", "responses", "reusable"]
+
+Mutations: TypeAlias = list[tuple[str, int, bytes]]
 
 _NAMES = st.text("abcXYZ-_09!#$", min_size=1, max_size=12).map(lambda text: b"X-" + text.encode())
 _VALUES = (
@@ -73,6 +77,35 @@ def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
     """The same bytes in some reads."""
     marks = sorted(draw(st.lists(st.integers(0, len(data)), max_size=6)))
     return [data[start:end] for start, end in zip([0, *marks], [*marks, len(data)], strict=True)]
+
+
+MUTATIONS: st.SearchStrategy[Mutations] = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "drop", "insert", "double", "cut"]),
+        st.integers(0, 2000),
+        st.binary(max_size=3),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def mutated(data: bytes, mutations: Mutations) -> bytes:
+    """The stream with bits flipped, bytes dropped, inserted or said twice, or its end cut off."""
+    for kind, number, insert in mutations:
+        at = number % (len(data) + 1)
+        before, after = data[:at], data[at:]
+        if kind == "flip":
+            data = before + bytes(byte ^ (1 << number % 8) for byte in after[:1]) + after[1:]
+        elif kind == "drop":
+            data = before + after[1:]
+        elif kind == "insert":
+            data = before + insert + after
+        elif kind == "double":
+            data = before + data[max(0, at - 9) :]
+        else:
+            data = before
+    return data
 
 
 def reusable(reader: ResponseReader) -> bool:

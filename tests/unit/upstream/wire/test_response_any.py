@@ -2,13 +2,12 @@
 
 import contextlib
 
-import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import UpstreamError
 from shared.upstream.wire.response import ResponseReader
-from tests.unit.upstream.wire.streams import Made, cuts, responses, reusable
+from tests.unit.upstream.wire.streams import MUTATIONS, Made, Mutations, cuts, mutated, responses, reusable
 
 
 @given(st.data(), responses())
@@ -43,24 +42,11 @@ def test_what_follows_never_becomes_part_of_it(data: st.DataObject, made: Made, 
     assert not reusable(reader)
 
 
-_MUTATIONS = st.lists(
-    st.tuples(
-        st.sampled_from(["flip", "drop", "insert", "double", "cut"]),
-        st.integers(0, 2000),
-        st.binary(max_size=3),
-    ),
-    min_size=1,
-    max_size=4,
-)
-
-
-@given(st.data(), responses(), _MUTATIONS)
+@given(st.data(), responses(), MUTATIONS)
 def test_a_broken_stream_ends_whole_or_in_a_declared_error(
-    data: st.DataObject, made: Made, mutations: list[tuple[str, int, bytes]]
+    data: st.DataObject, made: Made, mutations: Mutations
 ) -> None:
-    stream = made.data
-    for kind, number, insert in mutations:
-        stream = _mutated(stream, kind, number, insert)
+    stream = mutated(made.data, mutations)
     reader = ResponseReader(to_head=made.to_head)
     try:
         for piece in data.draw(cuts(stream)):
@@ -70,69 +56,3 @@ def test_a_broken_stream_ends_whole_or_in_a_declared_error(
         assert not reusable(reader)
     else:
         assert reader.ended
-
-
-def _mutated(data: bytes, kind: str, number: int, insert: bytes) -> bytes:
-    at = number % (len(data) + 1)
-    if kind == "flip":
-        return data[:at] + bytes(byte ^ (1 << number % 8) for byte in data[at : at + 1]) + data[at + 1 :]
-    if kind == "drop":
-        return data[:at] + data[at + 1 :]
-    if kind == "insert":
-        return data[:at] + insert + data[at:]
-    return data[:at] if kind == "cut" else data[:at] + data[max(0, at - 9) :]
-
-
-def _by_h11(made: Made, stream: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes, bool] | None:
-    """Status, fields (lower case), body, whether it is whole; None where h11 finds no response."""
-    connection = h11.Connection(h11.CLIENT)
-    connection.send(
-        h11.Request(method="HEAD" if made.to_head else "GET", target="/", headers=[("Host", "x")])
-    )
-    connection.send(h11.EndOfMessage())
-    connection.receive_data(stream)
-    connection.receive_data(b"")
-    head, body = None, b""
-    try:
-        while True:
-            event = connection.next_event()
-            if isinstance(event, h11.Response):
-                head = event
-            elif isinstance(event, h11.Data):
-                body += bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                assert head is not None
-                return head.status_code, list(head.headers), body, True
-            elif not isinstance(event, h11.InformationalResponse):
-                break
-    except h11.RemoteProtocolError:
-        pass
-    return None if head is None else (head.status_code, list(head.headers), body, False)
-
-
-@given(responses(), _MUTATIONS)
-def test_whatever_it_takes_as_whole_h11_reads_alike(
-    made: Made, mutations: list[tuple[str, int, bytes]]
-) -> None:
-    """Differential: h11 is the more lenient of the two, so only its answer to what we accept counts.
-
-    Accepted differences: h11 takes a later Transfer-Encoding over a length, bare LF, obs-fold and a status
-    line without words; all of those are refused here, so nothing is compared. It refuses what follows a
-    response, and a trailer section with a length, later than we look; `followed` is true there.
-    """
-    stream = made.data
-    for kind, number, insert in mutations:
-        stream = _mutated(stream, kind, number, insert)
-    reader = ResponseReader(to_head=made.to_head)
-    try:
-        reader.feed(stream)
-        reader.end()
-    except UpstreamError:
-        return
-    theirs = _by_h11(made, stream)
-    if theirs is None or not theirs[3]:
-        return
-    status, headers, body, _ = theirs
-    assert reader.status == status
-    assert b"".join(reader.chunks) == body
-    assert [name.lower() for name, _ in reader.headers] == [name for name, _ in headers]
