@@ -182,7 +182,7 @@ class Talk:
         self.notes: dict[str, object] = {}
         self.strays_before = len(origin.strays)
         self.elsewhere_before = elsewhere.ledger.accepted if elsewhere else 0
-        self.accepted_before = origin.ledger.accepted
+        self._accepted_before = origin.ledger.accepted - origin.ledger.late
 
     async def connect(self, *, receive_buffer: int = 0, send_buffer: int = 0) -> Client:
         """A new connection to the proxy; closed after the case."""
@@ -236,8 +236,8 @@ class Talk:
 
     @property
     def accepted(self) -> int:
-        """Connections that the origin has accepted since the case began."""
-        return self.origin.ledger.accepted - self.accepted_before
+        """Connections that the origin has accepted since the case began, for requests of the case."""
+        return self.origin.ledger.accepted - self.origin.ledger.late - self._accepted_before
 
     async def close(self) -> None:
         """Leave nothing, whatever happened: every client and every carried connection is closed."""

@@ -230,6 +230,7 @@ def test_request_of_a_case_before_is_not_held_against_the_next(tmp_path: pathlib
         talk.origin.forget(x.token)  # as when its case is over
         await x.ask()
         assert (await x.response()).status == 421
+        assert talk.accepted == 0, "its connection is counted as this case's"
 
     assert _run(_played(late, tmp_path)).verdict == "passed"
 

@@ -61,11 +61,14 @@ class ConnectionRecord:
 
 
 class Ledger:
-    """All connections since the origin started, oldest first, and a clock to read them by."""
+    """All connections since the origin started, oldest first, and a clock to read them by.
+
+    accepted: how many there were. late: how many of them for a request that was forgotten by then.
+    """
 
     def __init__(self) -> None:
         self.connections: list[ConnectionRecord] = []
-        self.accepted = 0
+        self.accepted = self.late = 0
         self._changed = asyncio.Event()
 
     def touch(self) -> None:

@@ -235,6 +235,8 @@ class Origin:
         if expected is None:
             if record.token not in self._forgotten:
                 self.strays.append(record)
+            elif record.place == 0:
+                self.ledger.late += 1
             await arrival.send(
                 "HTTP/1.1 421 Misdirected Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             )
