@@ -49,11 +49,12 @@ async def test_bytes_that_come_while_idle_answer_nobody() -> None:
 
     idle, go = asyncio.Event(), asyncio.Event()
     async with origin(unasked) as upstream, engine_for("wire", upstream.port) as engine:
+        assert not engine.has_idle
         await read(await engine.send(asking()))
         await idle.wait()
+        assert engine.has_idle
         go.set()
-        pool = cast(WireUpstream, engine)._pool
-        await eventually(lambda: pool.idle == 0, "the connection to be closed")
+        await eventually(lambda: not engine.has_idle, "the connection to be closed")
         go.clear()
         assert await read(await engine.send(asking())) == b"hello"
         assert len(upstream.connections) == 2
