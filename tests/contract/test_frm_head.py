@@ -42,8 +42,8 @@ async def line_feeds(talk: Talk) -> None:
     "FRM-10", requirement="RFC 9110 §5.5; RFC 9112 §2.2", anchor="HTTP Garden server bugs 2, 13, 30, 34, 35"
 )
 async def bare_cr_and_nul(talk: Talk) -> None:
-    """A bare CR or NUL anywhere in a head is 400, or a space for the upstream; never a byte on the wire and
-    never the end of a line.
+    """A bare CR or NUL anywhere in a head is 400, or hung up on, or a space for the upstream; never a byte on
+    the wire and never the end of a line.
     """
     for field in (
         b"X-A: one\rtwo",
@@ -96,8 +96,8 @@ async def _spaced_or_refused(x: Exchange, told: str) -> None:
 
 @case("FRM-10-control", level="S", requirement="RFC 9110 §5.5", anchor="h11 lets them through")
 async def other_controls(talk: Talk) -> None:
-    """Other control characters in a value are 400, or a space for the upstream: what stands beyond may read
-    more into them (a MAY allows to keep them where that is safe, which a proxy cannot know).
+    """Other control characters in a value are 400, or hung up on, or a space for the upstream: what stands
+    beyond may read more into them (a MAY allows to keep them where that is safe, which a proxy cannot know).
     """
     for code in (0x01, 0x07, 0x08, 0x0B, 0x0C, 0x1B, 0x1F, 0x7F):
         x = await talk.exchange()
