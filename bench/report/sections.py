@@ -91,8 +91,13 @@ def effects_section(found: View) -> Markup:
             "All contrasts, all metrics, as a table",
         )
     )
-    for contrast in found.asked("engine"):
-        parts += [el("p", line + ".") for line in client_cost(found, contrast)]
+    costs = [
+        el("li", f"{upper(contrast.where)}. {line}.")
+        for contrast in found.asked("engine")
+        for line in client_cost(found, contrast)
+    ]
+    if costs:
+        parts += [el("h3", "What the client costs"), el("ul", *costs, class_="why")]
     return join(parts)
 
 

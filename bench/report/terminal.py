@@ -54,7 +54,7 @@ def show(found: View, console: Console) -> None:
         console.print(table)
     console.print(
         Text(
-            "us: CPU time. response, 1st event, event: ms of delay (p50) that the cell adds to direct.",
+            "us: CPU time. response, 1st event, event: ms of delay that the cell adds to direct (p50).",
             style="dim",
         )
     )
@@ -98,8 +98,10 @@ def _tables(found: View) -> Iterator[tuple[str, Table]]:
         groups.setdefault(key, []).append((_COLUMNS[of.kind], _figures(found, name)))
     for one in next(iter(found.added.values()), []):
         name, _, scenario = one.name.partition(", ")
-        if one.quantile == 0.5 and _asked(found, name, scenario):
-            groups.setdefault(scenario, []).append((_ADDED[name], _delays(found, one.name)))
+        # the quick plan's table has to fit into 80 columns
+        if (one.quantile == 0.5 or (scenario and one.quantile == 0.99)) and _asked(found, name, scenario):
+            heading = _ADDED[name] if one.quantile == 0.5 else f"{_ADDED[name]} p99"
+            groups.setdefault(scenario, []).append((heading, _delays(found, one.name, one.quantile)))
     words = {scenario.id: f"{scenario.id}, {scenario.words}" for scenario in found.run.header.scenarios}
     for key, columns in groups.items():
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
@@ -117,11 +119,11 @@ def _figures(found: View, name: str) -> list[Text]:
     return [_value(figure.middle.value if figure.middle else None, figure.absence) for figure in figures]
 
 
-def _delays(found: View, name: str) -> list[Text]:
+def _delays(found: View, name: str, quantile: float) -> list[Text]:
     values = []
     for cell in found.run.header.cells:
         added = found.added.get(cell.id, [])
-        one = next((one for one in added if (one.name, one.quantile) == (name, 0.5)), None)
+        one = next((one for one in added if (one.name, one.quantile) == (name, quantile)), None)
         value = one.middle.value / 1e3 if one is not None and one.middle is not None else None
         values.append(_value(value, one.absence if one is not None else None))
     return values

@@ -12,6 +12,13 @@ from bench.stats import CONFIDENCE
 __all__ = ["client_cost", "growths", "headline", "picks", "resolution"]
 
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
+_SHORT = {
+    "rps": "requests/s",
+    "mb-s": "MB/s",
+    "cpu-event": "CPU per event",
+    "kib-stream": "memory per stream",
+    "response-p50": "response p50",
+}
 _PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",)
 _UNASKED = ("not-run", "unsupported")
 
@@ -55,7 +62,7 @@ def picks(found: View) -> list[tuple[str, str, list[str]]]:
         for contrast in found.asked("recipe")
     ]
     for question, title in (("ceiling", "What safety costs"), ("peer", "Other proxies")):
-        lines = [line for contrast in found.asked(question) for line in _sentences(found, contrast)]
+        lines = [line for contrast in found.asked(question) if (line := _in_short(found, contrast))]
         if lines:
             rows.append((title, _span(found, question), lines))
     return rows
@@ -100,6 +107,21 @@ def _sentences(found: View, contrast: Contrast) -> list[str]:
         for one in outcomes
         if one.absence is None or one.absence.reason not in _UNASKED
     ]
+
+
+def _in_short(found: View, contrast: Contrast) -> str:
+    """Return one contrast in all that it was asked in, as one line: there are many of its kind."""
+    parts = []
+    for name in found.shown(*_SAID):
+        outcome = found.outcome(contrast, name)
+        if outcome.estimate is not None:
+            ends = interval(outcome.estimate.low, outcome.estimate.high)
+            what = f"{_SHORT[metric(name).kind]} {ratio(outcome.estimate.ratio)} ({ends})"
+            unsure = ", cannot tell" if outcome.verdict == "cannot-tell" else ""
+            parts.append(f"{what}{unsure}{_under(found, name)}")
+        elif outcome.absence is not None and outcome.absence.reason not in _UNASKED:
+            parts.append(f"{_SHORT[metric(name).kind]}: {absence_word(outcome.absence)}")
+    return f"{upper(contrast.first)} over {contrast.second}: {'; '.join(parts)}" if parts else ""
 
 
 def _pick(found: View, contrast: Contrast) -> str:

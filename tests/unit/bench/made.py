@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 
 from bench.cells import QUICK_CELLS, direct
@@ -20,7 +21,7 @@ from bench.record import (
     RunRecord,
     StreamsResult,
 )
-from bench.scenarios import QUICK
+from bench.scenarios import MORE, QUICK
 from bench.usage import Memory, Span
 
 BLOCKS = 6
@@ -118,3 +119,19 @@ def made_run(
                 CellRecord(block, position, cell.id, results, started_s=0.4, idle=memory, after=memory)
             )
     return Run(header, cells, [], End("finished", 240.0))
+
+
+def scaled(run: Run, **rates: float) -> Run:
+    """The run read under two more loads: requests per second are so many times those of S3."""
+    more = [scenario for scenario in MORE if scenario.id in rates]
+    cells = []
+    for record in run.cells:
+        usual = record.results["S3"]
+        assert isinstance(usual, ClosedResult)
+        results = record.results | {
+            name: msgspec.structs.replace(usual, completed=round(usual.completed * rate))
+            for name, rate in rates.items()
+        }
+        cells.append(msgspec.structs.replace(record, results=results))
+    header = msgspec.structs.replace(run.header, scenarios=[*run.header.scenarios, *more])
+    return msgspec.structs.replace(run, header=header, cells=cells)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from bench.cells import QUICK_CELLS, choose, direct, vary
@@ -10,9 +9,8 @@ from bench.contrasts import Contrast, contrasts, judge
 from bench.figures import added_delays, extra_cost, figures, grown
 from bench.histogram import encode_histogram
 from bench.metrics import quantile_us
-from bench.record import Absence, ClosedResult, Run
-from bench.scenarios import MORE
-from tests.unit.bench.made import made_run
+from bench.record import Absence, Run
+from tests.unit.bench.made import made_run, scaled
 
 
 def outcome(run: Run, question: str, metric: str, first: str = "") -> tuple[float, str]:
@@ -138,22 +136,6 @@ def test_a_difference_that_holds_zero_is_below_resolution() -> None:
     added = added_delays(run, "fastapi-handler-uvicorn-httptools-wire", figures(run))[0]
     assert added.absence is not None
     assert added.absence.reason == "below-resolution"
-
-
-def scaled(run: Run, **rates: float) -> Run:
-    """The run read under two more loads: requests per second are so many times those of S3."""
-    more = [scenario for scenario in MORE if scenario.id in rates]
-    cells = []
-    for record in run.cells:
-        usual = record.results["S3"]
-        assert isinstance(usual, ClosedResult)
-        results = record.results | {
-            name: msgspec.structs.replace(usual, completed=round(usual.completed * rate))
-            for name, rate in rates.items()
-        }
-        cells.append(msgspec.structs.replace(record, results=results))
-    header = msgspec.structs.replace(run.header, scenarios=[*run.header.scenarios, *more])
-    return msgspec.structs.replace(run, header=header, cells=cells)
 
 
 def test_growth_is_a_ratio_within_each_cell_and_block() -> None:

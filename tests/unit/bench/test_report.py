@@ -24,7 +24,7 @@ from bench.report.words import number, sentence
 from bench.scenarios import Closed, Open, Scenario, Streams
 from bench.stats import CONFIDENCE, MARGIN
 from shared.harness.process import ROOT
-from tests.unit.bench.made import made_run
+from tests.unit.bench.made import made_run, scaled
 
 ABSENT = {
     "recipe-fastapi/S5": Absence("saturated", "900 of 1,500 events came through"),
@@ -157,6 +157,22 @@ def test_a_title_without_its_scenario_names_no_load() -> None:
     page = write_html(found.run)
     assert "from the intended start" not in page  # what was not asked for leaves no empty chart
     assert "One-way delay" not in page
+
+
+def test_what_was_asked_beyond_the_quick_plan_has_its_own_table_and_its_growth() -> None:
+    run = scaled(made_run(), **{"S3-16": 1.0, "S3-512": 0.5})
+    for text in (printed(run), "".join(parsed(run).text)):
+        assert "FastAPI handler, uvicorn: requests/s, 512 connections over 16: 0.50" in text
+    text = printed(run)
+    assert text.index("S3-16, 1 KiB JSON") < text.index("S3-512, 1 KiB JSON")
+    assert "[512 connections]" in text
+    assert "Growth" not in "".join(parsed(made_run()).text)
+
+
+def test_the_page_says_what_the_client_costs_pair_by_pair() -> None:
+    text = "".join(parsed(made_run()).text)
+    for where in ("Over 2 pairs", "FastAPI, handler, uvicorn", "Litestar, handler, uvicorn"):
+        assert f"{where}. The client httpx2 costs " in text
 
 
 def test_absences_are_shown_with_their_reason_in_both_reports() -> None:
