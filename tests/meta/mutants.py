@@ -225,6 +225,12 @@ _POOL = (
         related="SHR-09",
     ),
     mutant(
+        "stands-in-close-wait",
+        "self.connection_lost(None)",
+        "return self.connection_lost(None) is None",
+        "SHR-16",
+    ),
+    mutant(
         "ignores-disconnects",
         "await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)",
         "await asyncio.wait({working})",

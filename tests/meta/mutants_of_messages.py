@@ -86,6 +86,13 @@ BODIES = (
         related="ERR-* FRM-46* STR-14 OPS-02 OPS-08 CAN-* SHR-*",
     ),
     mutant(
+        "closes-on-unread-bytes",
+        "await asyncio.wait({sending}, timeout=REST_S)",
+        "pass",
+        "RQB-20",
+        "RQB-27",
+    ),
+    mutant(
         "ends-cut-uploads-cleanly",
         "upstream.transport.abort()  # what has come must not be taken for the whole",
         'await upstream.send(b"0\\r\\n\\r\\n")',
