@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bench.cells import EXTRA, FACTORS, QUICK_CELLS, choose, direct, vary
 from bench.check import health, verdict_of
-from bench.environment import choose_pinning, fingerprint, packages
+from bench.environment import carriers, choose_pinning, fingerprint, packages
 from bench.plan import LEAST_BLOCKS, cell_seconds, fit
 from bench.progress import Bar
 from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
@@ -220,9 +220,9 @@ def _report(options: argparse.Namespace, console: Console) -> int:
 
 def _write(folder: Path, console: Console) -> None:
     run = Run.read(folder / "records.jsonl")
-    write_terminal(run, console)
+    write_terminal(run, console, carriers())
     page = folder / "report.html"
-    page.write_text(write_html(run), encoding="utf-8")
+    page.write_text(write_html(run, carriers()), encoding="utf-8")
     console.print(
         f"\nThe whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True
     )

@@ -26,7 +26,7 @@ from bench.metrics import METRICS
 from bench.record import Absence, CellSpec
 from bench.stats import Estimate, Verdict, compare, holm, verdict
 
-__all__ = ["Contrast", "Outcome", "Question", "contrasts", "judge"]
+__all__ = ["Contrast", "Outcome", "Question", "contrasts", "judge", "server_name"]
 
 Question = Literal[
     "a/a", "framework", "server", "route", "loop", "engine", "recipe", "bare", "ceiling", "peer"

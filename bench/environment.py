@@ -14,9 +14,9 @@ import msgspec
 from shared.harness.peers import PEERS
 from shared.harness.process import ROOT
 
-__all__ = ["Pinning", "choose_pinning", "fingerprint", "packages"]
+__all__ = ["Pinning", "carriers", "choose_pinning", "fingerprint", "packages"]
 
-_PACKAGES = (
+_CARRIERS = (
     "fastapi", "starlette", "litestar", "uvicorn", "hypercorn", "httptools", "h11", "uvloop", "anyio",
     "httpx", "httpcore", "httpx2", "httpcore2", "aiohttp", "asgiproxy", "msgspec", "prometheus-client",
     "pydantic", "numpy", "hdrhistogram",
@@ -79,14 +79,19 @@ def fingerprint() -> dict[str, str]:
 
 
 def packages() -> dict[str, str]:
-    """Return the versions of the packages that carry a request, and of the peers that are installed."""
-    found: dict[str, str] = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found | {name: version for name, peer in PEERS.items() if (version := peer.version())}
+    """Return the version of every package that is installed, and of the peers that are."""
+    found = {one.name.lower().replace("_", "-"): one.version for one in metadata.distributions()}
+    peers = {name: version for name, peer in PEERS.items() if (version := peer.version())}
+    return dict(sorted((found | peers).items()))
+
+
+def carriers() -> dict[str, str]:
+    """Return the versions of the packages that carry a request or a figure; "none" where one is missing.
+
+    When one of these has changed, a report's figures are no longer those of what is installed.
+    """
+    installed = packages()
+    return {name: installed.get(name, "none") for name in (*_CARRIERS, *PEERS)}
 
 
 def _cpu_model() -> str:

@@ -133,9 +133,9 @@ def _merged_p99(run: Run, cell: str) -> Added:
     return Added(cell, "response", 0.99, middle, None)
 
 
-def coalescing(run: Run, cell: str) -> float | None:
+def coalescing(run: Run, cell: str, scenario: str) -> float | None:
     """Return events per delivery over all blocks: above one, the cell gathers events."""
-    results = [r for r in run.by_block(cell, "S5").values() if isinstance(r, StreamsResult)]
+    results = [r for r in run.by_block(cell, scenario).values() if isinstance(r, StreamsResult)]
     deliveries = sum(result.deliveries for result in results)
     return sum(result.events for result in results) / deliveries if deliveries else None
 

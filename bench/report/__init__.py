@@ -1,10 +1,12 @@
 """records -> report: the verdict in a terminal, and one self-contained page. Made from records alone.
 
-view      everything judged, once      words     the sentences      terminal  rich
-page      the page and its sections    charts    SVG, drawn here    markup    escaping
+view      everything judged, once      verdict, words   the sentences     terminal   rich
+page      the page of its sections     frame, charts, curves   SVG        markup     escaping
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from rich.console import Console
 
@@ -16,11 +18,11 @@ from bench.report.view import view
 __all__ = ["write_html", "write_terminal"]
 
 
-def write_html(run: Run) -> str:
-    """Return the page. The same records give the same bytes."""
-    return page(view(run))
+def write_html(run: Run, installed: Mapping[str, str] | None = None) -> str:
+    """Return the page. The same records and ``installed`` versions give the same bytes."""
+    return page(view(run), installed or {})
 
 
-def write_terminal(run: Run, console: Console) -> None:
+def write_terminal(run: Run, console: Console, installed: Mapping[str, str] | None = None) -> None:
     """Print the verdict and the small table."""
-    show(view(run), console)
+    show(view(run), console, installed or {})

@@ -1,20 +1,57 @@
-"""What stands at the end of a report: what is missing and why, what was held constant, how to repeat it."""
+"""What stands at the end of a report: drift by block, what is missing and why, how to repeat it, raw data."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from statistics import median
 
+from bench.metrics import metric
 from bench.record import CellSpec
-from bench.report.markup import Markup, el, join
-from bench.report.sections import FIGURES
+from bench.report.curves import Spark, sparks
+from bench.report.markup import Markup, el
+from bench.report.parts import section, tone, why
 from bench.report.tables import behind, table
 from bench.report.view import View
-from bench.report.words import absence_word, left_out
+from bench.report.words import DASH, FIGURES, absence_word, left_out
 
-__all__ = ["environment", "missing"]
+__all__ = ["drift_section", "figures_csv", "missing_section", "repeat_section"]
 
 
-def missing(found: View) -> Markup:
+def drift_section(found: View) -> Markup:
+    """Capacity of each cell, block by block."""
+    capacity = found.first("rps", "mb-s")
+    cells = []
+    for cell in found.run.header.cells:
+        figure = found.figures.get((cell.id, capacity))
+        blocks = figure.blocks if figure is not None else {}
+        if len(blocks) < 2:
+            continue
+        middle = median(blocks.values())
+        values = tuple(blocks[b] / middle if b in blocks else None for b in range(found.run.header.blocks))
+        spread = max(blocks.values()) / min(blocks.values()) - 1
+        cells.append(Spark(cell.label, f"{spread:.0%}", tone(cell), values, cell.id))
+    if not cells:
+        return Markup("")
+    rows = [
+        [spark.label, *(DASH if value is None else f"{value:.3f}" for value in spark.values)]
+        for spark in cells
+    ]
+    heads = ["cell, ratio to its median", *(f"block {b + 1}" for b in range(found.run.header.blocks))]
+    return section(
+        "blocks",
+        "Block by block",
+        why(
+            f"{found.title(capacity)}: each cell in each block against its own median, on one scale. "
+            "The figure is how far the highest lies above the lowest. A line that the others share is the "
+            "machine, not the cell; pairing by block takes it out."
+        ),
+        sparks(cells, title="Capacity by block"),
+        behind(table(heads, rows, cells=[spark.cell for spark in cells])),
+    )
+
+
+def missing_section(found: View) -> Markup:
     """Every figure that could not be had, with its reason."""
     rows = [
         [cell.label, found.title(name), absence_word(absence), absence.detail]
@@ -25,22 +62,31 @@ def missing(found: View) -> Markup:
     rows += [[dropped.cell, "all", "not run", left_out(dropped)] for dropped in found.run.dropped]
     if not rows:
         return Markup("")
-    return join(
-        [el("h2", "What is missing, and why", id="missing"), table(["cell", "metric", "", "reason"], rows)]
+    return section(
+        "missing", "What is missing, and why", table(["cell", "metric", "what it is", "reason"], rows)
     )
 
 
 def _loops(cells: Sequence[CellSpec]) -> list[list[str]]:
     by_loop: dict[str, list[str]] = {}
     for cell in cells:
-        by_loop.setdefault(cell.loop, []).append(cell.label)
+        by_loop.setdefault(cell.loop or "its own", []).append(cell.label)
     if len(by_loop) == 1:
         return [["loop", f"{loop} in every cell"] for loop in by_loop]
     return [[f"loop {loop}", "; ".join(labels)] for loop, labels in by_loop.items()]
 
 
-def environment(found: View) -> Markup:
-    """What was held constant, the machine, the versions, and the command that repeats it."""
+def figures_csv(found: View) -> str:
+    """Return every figure of every cell in every block, one a line: what all of the page is made from."""
+    lines = ["block,cell,metric,unit,value"]
+    for (cell, name), figure in found.figures.items():
+        unit = metric(name).unit
+        lines += [f"{block + 1},{cell},{name},{unit},{value!r}" for block, value in figure.blocks.items()]
+    return "\n".join(lines) + "\n"
+
+
+def repeat_section(found: View) -> Markup:
+    """What was held constant, the machine, the versions, the raw data, and the command that repeats it."""
     header = found.run.header
     constant = [
         *([scenario.id, scenario.words] for scenario in header.scenarios),
@@ -48,14 +94,27 @@ def environment(found: View) -> Markup:
         *_loops(found.cells),
         ["request", "GET with host, user-agent and accept; keep-alive connections over loopback"],
     ]
-    return join(
-        [
-            el("h2", "To repeat it", id="repeat"),
-            el("p", el("code", header.command)),
-            behind(table(["held constant", ""], constant), "What was held constant"),
-            behind(
-                table(["environment", ""], [[k, v] for k, v in header.environment.items()]), "Environment"
+    csv = base64.b64encode(figures_csv(found).encode()).decode()
+    stamp = "".join(filter(str.isdigit, header.started_at))
+    return section(
+        "repeat",
+        "To repeat it",
+        el("p", el("code", header.command)),
+        why(f"The seed, {header.seed}, decides the order of the cells and all arrival times."),
+        el(
+            "p",
+            el(
+                "a",
+                "Download all figures by block (CSV)",
+                href=f"data:text/csv;charset=utf-8;base64,{csv}",
+                download=f"tandem-{stamp}.csv",
+                id="download",
             ),
-            behind(table(["package", "version"], [[k, v] for k, v in header.packages.items()]), "Versions"),
-        ]
+            "; the ",
+            el("a", "raw records", href="records.jsonl", download=""),
+            " with every histogram lie beside this page.",
+        ),
+        behind(table(["held constant", "how"], constant), "What was held constant"),
+        behind(table(["environment", ""], [[k, v] for k, v in header.environment.items()]), "Environment"),
+        behind(table(["package", "version"], [[k, v] for k, v in header.packages.items()]), "Versions"),
     )

@@ -6,7 +6,7 @@ from html import escape
 
 __all__ = ["Markup", "el", "join"]
 
-_VOID = frozenset(("meta", "br", "line", "rect", "circle", "polyline", "path"))
+_VOID = frozenset(("meta", "br", "input", "line", "rect", "circle", "polyline", "path"))
 
 
 class Markup(str):
@@ -29,5 +29,5 @@ def el(tag: str, /, *children: str, **attributes: str | float | None) -> Markup:
         text = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
         parts.append(f'{key.rstrip("_").replace("_", "-")}="{escape(text)}"')
     if tag in _VOID and not children:
-        return Markup(f"<{' '.join(parts)}{'/' if tag not in ('meta', 'br') else ''}>")
+        return Markup(f"<{' '.join(parts)}{'/' if tag not in ('meta', 'br', 'input') else ''}>")
     return Markup(f"<{' '.join(parts)}>{join(list(children))}</{tag}>")

@@ -2,85 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench.report.appendix import environment, missing
-from bench.report.markup import Markup, el, join
-from bench.report.sections import (
-    drift,
-    effects_section,
-    figures_section,
-    gate_and_memory,
-    growth_section,
-    latency,
-)
-from bench.report.verdict import headline, picks, resolution
+from bench.factorial import FACTORS
+from bench.report.appendix import drift_section, missing_section, repeat_section
+from bench.report.cost import calculator_section, ladder_section
+from bench.report.effects import effects_section, matters_section
+from bench.report.events import events_section
+from bench.report.figures import figures_section, growth_section
+from bench.report.holding import leaving_section, memory_section
+from bench.report.latency import added_section, load_section, percentile_section
+from bench.report.markup import Markup, el
+from bench.report.parts import data, section, why
+from bench.report.tables import behind
+from bench.report.verdict import headline, most, picks, resolution
 from bench.report.view import View
-from bench.report.words import duration, upper
+from bench.report.words import changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["page"]
 
 _MARKS = {"good": "✓", "doubtful": "!", "bad": "✗"}
 
+_SECTIONS = (
+    matters_section, effects_section, figures_section, calculator_section, ladder_section, growth_section,
+    load_section, percentile_section, added_section, events_section, leaving_section, memory_section,
+    drift_section, missing_section, repeat_section,
+)  # fmt: skip
 
-def page(found: View) -> str:
-    """Return the whole document."""
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+
+def page(found: View, installed: Mapping[str, str]) -> str:
+    """Return the whole document. ``installed``: the versions here, told where they are not the data's."""
+    here = Path(__file__)
     head = el(
         "head",
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"),
         el("title", "Tandem benchmark: " + found.run.header.started_at),
-        el("style", Markup("\n" + style)),
+        el("style", Markup("\n" + here.with_name("page.css").read_text(encoding="utf-8"))),
     )
     body = el(
         "body",
-        _header(found),
-        _verdict(found),
-        _health(found),
-        effects_section(found),
-        figures_section(found),
-        growth_section(found),
-        latency(found),
-        drift(found),
-        gate_and_memory(found),
-        missing(found),
-        environment(found),
+        el("a", "To the figures", href="#matters", class_="skip"),
+        el("header", *_header(found, installed)),
+        el("main", _verdict(found), _health(found), _filter(found), *(each(found) for each in _SECTIONS)),
         _footer(),
+        el("script", Markup("\n" + here.with_name("page.js").read_text(encoding="utf-8"))),
     )
     return "<!doctype html>\n" + el("html", head, body, lang="en") + "\n"
 
 
-def _header(found: View) -> Markup:
+def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
     header, end = found.run.header, found.run.end
     ended = f"{end.outcome} after {duration(end.seconds)}" if end else "cut off"
     facts = (
         f"Tandem benchmark · {header.started_at} · {len(found.cells)} cells, {header.blocks} blocks, "
         f"a fresh process each · {ended}"
     )
-    return el(
-        "header",
-        el("p", facts, class_="eyebrow"),
-        el("h1", headline(found)),
-        el("p", resolution(found), class_="lead"),
-        el("p", f"{upper(header.pinning)}.", class_="lead"),
-    )
+    parts = [el("p", facts, class_="eyebrow"), el("p", resolution(found), class_="resolution")]
+    changed = changed_versions(header.packages, installed)
+    if changed:
+        parts.append(el("p", f"Not the versions installed here: {'; '.join(changed)}.", class_="badge"))
+    return [*parts, el("h1", headline(found)), el("p", f"{upper(header.pinning)}.", class_="lead")]
 
 
 def _verdict(found: View) -> Markup:
-    items = [
-        el(
-            "div",
-            el("dt", title),
-            el("dd", upper(pick), class_="pick"),
-            el("dd", el("ul", *(el("li", line) for line in lines))),
-        )
-        for title, pick, lines in picks(found)
-    ]
-    if not items:
-        return Markup("")
-    return el("dl", *items, class_="picks")
+    cards = [_card(title, pick, lines) for title, pick, lines in picks(found)]
+    matter = [el("li", most(one)) for one in found.decompositions]
+    parts = [el("div", *cards, class_="picks")] if cards else []
+    parts += [el("ul", *matter, class_="most")] if matter else []
+    return el(
+        "section", el("h2", "Verdict", class_="unseen", id="verdict"), *parts, aria_labelledby="verdict"
+    )
+
+
+def _card(title: str, pick: str, lines: list[str]) -> Markup:
+    first, rest = lines[:1], lines[1:]
+    if first and first[0].endswith("cannot tell"):  # what was settled says more
+        told = next((line for line in rest if not line.endswith("cannot tell")), None)
+        if told is not None:
+            first, rest = [*first, told], [line for line in rest if line != told]
+    parts = [el("h3", title), el("p", upper(pick), class_="pick"), *(el("p", line + ".") for line in first)]
+    if rest:
+        parts.append(behind(el("ul", *(el("li", line + ".") for line in rest)), "More"))
+    return el("article", *parts)
 
 
 def _health(found: View) -> Markup:
@@ -91,29 +98,64 @@ def _health(found: View) -> Markup:
             el("span", one.name + " ", class_="name"),
             el("span", one.value),
             class_=one.level,
-            title=one.meaning,
         )
         for one in found.health
     ]
     meanings = [el("li", f"{one.name}: {one.value}. {upper(one.meaning)}.") for one in found.health]
-    return join(
-        [
-            el("h2", "Can this run be trusted?", id="health"),
-            el("ul", *items, class_="strip"),
-            el("details", el("summary", "What these mean"), el("ul", *meanings, class_="why")),
-        ]
+    strip = el("ul", *items, class_="strip")
+    return section(
+        "health",
+        "Can this run be trusted?",
+        strip,
+        behind(el("ul", *meanings, class_="why"), "What these mean"),
+    )
+
+
+def _filter(found: View) -> Markup:
+    """Return what the script needs to show some cells only; without a script nothing of it is seen."""
+    cells = {
+        cell.id: {"kind": cell.group}
+        | {name: level_name(of(cell)) for name, of in FACTORS.items() if of(cell)}
+        for cell in found.cells
+    }
+    factors: dict[str, list[str]] = {}
+    for levels in cells.values():
+        for name, level in levels.items():
+            if level not in factors.setdefault(name, []):
+                factors[name].append(level)
+    sets = [
+        el(
+            "fieldset",
+            el("legend", upper(name)),
+            *(
+                el("label", el("input", type="checkbox", name=name, value=level, checked=""), f" {level}")
+                for level in levels
+            ),
+        )
+        for name, levels in factors.items()
+        if len(levels) > 1
+    ]
+    return el(
+        "form",
+        el("h2", "Show", id="show"),
+        *sets,
+        el("output", f"All {len(cells)} cells are shown.", id="shown", aria_live="polite"),
+        data(cells, "cells"),
+        id="filter",
+        hidden="",
+        aria_labelledby="show",
     )
 
 
 def _footer() -> Markup:
     return el(
         "footer",
-        el(
-            "p",
-            "Ratios are geometric means of paired ratios over blocks with Student-t "
-            f"{CONFIDENCE * 100:g} % intervals, each its own; verdicts are corrected for asking several "
-            f"questions (Holm). Equivalent means inside ±{MARGIN * 100:g} % by two one-sided tests, a margin "
-            "chosen beforehand. Bars and dots are medians over blocks; outliers stay in. A missing figure "
-            "has its reason and is never a zero. This page was made from records.jsonl beside it.",
+        why(
+            f"Ratios are geometric means of paired ratios over blocks with {CONFIDENCE * 100:g} % intervals, "
+            "each its own: Student's t, from twenty blocks on the bootstrap over blocks. Verdicts are "
+            "corrected for asking several questions (Holm). Equivalent means inside "
+            f"±{MARGIN * 100:g} % by two one-sided tests, a margin chosen beforehand. Bars and dots are "
+            "medians over blocks; outliers stay in. A missing figure has its reason and is never a zero. "
+            "This page was made from records.jsonl beside it."
         ),
     )

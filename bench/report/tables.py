@@ -13,22 +13,34 @@ from bench.report.words import DASH, absence_word, interval, number, ratio, valu
 __all__ = ["added_table", "behind", "cells_table", "contrasts_table", "gate_table", "memory_table", "table"]
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
-    """Return a table; the first column is text, the others are figures."""
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    cells: Sequence[str] | None = None,
+    name: str | None = None,
+) -> Markup:
+    """Return a table; the first column is text, the others are figures. ``cells``: whose each row is."""
+    of = cells or [""] * len(rows)
+    lines = [
+        el(
+            "tr",
+            el("th", row[0], scope="row"),
+            *(el("td", text) for text in row[1:]),
+            data_cell=cell or None,
+        )
+        for row, cell in zip(rows, of, strict=True)
+    ]
+    headings = el("thead", el("tr", *(el("th", text, scope="col") for text in head)))
+    # it may be wider than a phone: whoever has no pointer scrolls it by its own focus
     return el(
         "div",
-        el(
-            "table",
-            el("thead", el("tr", *(el("th", text, scope="col") for text in head))),
-            el(
-                "tbody",
-                *(
-                    el("tr", el("th", row[0], scope="row"), *(el("td", text) for text in row[1:]))
-                    for row in rows
-                ),
-            ),
-        ),
+        el("table", headings, el("tbody", *lines)),
         class_="table",
+        id=name,
+        tabindex="0",
+        role="region",
+        aria_label=head[0],
     )
 
 
@@ -49,7 +61,8 @@ def cells_table(found: View, metrics: Sequence[str]) -> Markup:
             else:
                 row.append(value_interval(figure.middle) if figure.middle else DASH)
         rows.append(row)
-    return table(["cell", *(f"{found.title(name)} ({metric(name).unit})" for name in metrics)], rows)
+    heads = ["cell", *(f"{found.title(name)} ({metric(name).unit})" for name in metrics)]
+    return table(heads, rows, cells=[cell.id for cell in found.run.header.cells])
 
 
 def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str]) -> Markup:
@@ -85,7 +98,7 @@ def added_table(found: View) -> Markup:
                 text += f" ({number(middle.low / 1e3)}{DASH}{number(middle.high / 1e3)})"
             row.append(text + (", " + absence_word(one.absence) if one.absence else ""))
         rows.append(row)
-    return table(["added by the cell, ms", *heads], rows)
+    return table(["added by the cell, ms", *heads], rows, cells=[cell.id for cell in found.cells])
 
 
 def memory_table(found: View) -> Markup:
@@ -101,7 +114,8 @@ def memory_table(found: View) -> Markup:
         row = [cell.label, *(_median(values) for values in (started, idle, after, private))]
         rows.append([*row, str(max(left)) if left else DASH])
     heads = ["cell", "start-up, s", "resident idle, MiB", "resident after, MiB", "private after, MiB"]
-    return table([*heads, "upstream streams left open, at most"], rows)
+    ids = [cell.id for cell in found.cells]
+    return table([*heads, "upstream streams left open, at most"], rows, cells=ids)
 
 
 def gate_table(found: View) -> Markup:
@@ -115,7 +129,7 @@ def gate_table(found: View) -> Markup:
         else:
             words = f"passed in {len(gates)} blocks: {', '.join(gates[0].passed)}" if gates else "not run"
         rows.append([cell.label, words])
-    return table(["cell", "gate"], rows)
+    return table(["cell", "gate"], rows, cells=[cell.id for cell in found.run.header.cells])
 
 
 def _median(values: Sequence[float]) -> str:

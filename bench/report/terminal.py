@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -12,7 +12,7 @@ from bench.metrics import metric
 from bench.record import Absence
 from bench.report.verdict import growths, picks, resolution
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, duration, left_out, number
+from bench.report.words import DASH, absence_word, changed_versions, duration, left_out, number
 
 __all__ = ["show"]
 
@@ -28,7 +28,7 @@ _COLUMNS = {
 _ADDED = {"response": "response", "first event": "1st event", "event": "event"}
 
 
-def show(found: View, console: Console) -> None:
+def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     """Print the report."""
     run = found.run
     outcome = run.end.outcome if run.end else "still running, or cut off"
@@ -38,6 +38,8 @@ def show(found: View, console: Console) -> None:
         f"seed {run.header.seed} · {outcome} after {seconds}"
     )
     console.print(Text(resolution(found)))
+    if changed := changed_versions(run.header.packages, installed):
+        console.print(Text(f"Not the versions installed here: {'; '.join(changed)}.", style="yellow"))
     console.print(_health(found))
     _blocks_done(found, console)
     console.print()

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from bench.contrasts import Contrast, Outcome
+from bench.factorial import Decomposition, Interaction
 from bench.figures import extra_cost
 from bench.metrics import metric
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, interval, ratio, sentence, upper, value_interval
+from bench.report.words import (
+    DASH,
+    absence_word,
+    interval,
+    level_name,
+    ratio,
+    sentence,
+    upper,
+    value_interval,
+)
 from bench.stats import CONFIDENCE
 
-__all__ = ["client_cost", "growths", "headline", "picks", "resolution"]
+__all__ = ["client_cost", "growths", "headline", "matters", "most", "picks", "resolution"]
 
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
 _SHORT = {
@@ -20,6 +30,9 @@ _SHORT = {
     "response-p50": "response p50",
 }
 _PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",)
+_CHOICES = ("Framework", "Server", "Route", "Engine")
+_UNTOLD = "this run cannot tell"
+_DEPENDENCES = 3
 _UNASKED = ("not-run", "unsupported")
 
 
@@ -128,10 +141,9 @@ def _pick(found: View, contrast: Contrast) -> str:
     """Judge by capacity first, by CPU per event where capacity decides nothing or where it says otherwise."""
     if not found.shown("rps", "mb-s", "cpu-event", "kib-stream"):
         return "no figure"
-    capacity, streams = (
-        found.outcome(contrast, found.first(*kinds))
-        for kinds in (("rps", "mb-s"), ("cpu-event", "kib-stream"))
-    )
+    capacity = found.outcome(contrast, found.first("rps", "mb-s"))
+    of_streams = [found.outcome(contrast, name) for name in found.shown("cpu-event", "kib-stream")]
+    streams = next((one for one in of_streams if _winner(one)), [*of_streams, capacity][0])
     spared = "memory" if metric(streams.metric).kind == "kib-stream" else "CPU"
     by_capacity, by_streams = _winner(capacity), _winner(streams)
     if by_capacity and by_streams and by_streams != by_capacity:
@@ -142,7 +154,7 @@ def _pick(found: View, contrast: Contrast) -> str:
         return f"{by_streams}, for streams ({_part(streams)} {spared})"
     if capacity.verdict == "equivalent":
         return "either: no difference to choose by"
-    return "this run cannot tell" if capacity.estimate or streams.estimate else "no figure"
+    return _UNTOLD if capacity.estimate or streams.estimate else "no figure"
 
 
 def _span(found: View, question: str) -> str:
@@ -172,6 +184,38 @@ def growths(found: View) -> list[str]:
     return lines
 
 
+def most(one: Decomposition) -> str:
+    """Return which factor explains most of a metric's variation, and how much; or that noise does."""
+    name, share = max(one.shares.items(), key=lambda part: part[1])
+    unit = {"cpu-request": "CPU per request", "cpu-event": "CPU per SSE event"}[metric(one.metric).kind]
+    if one.noise > share:
+        return f"Most of what differs between products in {unit} is noise in this run ({one.noise:.0%})."
+    return f"The {name} explains {share:.0%} of what differs between products in {unit}."
+
+
+def matters(one: Decomposition) -> list[str]:
+    """Return what explains the variation, and which choices depend on each other, in sentences."""
+    shares = sorted(one.shares.items(), key=lambda part: -part[1])
+    parts = [f"the {name} {share:.0%}" for name, share in shares[1:]]
+    rest = f"how they combine {one.combined:.0%}, noise {one.noise:.0%}"
+    depend = [each for each in one.interactions if each.verdict in ("more", "less")]
+    depend.sort(key=lambda each: -abs(each.estimate.p_difference - 1))
+    lines = [f"{most(one)} {upper(', '.join([*parts, rest]))}."]
+    lines += [_dependence(each) for each in depend[:_DEPENDENCES]]
+    if one.interactions and not depend:
+        lines.append("No choice was seen to depend on another.")
+    return lines
+
+
+def _dependence(each: Interaction) -> str:
+    estimate = each.estimate
+    first, second, at, against = map(level_name, (each.first, each.second, each.at, each.against))
+    return (
+        f"It depends: with {at} the cost of {first} over {second} is {ratio(estimate.ratio)} "
+        f"({interval(estimate.low, estimate.high)}) what it is with {against}."
+    )
+
+
 def _winner(outcome: Outcome) -> str:
     """Return the better of the two; empty when there is no telling."""
     if outcome.verdict not in ("more", "less"):
@@ -192,9 +236,9 @@ def headline(found: View) -> str:
     """Return the one sentence on top: what to pick, or that this run does not know."""
     if not found.healthy:
         return "Something is wrong with this run: read its health before its figures."
-    parts = [
-        f"{title.lower()}: {pick}"
-        for title, pick, _ in picks(found)
-        if title in ("Framework", "Server", "Route", "Engine")
-    ]
+    asked = [(title.lower(), pick) for title, pick, _ in picks(found) if title in _CHOICES]
+    parts = [f"{title}: {pick}" for title, pick in asked if pick != _UNTOLD]
+    untold = list(dict.fromkeys(title for title, pick in asked if pick == _UNTOLD))
+    if untold:
+        parts.append(f"no telling by {' or '.join(untold)}")
     return f"{upper('; '.join(parts))}." if parts else "No question could be answered from these cells."

@@ -9,11 +9,15 @@ import msgspec
 from bench.cells import DIRECT
 from bench.check import Health, health, verdict_of
 from bench.contrasts import Contrast, Outcome, contrasts, judge
+from bench.factorial import Decomposition, decompose
 from bench.figures import Added, Figure, Grown, added_delays, figures, grown
 from bench.metrics import metric, metrics_in
 from bench.record import CellSpec, Run
+from bench.stats import places
 
 __all__ = ["View", "view"]
+
+_DECOMPOSED = ("cpu-request", "cpu-event")
 
 
 class View(msgspec.Struct, frozen=True):
@@ -24,6 +28,7 @@ class View(msgspec.Struct, frozen=True):
     outcomes: list[Outcome]
     added: dict[str, list[Added]]
     growths: list[Grown]
+    decompositions: list[Decomposition]
     health: list[Health]
 
     @property
@@ -39,6 +44,24 @@ class View(msgspec.Struct, frozen=True):
     def cell(self, name: str) -> CellSpec:
         """Return the cell of that id."""
         return next(cell for cell in self.run.header.cells if cell.id == name)
+
+    @property
+    def leading(self) -> list[str]:
+        """Return the few cells that a crowded chart names: direct, then the first of each kind."""
+        first: dict[tuple[str, str], str] = {}
+        for cell in self.run.header.cells:
+            first.setdefault((cell.group, cell.framework), cell.id)
+        return list(first.values())
+
+    def places(self, name: str) -> dict[str, tuple[int, int]]:
+        """Return the places (best, worst) of all cells that have the metric; cells not told apart share."""
+        figures = [figure for cell in self.cells if (figure := self.figures[cell.id, name]).absence is None]
+        if not figures:
+            return {}
+        shared = sorted(set.intersection(*(set(figure.blocks) for figure in figures)))
+        power = 1 if metric(name).better == "less" else -1
+        values = [[figure.blocks[block] ** power for block in shared] for figure in figures]
+        return {figure.cell: place for figure, place in zip(figures, places(values), strict=True)}
 
     def outcome(self, contrast: Contrast, name: str) -> Outcome:
         """Return one contrast in one metric."""
@@ -92,5 +115,10 @@ def view(run: Run) -> View:
             cell.id: added_delays(run, cell.id, all_figures) for cell in header.cells if cell.id != DIRECT
         },
         growths=grown(run, all_figures),
+        decompositions=[
+            one
+            for of in metrics_in(header.scenarios)
+            if of.kind in _DECOMPOSED and (one := decompose(header.cells, of.id, all_figures)) is not None
+        ],
         health=health(run),
     )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from bench.contrasts import Outcome
+from collections.abc import Mapping
+
+from bench.contrasts import Outcome, server_name
 from bench.metrics import Metric, metric
 from bench.record import Absence, Dropped
 from bench.stats import MARGIN, Interval
 
 __all__ = [
     "DASH",
+    "FIGURES",
     "TIMES",
     "absence_word",
+    "changed_versions",
     "duration",
     "interval",
     "left_out",
+    "level_name",
     "number",
+    "place",
     "ratio",
     "sentence",
     "upper",
@@ -25,6 +31,11 @@ __all__ = [
 TIMES = "\N{MULTIPLICATION SIGN}"
 DASH = "\N{EN DASH}"
 """Also what stands where there is nothing to show."""
+
+FIGURES = ("rps", "cpu-request", "mb-s", "cpu-mb", "cpu-event", "kib-stream")
+"""The kinds of metrics that a cell is shown by."""
+
+_PROGRAMS = ("uvicorn", "hypercorn")
 
 _ABSENCES = {
     "below-resolution": "below resolution",
@@ -131,6 +142,26 @@ def sentence(outcome: Outcome, load: str = "") -> str:
         f"{upper(contrast.first)} {verb} {contrast.second} "
         f"({interval(estimate.low, estimate.high)}){under}: {verdict_word(outcome)}"
     )
+
+
+def changed_versions(data: Mapping[str, str], installed: Mapping[str, str]) -> list[str]:
+    """Return which of the packages ``installed`` here have another version in the data, or none there."""
+    return [
+        f"{name} {data.get(name, 'none')} in the data, {version} here"
+        for name, version in installed.items()
+        if data.get(name, "none") != version
+    ]
+
+
+def level_name(level: str) -> str:
+    """Return a factor's level as people call it: the server without its usual parser."""
+    return server_name(level) if level.startswith(_PROGRAMS) else level
+
+
+def place(shared: tuple[int, int]) -> str:
+    """Return the places that a cell may hold: 1, or 2-4 when this run does not tell them apart."""
+    best, worst = shared
+    return str(best) if best == worst else f"{best}{DASH}{worst}"
 
 
 def upper(text: str) -> str:

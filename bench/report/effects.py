@@ -1,0 +1,176 @@
+"""What each choice changes: which factor explains how much, then a dot and interval for every contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.contrasts import Contrast
+from bench.factorial import Decomposition, Interaction
+from bench.metrics import metric
+from bench.record import Absence
+from bench.report.charts import effects, split
+from bench.report.frame import Row
+from bench.report.markup import Markup, el
+from bench.report.parts import absent, section, why
+from bench.report.tables import behind, contrasts_table, table
+from bench.report.verdict import client_cost, matters
+from bench.report.view import View
+from bench.report.words import FIGURES, interval, level_name, ratio, upper, verdict_word
+from bench.stats import CONFIDENCE, MARGIN
+
+__all__ = ["effects_section", "matters_section"]
+
+_CHOICES = ("framework", "server", "route", "loop", "bare", "ceiling")
+_LARGE = ("engine", "recipe", "peer")
+_HEADS = {
+    "a/a": "Resolution: the same cell twice",
+    "recipe": "The app over the recipe",
+    "bare": "The app over bare ASGI",
+    "ceiling": "Over the sketch, which has no safety",
+}
+_EFFECTS = ("rps", "mb-s", "cpu-event", "kib-stream")
+
+
+def matters_section(found: View) -> Markup:
+    """Which choice explains how much of the difference between the products."""
+    title = "Which choice matters most"
+    if not found.decompositions:
+        few = Absence("not-run", "fewer than two factors vary between the cells of this run, or three blocks")
+        return section("matters", title, absent("Shares of the variation", few))
+    parts = [
+        why(
+            "All products differ in cost; each bar splits that variation by what explains it, machine drift "
+            "taken out. Noise is what differs between runs of one and the same cell."
+        )
+    ]
+    for one in found.decompositions:
+        shares = [(name, share, f"f{index}") for index, (name, share) in enumerate(one.shares.items())]
+        shares.sort(key=lambda part: -part[1])
+        rest = [("in combination", one.combined, "combined"), ("noise", one.noise, "noise")]
+        parts.append(el("h3", found.title(one.metric)))
+        parts.append(split([*shares, *rest], title=f"{found.title(one.metric)}: shares of the variation"))
+        parts += [el("p", line) for line in matters(one)]
+    parts += [
+        behind(_shares_table(found), "Shares as a table"),
+        behind(_levels_table(found), "What each level costs, against the mean of its factor"),
+        behind(_interactions_table(found), "How choices depend on each other"),
+    ]
+    return section("matters", title, *parts)
+
+
+def _shares_table(found: View) -> Markup:
+    names = list(dict.fromkeys(name for one in found.decompositions for name in one.shares))
+    rows = [
+        [found.title(one.metric)]
+        + [f"{one.shares[name]:.1%}" if name in one.shares else "held" for name in names]
+        + [f"{one.combined:.1%}", f"{one.noise:.1%}", f"{one.cells} cells, {one.blocks} blocks"]
+        for one in found.decompositions
+    ]
+    return table(["share of the variation", *names, "in combination", "noise", "from"], rows)
+
+
+def _levels_table(found: View) -> Markup:
+    rows = []
+    for one in found.decompositions:
+        for effect in one.levels:
+            estimate = effect.estimate
+            rows.append(
+                [
+                    f"{effect.factor} {level_name(effect.level)}",
+                    found.title(one.metric),
+                    f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)})",
+                ]
+            )
+    return table(["level", "metric", "cost against the factor's mean"], rows)
+
+
+def _interactions_table(found: View) -> Markup:
+    rows = [_interaction_row(found, one, each) for one in found.decompositions for each in one.interactions]
+    return table(["ratio", "changes by", "over", "verdict", "metric"], rows)
+
+
+def _interaction_row(found: View, one: Decomposition, each: Interaction) -> list[str]:
+    what = f"{level_name(each.first)} / {level_name(each.second)}"
+    where = f"at {level_name(each.at)} against {level_name(each.against)}"
+    estimate = each.estimate
+    changes = f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)})"
+    word = {"equivalent": "too little to matter", "cannot-tell": "cannot tell"}.get(
+        each.verdict, "it depends"
+    )
+    return [f"{what}, {where}", changes, f"{each.squares} squares", word, found.title(one.metric)]
+
+
+def effects_section(found: View) -> Markup:
+    """Dot and interval per contrast, for capacity and for CPU per event."""
+    parts = [
+        why(
+            f"Each dot is a ratio with its {CONFIDENCE * 100:g} % interval; one means no difference. Inside "
+            f"the band (±{MARGIN * 100:g} %) a difference is too small to choose by. The first row is what "
+            "this run can resolve in one pair; effects over several pairs, in black, are finer."
+        )
+    ]
+    for name in found.shown(*_EFFECTS):
+        says = "right of one" if metric(name).better == "more" else "left of one"
+        parts.append(el("h3", f"{found.title(name)}: {says} is better"))
+        # apart, because a factor of three would squeeze what differs by a tenth
+        for questions in (("a/a", *_CHOICES), _LARGE):
+            rows = _rows(found, name, questions)
+            if rows:
+                title = f"Effects on {found.title(name)}: {', '.join(questions)}"
+                parts.append(effects(rows, margin=MARGIN, title=title))
+    judged = found.shown(*FIGURES, "response-p50", "ttfe-p50", "delay-p50")
+    parts.append(
+        behind(
+            contrasts_table(found, judged, ("a/a", *_CHOICES, *_LARGE)),
+            "All contrasts, all metrics, as a table",
+        )
+    )
+    costs = [
+        el("li", f"{upper(contrast.where)}. {line}.")
+        for contrast in found.asked("engine")
+        for line in client_cost(found, contrast)
+    ]
+    if costs:
+        parts += [el("h3", "What the client costs"), el("ul", *costs, class_="why")]
+    return section("effects", "What each choice changes", *parts)
+
+
+def _rows(found: View, name: str, questions: Sequence[str]) -> list[Row]:
+    rows: list[Row] = []
+    head = ""
+    for contrast in found.asked(*questions):
+        above = _HEADS.get(contrast.question, f"{upper(contrast.first)} over {contrast.second}")
+        if contrast.question == "peer":
+            above = f"Over {contrast.second}"
+        if above != head:
+            rows.append(Row(above, "", head=True))
+        head = above
+        rows.append(_row(found, contrast, name))
+    return rows
+
+
+def _row(found: View, contrast: Contrast, name: str) -> Row:
+    outcome = found.outcome(contrast, name)
+    label = f"all of them ({contrast.where})" if contrast.main else contrast.where
+    if contrast.question in ("recipe", "bare", "ceiling", "peer"):
+        label = contrast.first
+    elif contrast.question == "a/a":
+        label = contrast.second
+    if outcome.estimate is None:
+        return Row(label, verdict_word(outcome), tip=outcome.absence.detail if outcome.absence else "")
+    estimate = outcome.estimate
+    word = verdict_word(outcome)
+    return Row(
+        label,
+        f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)}) {_short(word)}",
+        tone="ink" if contrast.main or contrast.question == "recipe" else "",
+        values=(estimate.ratio,),
+        low=estimate.low,
+        high=estimate.high,
+        tip=f"{contrast.first} over {contrast.second}, {contrast.where}: {word}, {estimate.n} blocks, "
+        f"p {estimate.p_difference:.2g} before correction",
+    )
+
+
+def _short(word: str) -> str:
+    return "same" if word.startswith("equivalent") else word

@@ -1,0 +1,69 @@
+"""Figures by cell: bars with intervals and the places that cells share; what more connections change."""
+
+from __future__ import annotations
+
+from bench.cells import DIRECT
+from bench.metrics import metric
+from bench.record import CellSpec
+from bench.report.charts import bars
+from bench.report.frame import Row
+from bench.report.markup import Markup, el
+from bench.report.parts import key, section, tone, why
+from bench.report.tables import behind, cells_table
+from bench.report.verdict import growths
+from bench.report.view import View
+from bench.report.words import DASH, FIGURES, absence_word, number, place, value_interval
+
+__all__ = ["figures_section", "growth_section"]
+
+
+def figures_section(found: View) -> Markup:
+    """Bars with intervals: capacity, CPU per request, CPU per event."""
+    parts = [
+        why(
+            "Bars are medians over blocks. # is the place of a cell among all: cells that this run cannot "
+            "tell apart, every pair compared and corrected for, share theirs."
+        ),
+        key(found),
+    ]
+    for name in found.shown(*FIGURES):
+        of = metric(name)
+        parts.append(el("h3", f"{found.title(name)} ({of.better} is better)"))
+        places = found.places(name)
+        rows = [_row(found, cell, name, places.get(cell.id)) for cell in found.cells]
+        parts.append(bars(rows, unit=of.unit, title=f"{found.title(name)} by cell"))
+    for name in found.shown("rps", "mb-s"):
+        direct = found.figures[DIRECT, name].middle if (DIRECT, name) in found.figures else None
+        if direct is not None:
+            alone = f"{number(direct.value)} {metric(name).unit}"
+            parts.append(why(f"{found.title(name)}: the rig alone, nothing in between, reaches {alone}."))
+    parts.append(behind(cells_table(found, found.shown(*FIGURES, "cpu-request-paced"))))
+    return section("figures", "Figures by cell", *parts)
+
+
+def _row(found: View, cell: CellSpec, name: str, shared: tuple[int, int] | None) -> Row:
+    figure = found.figures[cell.id, name]
+    if figure.middle is None:
+        tip = figure.absence.detail if figure.absence else ""
+        note = absence_word(figure.absence) if figure.absence else DASH
+        return Row(cell.label, note, cell=cell.id, tip=tip)
+    middle = figure.middle
+    unit = metric(name).unit
+    return Row(
+        cell.label,
+        number(middle.value) + (f" · #{place(shared)}" if shared else ""),
+        tone(cell),
+        (middle.value,),
+        middle.low,
+        middle.high,
+        cell=cell.id,
+        tip=f"{cell.label}: {value_interval(middle)} {unit}, {middle.n} blocks",
+    )
+
+
+def growth_section(found: View) -> Markup:
+    """What more connections do to each cell: the same figure under the larger load over the smaller."""
+    lines = growths(found)
+    if not lines:
+        return Markup("")
+    return section("growth", "Growth", el("ul", *(el("li", f"{line}.") for line in lines)))

@@ -1,0 +1,194 @@
+"""What all charts share: two sizes, scales, axes, rows of words, and the SVG around them.
+
+Each chart is drawn twice, for a wide screen with its words beside the marks and for a narrow one with the
+words above them; the stylesheet shows one. Text is then never scaled below reading, and needs no script.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from bench.report.markup import Markup, el, join
+
+__all__ = [
+    "AXIS",
+    "NARROW",
+    "TOP",
+    "WIDE",
+    "Frame",
+    "Row",
+    "Scale",
+    "axis",
+    "both",
+    "height_of",
+    "linear",
+    "linear_ticks",
+    "log",
+    "log_ticks",
+    "marked",
+    "middles",
+    "words",
+]
+
+Scale = Callable[[float], float]
+
+TOP, AXIS = 6.0, 24.0
+_LETTER = 6.5  # about the width of one, in the units of a chart
+
+
+class Frame(NamedTuple):
+    """One size: marks lie between ``left`` and ``right``. ``stacked``: words stand above the marks."""
+
+    name: str
+    width: float
+    left: float
+    right: float
+    stacked: bool
+
+
+WIDE = Frame("wide", 880.0, 252.0, 640.0, False)
+NARROW = Frame("narrow", 340.0, 8.0, 332.0, True)
+
+
+class Row(NamedTuple):
+    """One row: marks at ``values`` with an optional interval; ``note`` is the figure in words.
+
+    ``tone`` names the colour (a class of the stylesheet). Without values only the note is shown. ``head``
+    rows carry a label alone. ``cell``: whose row it is, for the filter. ``tip``: more words, shown on demand.
+    """
+
+    label: str
+    note: str
+    tone: str = ""
+    values: tuple[float, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    head: bool = False
+    cell: str = ""
+    tip: str = ""
+
+
+def both(draw: Callable[[Frame], tuple[Sequence[Markup], float]], title: str) -> Markup:
+    """Return the chart in both sizes; ``draw`` gives a size's parts and height."""
+    sizes = []
+    for frame in (WIDE, NARROW):
+        parts, height = draw(frame)
+        chart = el(
+            "svg",
+            join(list(parts)),
+            viewBox=f"0 0 {frame.width:.0f} {height:.0f}",
+            role="img",
+            aria_label=f"{title}. The figures are in the table below.",
+            class_=frame.name,
+        )
+        sizes.append(chart)
+    return el("div", *sizes, class_="chart")
+
+
+def _fits(row: Row, frame: Frame) -> bool:
+    return (len(row.label) + len(row.note) + 2) * _LETTER <= frame.width
+
+
+def _heights(rows: Sequence[Row], frame: Frame) -> list[float]:
+    if not frame.stacked:
+        return [30.0 if row.head else 25.0 for row in rows]
+    return [
+        28.0 if row.head else 26.0 if not row.values else 42.0 if _fits(row, frame) else 58.0 for row in rows
+    ]
+
+
+def middles(rows: Sequence[Row], frame: Frame) -> list[float]:
+    """Return the height at which each row has its marks."""
+    found, top = [], TOP
+    for row, height in zip(rows, _heights(rows, frame), strict=True):
+        found.append(top + height - (12.0 if frame.stacked and not row.head else 12.5))
+        top += height
+    return found
+
+
+def height_of(rows: Sequence[Row], frame: Frame) -> float:
+    """Return where the rows end, which is where the axis lies."""
+    return TOP + sum(_heights(rows, frame)) + 2
+
+
+def words(row: Row, y: float, frame: Frame) -> list[Markup]:
+    """Return a row's label and note."""
+    if row.head:
+        return [el("text", row.label, x=0.0, y=y + 4, class_="label head")]
+    if not frame.stacked:
+        found = [el("text", row.label, x=frame.left - 14, y=y + 4, class_="label end")]
+        return [*found, el("text", row.note, x=frame.right + 16, y=y + 4, class_="note")]
+    if not row.values:
+        return [
+            el("text", row.label, x=0.0, y=y + 2, class_="label"),
+            el("text", row.note, x=frame.width, y=y + 2, class_="note end"),
+        ]
+    if _fits(row, frame):
+        return [
+            el("text", row.label, x=0.0, y=y - 13, class_="label"),
+            el("text", row.note, x=frame.width, y=y - 13, class_="note end"),
+        ]
+    return [
+        el("text", row.label, x=0.0, y=y - 29, class_="label"),
+        el("text", row.note, x=0.0, y=y - 13, class_="note"),
+    ]
+
+
+def marked(row: Row, marks: Sequence[Markup], y: float, frame: Frame) -> Markup:
+    """Return a row's words and marks together, with its tip and whose it is."""
+    tip = [el("title", row.tip)] if row.tip else []
+    inside = [*tip, *words(row, y, frame), *marks]
+    return el("g", *inside, data_cell=row.cell or None, class_="row")
+
+
+def axis(
+    ticks: Sequence[float],
+    scale: Scale,
+    frame: Frame,
+    bottom: float,
+    text: Callable[[float], str],
+    *,
+    top: float = TOP,
+) -> list[Markup]:
+    """Return grid lines with their labels, some left out where they would touch."""
+    found: list[Markup] = []
+    last = -math.inf
+    for tick in ticks:
+        x = scale(tick)
+        found.append(el("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
+        said = text(tick)
+        half = len(said) * _LETTER / 2
+        if x - half >= last + 6:
+            x = min(max(x, half), frame.width - half)
+            found.append(el("text", said, x=x, y=bottom + 16, class_="tick"))
+            last = x + half
+    return found
+
+
+def linear(low: float, high: float, start: float, end: float) -> Scale:
+    """Return a scale from low … high to start … end."""
+    return lambda value: start + (value - low) / (high - low) * (end - start)
+
+
+def log(low: float, high: float, start: float, end: float) -> Scale:
+    """Return a logarithmic scale from low … high to start … end."""
+    span = math.log(high / low)
+    return lambda value: start + math.log(value / low) / span * (end - start)
+
+
+def linear_ticks(most: float, *, count: int = 6) -> list[float]:
+    """Return round values from zero to at least ``most``."""
+    step = 10.0 ** math.floor(math.log10(most or 1))
+    for part in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0):
+        if most / (step * part) <= count:
+            step *= part
+            break
+    return [step * index for index in range(math.ceil(most / step - 1e-9) + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 times powers of ten between the two."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [m * 10.0**e for e in powers for m in (1, 2, 5) if low <= m * 10.0**e <= high]
