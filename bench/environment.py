@@ -91,7 +91,7 @@ def carriers() -> dict[str, str]:
     When one of these has changed, a report's figures are no longer those of what is installed.
     """
     installed = packages()
-    return {name: installed.get(name, "none") for name in (*_CARRIERS, *PEERS)}
+    return {name: installed.get(name, "none") for name in _CARRIERS}
 
 
 def _cpu_model() -> str:
