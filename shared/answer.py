@@ -79,7 +79,7 @@ class Answer:
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         response = self.response
-        record, client = response.request.record, response.request.client
+        body, record, client = response.body, response.request.record, response.request.client
         record.status = response.status
         try:
             with client.watching():
@@ -105,7 +105,13 @@ class Answer:
             record.outcome = InternalError.type
             raise
         finally:
-            await self._finish()
+            try:
+                if not isinstance(body, bytes) and not body.ended:
+                    await body.aclose()
+            finally:
+                client.close()
+                record.bytes_received = client.bytes_received
+                self._observer.finish(record)
 
     async def _send_body(self, send: Send) -> bytes:
         """Send the body but for what is to leave with its end, and return that.
@@ -131,17 +137,6 @@ class Answer:
     async def _send_chunk(self, send: Send, chunk: bytes) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
         self.response.request.record.bytes_sent += len(chunk)
-
-    async def _finish(self) -> None:
-        response = self.response
-        record, client = response.request.record, response.request.client
-        try:
-            if not isinstance(response.body, bytes):
-                await response.body.aclose()
-        finally:
-            client.close()
-            record.bytes_received = client.bytes_received
-            self._observer.finish(record)
 
 
 def _shows_its_end(response: ProxyResponse) -> bool:

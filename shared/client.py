@@ -29,10 +29,10 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from types import TracebackType
 from typing import Any, TypeAlias
 
 from shared.errors import BodyTooLarge, ClientGone, ProxyError, Stopped
+from shared.watch import Watch
 
 __all__ = ["LOOK_AHEAD", "Client", "Clients", "Receive"]
 
@@ -40,7 +40,6 @@ Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 LOOK_AHEAD = 65536  # bytes; the high-water mark that uvicorn uses for the same purpose
 WATCH_AFTER_S = 0.05  # and twice that at most
-REFIRE_S = 0.01
 EXPECT_S = 1.0  # without a word from the upstream, after which the body is asked for all the same
 LAST_SEND_S = 1.0  # what a server may take for its last send() once the client is gone
 REST_S = 0.5  # without a byte of an upload that is in vain, after which its client is waited for no more
@@ -99,7 +98,7 @@ class Client:
         self._discarding = False
         self._closed = False
         self._reader: asyncio.Task[None] | None = None
-        self.watch: _Watch | None = None
+        self.watch: Watch | None = None
         self._wake_consumer: asyncio.Future[None] | None = None
         self._wake_reader: asyncio.Future[None] | None = None
         self.gone = False
@@ -239,11 +238,11 @@ class Client:
                     async with asyncio.timeout(REST_S):
                         await self._wake_consumer
 
-    def watching(self) -> "_Watch":
-        return _Watch(self)
+    def watching(self) -> Watch:
+        return Watch(self)
 
-    def finishing(self) -> "_Watch":
-        return _Watch(self, LAST_SEND_S)
+    def finishing(self) -> Watch:
+        return Watch(self, LAST_SEND_S)
 
     def close(self) -> None:
         self.withheld = False
@@ -251,6 +250,8 @@ class Client:
         self._closed = True
         if self._among is not None:
             self._among.discard(self)
+        if self._reader is None and self._empty:
+            return  # nothing was begun
         self.discard()
         if self._ended and self._reader is not None:
             self._reader.cancel()
@@ -284,57 +285,6 @@ class Clients:
         self._timer = None
         if self._older:
             self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._look)
-
-
-class _Watch:
-    """Turns the client's leaving, or a stop, into a cancellation of the task inside, as asyncio.timeout()
-    does with a deadline.
-
-    The counting of cancel() against uncancel() keeps a cancellation from elsewhere (server stop) what it is.
-    """
-
-    __slots__ = ("_cancelling", "_client", "_fired", "_grace_s", "_task")
-
-    def __init__(self, client: Client, grace_s: float = 0.0) -> None:
-        self._client = client
-        self._grace_s = grace_s
-        self._fired = False
-
-    def __enter__(self) -> None:
-        client = self._client
-        if not self._grace_s and (error := client.over()) is not None:
-            raise error
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._cancelling = task.cancelling()
-        client.watch = self
-        if client.gone:
-            self.fire()
-
-    def fire(self) -> None:
-        if self._grace_s:
-            asyncio.get_running_loop().call_later(self._grace_s, self._strike)
-        else:
-            self._strike()
-
-    def _strike(self) -> None:
-        # A block that is being cancelled already is cleaning up, which a second one would tear. It may
-        # survive the first, though (anyio cancels its own wait at the end of each connect), so ask again.
-        if self._client.watch is not self:
-            return
-        if self._task.cancelling() == self._cancelling:
-            self._fired = True
-            self._task.cancel()
-        else:
-            asyncio.get_running_loop().call_later(REFIRE_S, self._strike)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.watch = None
-        if self._fired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise (self._client.over() or ClientGone()) from error
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

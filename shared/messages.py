@@ -4,7 +4,8 @@
     framework  <-- ProxyResponse --  core  <-- UpstreamResponse --  engine
 
 Field names and values are raw bytes in the order and case in which they were read (RFC 9110 section 5): a
-mapping would merge duplicate Set-Cookie lines, a str would guess an encoding.
+mapping would merge duplicate Set-Cookie lines, a str would guess an encoding. gc=False: none of these records
+is ever reached from what it holds, so the collector need not look at them.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -105,7 +106,7 @@ class ClientSide(RequestBody, Protocol):
 class BodyStream(Protocol):
     """The response body as the upstream sends it, unframed, not decoded.
 
-    `ended` may be true as soon as nothing is left to iterate, and is false while anything is.
+    `ended` may be true as soon as nothing is left to iterate and the connection has been seen to.
     Iterating raises an UpstreamError when the body does not arrive whole. aclose() may be called at any time
     and any number of times; it gives the connection back or closes it, and does so to the end when cancelled
     meanwhile.
@@ -123,7 +124,7 @@ class BodyStream(Protocol):
     async def aclose(self) -> None: ...
 
 
-class UpstreamRequest(msgspec.Struct, frozen=True):
+class UpstreamRequest(msgspec.Struct, frozen=True, gc=False):
     """A request as the engine has to write it: nothing added, nothing normalised.
 
     `body` is None when the message has no body; otherwise `headers` hold exactly one framing field (RFC 9112
@@ -137,7 +138,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     interim: Interim | None = None
 
 
-class UpstreamResponse(msgspec.Struct, frozen=True):
+class UpstreamResponse(msgspec.Struct, frozen=True, gc=False):
     """A final response head as the engine read it, its body still to come."""
 
     status: int
@@ -145,7 +146,7 @@ class UpstreamResponse(msgspec.Struct, frozen=True):
     body: BodyStream
 
 
-class ExchangeRecord(msgspec.Struct):
+class ExchangeRecord(msgspec.Struct, gc=False):
     """What happened in one exchange. Times are seconds of the monotonic clock, None while not reached."""
 
     method: str
@@ -160,7 +161,7 @@ class ExchangeRecord(msgspec.Struct):
     finished: float | None = None
 
 
-class ProxyRequest(msgspec.Struct, frozen=True):
+class ProxyRequest(msgspec.Struct, frozen=True, gc=False):
     """A client's request as a server handed it over, with the client and the record that belong to it.
 
     `fields` are the headers by name.
@@ -177,7 +178,7 @@ class ProxyRequest(msgspec.Struct, frozen=True):
     record: ExchangeRecord
 
 
-class ProxyResponse(msgspec.Struct, frozen=True):
+class ProxyResponse(msgspec.Struct, frozen=True, gc=False):
     """What the client is to be sent. A body of bytes is whole, a stream may still fail."""
 
     status: int

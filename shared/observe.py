@@ -50,7 +50,7 @@ _ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
-class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
+class LogLine(msgspec.Struct, frozen=True, gc=False):
     """What the access log holds. Bytes are body bytes; a time is null while its phase was not reached."""
 
     time: str

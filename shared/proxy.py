@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from typing import Any
 
 from shared import reqtarget
@@ -74,15 +74,15 @@ class Proxy:
             record=self.observer.begin(scope["method"], scope["raw_path"].decode("latin-1"), fields),
         )
 
-    async def answer(self, request: ProxyRequest) -> Answer:
+    def answer(self, request: ProxyRequest) -> Coroutine[Any, Any, Answer]:
         """Forward, and hand on what comes back. Raises a ProxyError that knows its request; answer_failure()
         takes it."""
-        return await self._answered(request, forward(request, self.upstream, self.settings.forward))
+        return self._answered(request, forward(request, self.upstream, self.settings.forward))
 
-    async def fanout(self, request: ProxyRequest) -> Answer:
+    def fanout(self, request: ProxyRequest) -> Coroutine[Any, Any, Answer]:
         """Answer with the first characters of several upstream responses (shared.fanout). Raises as answer()
         does."""
-        return await self._answered(request, self._fanout.respond(request))
+        return self._answered(request, self._fanout.respond(request))
 
     async def _answered(self, request: ProxyRequest, responding: Awaitable[ProxyResponse]) -> Answer:
         """Whatever fails becomes a ProxyError that knows its request, a fault of ours among it; only a

@@ -6,6 +6,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -20,7 +21,7 @@ ROUTES = ("handler", "mount")
 HOST_POLICIES = ("rewrite", "preserve")
 
 
-class UpstreamURL(msgspec.Struct, frozen=True):
+class UpstreamURL(msgspec.Struct, frozen=True, dict=True):
     """`base` has no trailing slash and is empty for the root."""
 
     scheme: Literal["http", "https"]
@@ -28,7 +29,7 @@ class UpstreamURL(msgspec.Struct, frozen=True):
     port: int
     base: bytes = b""
 
-    @property
+    @cached_property
     def authority(self) -> bytes:
         """host[:port] as the Host field wants it, the scheme's default port left out (RFC 9110 section
         7.2)."""

@@ -27,13 +27,10 @@ class ScriptedBody:
         self._error = error
         self._silent = silent
         self._tells = tells
+        self.ended = False
         self.closed = 0
         self.read = 0
         self.trailers: Headers = []
-
-    @property
-    def ended(self) -> bool:
-        return self._tells and self.read == len(self._chunks)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -41,6 +38,7 @@ class ScriptedBody:
     async def __anext__(self) -> bytes:
         assert not self.closed, "read after it was closed"
         await asyncio.sleep(0)
+        self.ended = self._tells and self.read + 1 >= len(self._chunks)
         if self.read < len(self._chunks):
             self.read += 1
             return self._chunks[self.read - 1]

@@ -33,6 +33,7 @@ class Exchange:
         "_request",
         "_timeouts",
         "_upload",
+        "ended",
         "reader",
     )
 
@@ -49,6 +50,7 @@ class Exchange:
         self._read_s = timeouts.read_s or None
         self._release = release
         self._released = False
+        self.ended = False
         self._upload: asyncio.Task[None] | None = None
         self.reader: ResponseReader
 
@@ -107,17 +109,13 @@ class Exchange:
         elif sent != length:
             raise BadRequest("the request body does not fit its Content-Length")
 
-    @property
-    def ended(self) -> bool:
-        reader = self.reader
-        return reader.ended and not reader.chunks
-
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         data = b"" if self._released else await self._connection.body(self.reader, self._read_s)
-        if self.ended:
+        if self.reader.ended and not self.reader.chunks:
+            self.ended = True
             # Back in the pool before the client hears of the end: its next request finds it free.
             self.close()
         if not data:

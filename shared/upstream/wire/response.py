@@ -39,16 +39,19 @@ def body_framing(headers: Headers, *, status: int, to_head: bool, version: str) 
 
     Raises ProtocolError for a transfer coding other than chunked, or any at all in HTTP/1.0 (section 6.1).
     """
-    codings = [value.strip(b" \t").lower() for name, value in headers if name.lower() == b"transfer-encoding"]
-    if codings and (codings != [b"chunked"] or version == "1.0"):
+    names = {name.lower() for name, _ in headers}
+    chunked = b"transfer-encoding" in names
+    if chunked and (version == "1.0" or _codings(headers) != [b"chunked"]):
         raise ProtocolError("the upstream's answer has a transfer coding that nobody asked for")
     if to_head or status in (204, 304):
         return "none"
-    if codings:
+    if chunked:
         return "chunked"
-    if any(name.lower() == b"content-length" for name, _ in headers):
-        return "length"
-    return "close"
+    return "length" if b"content-length" in names else "close"
+
+
+def _codings(headers: Headers) -> list[bytes]:
+    return [value.strip(b" \t").lower() for name, value in headers if name.lower() == b"transfer-encoding"]
 
 
 class ResponseReader:
@@ -116,6 +119,8 @@ class ResponseReader:
         if self.ended:
             if self.keep_alive and not self.followed:
                 self.followed = self._is_followed(data, had, headed)
+            # It holds our methods: a cycle that would wait for the collector (docs/decisions/0013).
+            del self._parser
         elif self._framing != "length":
             self._tail = (self._tail + bytes(data[-_END:]))[-_END:]
             self._dry = 0 if len(self.chunks) > had else self._dry + len(data)
