@@ -16,13 +16,13 @@ from collections.abc import Callable
 import hypothesis
 
 from tests.unit.aio import LOOPS
-from tests.unit.upstream.wire import test_against_h11, test_pool, test_response_any
+from tests.unit.upstream.wire import test_against_h11, test_pool, test_response_any, test_streams_on_sockets
 from tests.unit.upstream.wire.churn import churn
 
 __all__ = ["main"]
 
 _SETTINGS = hypothesis.settings(
-    max_examples=300,  # of each, in a round
+    max_examples=100,  # of each, in a round
     deadline=None,
     database=None,
     suppress_health_check=list(hypothesis.HealthCheck),
@@ -32,6 +32,8 @@ _GENERATED: dict[str, Callable[[], None]] = {
     "what follows": test_response_any.test_what_follows_never_becomes_part_of_it,
     "broken streams": test_response_any.test_a_broken_stream_ends_whole_or_in_a_declared_error,
     "against h11": test_against_h11.test_where_the_two_differ_the_reason_is_on_the_list,
+    "valid streams, on sockets": test_streams_on_sockets.test_a_valid_stream_is_read_as_what_was_generated,
+    "broken streams, on sockets": test_streams_on_sockets.test_a_broken_stream_ends_and_leaves_nothing,
     "pool, of fakes": test_pool.test_the_count_is_exact_after_every_step,
 }
 _EXCHANGES = 500
