@@ -246,9 +246,9 @@ class Talk:
         arrivals = [
             arrival for x in self.exchanges for arrival in [*x.arrivals, *_drain(x.expected.arrivals)]
         ]
-        await asyncio.gather(*(_ended(arrival) for arrival in arrivals if arrival.record.carried))
-        for exchange in self.exchanges:
+        for exchange in self.exchanges:  # first: what ends below may be asked again, and is then nobody's
             self.origin.forget(exchange.token)
+        await asyncio.gather(*(_ended(arrival) for arrival in arrivals if arrival.record.carried))
         with contextlib.suppress(LateError):
             ledger = self.origin.ledger
             await ledger.until(lambda: not ledger.carried(), "scripts to end", LEAVE_S)
