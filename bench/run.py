@@ -27,6 +27,7 @@ from bench.load import (
     Expected,
     Mismatch,
     fill_pool,
+    quiet,
     request_bytes,
     run_closed,
     run_download,
@@ -247,6 +248,7 @@ async def _closed(rig: _Rig, cell: CellSpec, scenario: Closed, address: Address,
             return Absence("failed", f"its pool could not be filled: {failure!r}")
         if idle < _POOL_FULL * scenario.idle:
             return Absence("unsupported", f"its pool keeps {idle:,} of {scenario.idle:,} connections")
+        await quiet(meter)
     result = await run_closed(
         address,
         scenario,

@@ -18,7 +18,7 @@ from bench.load.control import streams_closed
 from bench.load.expect import Address, Expected, request_bytes
 from bench.load.gate import run_gate
 from bench.load.holding import run_holding
-from bench.load.idle import fill_pool
+from bench.load.idle import fill_pool, quiet
 from bench.load.open import run_open, schedule_ns
 from bench.load.response import Mismatch
 from bench.load.streams import run_streams
@@ -28,6 +28,7 @@ __all__ = [
     "Expected",
     "Mismatch",
     "fill_pool",
+    "quiet",
     "request_bytes",
     "run_closed",
     "run_download",

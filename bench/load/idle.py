@@ -8,12 +8,15 @@ import time
 from bench.load.control import stats, tell
 from bench.load.expect import Address, Connection, Expected, connect_all, request_bytes
 from bench.load.response import Mismatch, Response
+from bench.usage import Meter, span
 from shared.harness.origin.payload import JSON_BODY
 
-__all__ = ["fill_pool"]
+__all__ = ["fill_pool", "quiet"]
 
 _PATIENCE_S = 4.0  # under the five seconds after which a proxy refuses what waits for a place
 _EXPECTED = Expected(200, JSON_BODY)
+_LOOK_S = 0.05
+_QUIET_SHARE = 0.1
 
 
 class _Held(Connection):
@@ -65,3 +68,15 @@ async def fill_pool(
             for client in clients:
                 client.close()
     return (await stats(origin))["connections"] - 1  # without the one that asks
+
+
+async def quiet(meter: Meter, *, deadline_s: float = 5.0) -> None:
+    """Return once the subject does next to nothing, or at the deadline: thousands of clients that have just
+    gone are work that a window must not find."""
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        before = meter.read()
+        await asyncio.sleep(_LOOK_S)
+        used = span(before, meter.read())
+        if used.cpu_s < _QUIET_SHARE * used.seconds:
+            return

@@ -24,7 +24,9 @@ __all__ = ["client_cost", "growths", "headline", "matters", "most", "picks", "re
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
 _SHORT = {
     "rps": "requests/s",
+    "cpu-request": "CPU per request",
     "mb-s": "MB/s",
+    "cpu-mb": "CPU per MB",
     "cpu-event": "CPU per event",
     "kib-stream": "memory per stream",
     "response-p50": "response p50",
@@ -125,7 +127,7 @@ def _sentences(found: View, contrast: Contrast) -> list[str]:
 def _in_short(found: View, contrast: Contrast) -> str:
     """Return one contrast in all that it was asked in, as one line: there are many of its kind."""
     parts = []
-    for name in found.shown(*_SAID):
+    for name in found.shown(*_SHORT):
         outcome = found.outcome(contrast, name)
         if outcome.estimate is not None:
             ends = interval(outcome.estimate.low, outcome.estimate.high)

@@ -84,6 +84,24 @@ def test_one_contrast_that_cannot_be_told_leaves_the_others_pick_standing() -> N
     assert re.fullmatch(r"the FastAPI app, for streams \(0\.\d\dx CPU\)", pick)
 
 
+def test_a_peer_is_held_against_each_app_in_one_line() -> None:
+    run = made_run()
+    like = next(cell for cell in run.header.cells if cell.id == "recipe-fastapi")
+    peer = msgspec.structs.replace(
+        like, id="nginx", label="nginx", group="peer", profile="", scenarios=("S3",)
+    )
+    header = msgspec.structs.replace(run.header, cells=[*run.header.cells, peer])
+    records = [msgspec.structs.replace(one, cell="nginx") for one in run.cells if one.cell == like.id]
+    found = view(msgspec.structs.replace(run, header=header, cells=[*run.cells, *records]))
+    ((_, pick, lines),) = [row for row in picks(found) if row[0] == "Other proxies"]
+    assert plain(pick) == "3.0x to 3.3x, requests per second, 32 connections"
+    assert len(lines) == 2  # the apps on wire; on httpx2 the client would be what is compared
+    assert re.match(
+        r"FastAPI handler, uvicorn over nginx: requests/s 3\.0x \(\d\.\d-\d\.\d\); CPU per request 0\.33x",
+        plain(lines[0]),
+    )
+
+
 def test_the_verdict_says_in_words_what_the_client_costs() -> None:
     rows = {
         title: (plain(pick), [plain(line) for line in lines])
