@@ -1,4 +1,4 @@
-"""The three commands: each says in one line what it cannot do, and ends with a status that tells."""
+"""The commands: each says in one line what it cannot do, and ends with a status that tells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.environment import carriers, choose_pinning, fingerprint, packages
 from bench.plan import LEAST_BLOCKS, cell_seconds, fit
 from bench.progress import Bar
 from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
-from bench.report import write_html, write_terminal
+from bench.report import show_comparison, write_html, write_terminal
 from bench.run import SETTINGS, START_STOP_S, run_plan
 from bench.scenarios import MORE, QUICK, Gate, Scenario, settings
 from shared.harness.peers import PEERS
@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _run(options, console)
         if options.command == "check":
             return _check(options, console)
+        if options.command == "compare":
+            return _compare(options, console)
         return _report(options, console)
     except (_Refused, ValueError) as refusal:
         print(f"bench: {refusal}", file=sys.stderr)
@@ -93,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("run", nargs="?", help="a folder of bench/results (default: the newest)")
+    compare = commands.add_parser("compare", help="two runs side by side; 1 where they disagree")
+    compare.add_argument("one", help="a folder of bench/results")
+    compare.add_argument("other", help="another")
     return parser
 
 
@@ -211,6 +216,11 @@ def _check(options: argparse.Namespace, console: Console) -> int:
     for one in found:
         console.print(f"{one.level:9} {one.name:18} {one.value:20} {one.meaning}", soft_wrap=True)
     return 1 if verdict_of(found) == "bad" else 0
+
+
+def _compare(options: argparse.Namespace, console: Console) -> int:
+    one, other = (Run.read(_folder(name) / "records.jsonl") for name in (options.one, options.other))
+    return 0 if show_comparison(one, other, console) else 1
 
 
 def _report(options: argparse.Namespace, console: Console) -> int:

@@ -28,10 +28,12 @@ __all__ = [
     "holm",
     "least_samples",
     "log_ratios",
+    "log_values",
     "median_interval",
     "places",
     "t_cdf",
     "t_quantile",
+    "unpaired",
     "verdict",
 ]
 
@@ -193,6 +195,30 @@ def compare(log_ratios: Sequence[float], *, margin: float = MARGIN) -> Estimate 
 def log_ratios(first: Mapping[int, float], second: Mapping[int, float]) -> list[float]:
     """Return the log of first over second in each block that has both, in order of the blocks."""
     return [math.log(first[block] / second[block]) for block in sorted(first.keys() & second.keys())]
+
+
+def log_values(values: Mapping[int, float]) -> list[float]:
+    """Return the logs of a figure's blocks, in their order."""
+    return [math.log(values[block]) for block in sorted(values)]
+
+
+def unpaired(first: Sequence[float], second: Sequence[float]) -> Interval | None:
+    """Return the ratio of two runs from the logs of each one's blocks; None with fewer than three in either.
+
+    Welch's t, its degrees of freedom rounded down: blocks of two runs met two different machines, so there
+    is nothing to pair, and the machine's own change is part of the ratio.
+    """
+    if min(len(first), len(second)) < _LEAST_BLOCKS:
+        return None
+    sides = [np.asarray(logs, dtype=float) for logs in (first, second)]
+    mean = float(sides[0].mean() - sides[1].mean())
+    parts = [float(side.var(ddof=1)) / len(side) for side in sides]
+    half = 0.0
+    if any(parts):
+        spread = sum(part**2 / (len(side) - 1) for part, side in zip(parts, sides, strict=True))
+        df = max(1, math.floor(sum(parts) ** 2 / spread))
+        half = t_quantile(1 - _ALPHA / 2, df) * math.sqrt(sum(parts))
+    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), min(map(len, sides)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

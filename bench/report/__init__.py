@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from bench.record import Run
+from bench.report.compare import show_comparison
 from bench.report.page import page
 from bench.report.terminal import show
 from bench.report.view import view
 
-__all__ = ["write_html", "write_terminal"]
+__all__ = ["show_comparison", "write_html", "write_terminal"]
 
 
 def write_html(run: Run, installed: Mapping[str, str] | None = None) -> str:

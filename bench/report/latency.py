@@ -125,10 +125,9 @@ def _percentile_curves(found: View, scenario: str) -> tuple[list[Curve], list[tu
             continue
         merged = merge_histograms(_responses(found, cell.id, scenario))
         end = supported(merged.get_total_count())
-        steps = [0.05 * step for step in range(int(end / 0.05) + 1)]
-        points = tuple(
-            (x, float(merged.get_value_at_percentile((1 - 10**-x) * 100)) / 1e6) for x in (*steps, end)
-        )
+        at = {(1 - 10**-x) * 100: x for x in (*(0.05 * step for step in range(int(end / 0.05) + 1)), end)}
+        values = merged.get_percentile_to_value_dict(list(at))  # one walk for all of them
+        points = tuple((x, values[percent] / 1e6) for percent, x in at.items())
         lines.append(Curve(cell.label, tone_of(cell), points, cell.id, named=cell.id in found.leading))
     return lines, missing
 

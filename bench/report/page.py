@@ -16,7 +16,7 @@ from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.markup import Markup, el
 from bench.report.parts import data, section, why
 from bench.report.tables import behind
-from bench.report.verdict import headline, most, picks, resolution
+from bench.report.verdict import Answer, headline, most, picks, resolution
 from bench.report.view import View
 from bench.report.words import changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
@@ -69,7 +69,7 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
 
 
 def _verdict(found: View) -> Markup:
-    cards = [_card(title, pick, lines) for title, pick, lines in picks(found)]
+    cards = [_card(answer) for answer in picks(found)]
     matter = [el("li", most(one)) for one in found.decompositions]
     parts = [el("div", *cards, class_="picks")] if cards else []
     parts += [el("ul", *matter, class_="most")] if matter else []
@@ -78,13 +78,10 @@ def _verdict(found: View) -> Markup:
     )
 
 
-def _card(title: str, pick: str, lines: list[str]) -> Markup:
-    first, rest = lines[:1], lines[1:]
-    if first and first[0].endswith("cannot tell"):  # what was settled says more
-        told = next((line for line in rest if not line.endswith("cannot tell")), None)
-        if told is not None:
-            first, rest = [*first, told], [line for line in rest if line != told]
-    parts = [el("h3", title), el("p", upper(pick), class_="pick"), *(el("p", line + ".") for line in first)]
+def _card(answer: Answer) -> Markup:
+    rest = [line for line in answer.lines if line not in answer.told]
+    parts = [el("h3", answer.question), el("p", upper(answer.pick), class_="pick")]
+    parts += [el("p", line + ".") for line in answer.told]
     if rest:
         parts.append(behind(el("ul", *(el("li", line + ".") for line in rest)), "More"))
     return el("article", *parts)

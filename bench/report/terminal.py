@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from bench.metrics import metric
 from bench.record import Absence
-from bench.report.verdict import growths, picks, resolution
+from bench.report.verdict import growths, most, picks, resolution
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, changed_versions, duration, left_out, number
 
 __all__ = ["show"]
 
+BELOW = "\N{ALMOST EQUAL TO}0"
 _LEVELS = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
 _COLUMNS = {
     "rps": "req/s",
@@ -25,7 +27,7 @@ _COLUMNS = {
     "cpu-mb": "us/MB",
     "kib-stream": "KiB/stream",
 }
-_ADDED = {"response": "response", "first event": "1st event", "event": "event"}
+_ADDED = {"response": "response", "first event": "first", "event": "event"}
 
 
 def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
@@ -43,10 +45,12 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     console.print(_health(found))
     _blocks_done(found, console)
     console.print()
-    for title, pick, sentences in picks(found):
-        console.print(Text.assemble((title, "bold"), "  ", (pick, "bold cyan")))
-        for line in sentences:
-            console.print(Text("  " + line))
+    for answer in picks(found):
+        console.print(Text.assemble((answer.question, "bold"), "  ", (answer.pick, "bold cyan")))
+        for line in [answer.short] if answer.short else answer.lines:
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
+    for one in found.decompositions:
+        console.print(Text(most(one)))
     console.print()
     for line in growths(found):
         console.print(Text("  " + line))
@@ -56,7 +60,8 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
         console.print(table)
     console.print(
         Text(
-            "us: CPU time. response, 1st event, event: ms of delay that the cell adds to direct (p50).",
+            "us: CPU time. response, first event, event: ms of delay that the cell adds to direct "
+            f"(p50); {BELOW}: less than this run resolves.",
             style="dim",
         )
     )
@@ -107,7 +112,7 @@ def _tables(found: View) -> Iterator[tuple[str, Table]]:
     words = {scenario.id: f"{scenario.id}, {scenario.words}" for scenario in found.run.header.scenarios}
     for key, columns in groups.items():
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-        table.add_column("cell")
+        table.add_column("cell", no_wrap=True)
         for heading, _ in columns:
             table.add_column(heading, justify="right")
         for row, cell in enumerate(found.run.header.cells):
@@ -141,4 +146,4 @@ def _value(value: float | None, absence: Absence | None) -> Text:
         return Text(number(value))
     word = absence_word(absence) if absence is not None else DASH
     # the table has to fit into 80 columns
-    return Text(word.replace("below resolution", "unresolved"), style="red" if word == "FAILED" else "dim")
+    return Text(word.replace("below resolution", BELOW), style="red" if word == "FAILED" else "dim")

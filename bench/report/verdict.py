@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from bench.contrasts import Contrast, Outcome
 from bench.factorial import Decomposition, Interaction
 from bench.figures import extra_cost
 from bench.metrics import metric
 from bench.report.view import View
 from bench.report.words import (
+    CANNOT_TELL,
     DASH,
     absence_word,
     interval,
@@ -19,7 +22,7 @@ from bench.report.words import (
 )
 from bench.stats import CONFIDENCE
 
-__all__ = ["client_cost", "growths", "headline", "matters", "most", "picks", "resolution"]
+__all__ = ["Answer", "client_cost", "growths", "headline", "matters", "most", "picks", "resolution"]
 
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
 _SHORT = {
@@ -63,23 +66,49 @@ def resolution(found: View) -> str:
     return text
 
 
-def picks(found: View) -> list[tuple[str, str, list[str]]]:
-    """Return (question, pick in a few words, sentences behind it) for each question that was asked."""
+class Answer(NamedTuple):
+    """A question, what to pick in a few words, the sentences behind it, and the same in one line."""
+
+    question: str
+    pick: str
+    lines: list[str]
+    short: str
+
+    @property
+    def told(self) -> list[str]:
+        """The sentences to show first: the first, and where that cannot tell, the first that can."""
+        first, rest = self.lines[:1], self.lines[1:]
+        if first and _unsure(first[0]):
+            first += [line for line in rest if not _unsure(line)][:1]
+        return first
+
+
+def _unsure(line: str) -> bool:
+    return f": {CANNOT_TELL}" in line
+
+
+def picks(found: View) -> list[Answer]:
+    """Return the answer to each question that was asked."""
     rows = []
     for question in ("framework", "server", "route", "loop", "engine"):
         for contrast in _leading(found.asked(question)):
             lines = _sentences(found, contrast)
             lines += _PARSERS if contrast.first == "uvicorn" and contrast.second == "hypercorn" else ()
             lines += client_cost(found, contrast) if question == "engine" else ()
-            rows.append((upper(question), _pick(found, contrast), lines))
+            rows.append(Answer(upper(question), _pick(found, contrast), lines, _in_short(found, contrast)))
     rows += [
-        (f"{upper(contrast.first)} or the recipe", _pick(found, contrast), _sentences(found, contrast))
+        Answer(
+            f"{upper(contrast.first)} or the recipe",
+            _pick(found, contrast),
+            _sentences(found, contrast),
+            _in_short(found, contrast),
+        )
         for contrast in found.asked("recipe")
     ]
     for question, title in (("ceiling", "What safety costs"), ("peer", "Other proxies")):
         lines = [line for contrast in found.asked(question) if (line := _in_short(found, contrast))]
         if lines:
-            rows.append((title, _span(found, question), lines))
+            rows.append(Answer(title, _span(found, question), lines, ""))
     return rows
 
 
@@ -132,7 +161,7 @@ def _in_short(found: View, contrast: Contrast) -> str:
         if outcome.estimate is not None:
             ends = interval(outcome.estimate.low, outcome.estimate.high)
             what = f"{_SHORT[metric(name).kind]} {ratio(outcome.estimate.ratio)} ({ends})"
-            unsure = ", cannot tell" if outcome.verdict == "cannot-tell" else ""
+            unsure = f", {CANNOT_TELL}" if outcome.verdict == "cannot-tell" else ""
             parts.append(f"{what}{unsure}{_under(found, name)}")
         elif outcome.absence is not None and outcome.absence.reason not in _UNASKED:
             parts.append(f"{_SHORT[metric(name).kind]}: {absence_word(outcome.absence)}")
@@ -238,7 +267,7 @@ def headline(found: View) -> str:
     """Return the one sentence on top: what to pick, or that this run does not know."""
     if not found.healthy:
         return "Something is wrong with this run: read its health before its figures."
-    asked = [(title.lower(), pick) for title, pick, _ in picks(found) if title in _CHOICES]
+    asked = [(title.lower(), pick) for title, pick, *_ in picks(found) if title in _CHOICES]
     parts = [f"{title}: {pick}" for title, pick in asked if pick != _UNTOLD]
     untold = list(dict.fromkeys(title for title, pick in asked if pick == _UNTOLD))
     if untold:

@@ -10,6 +10,7 @@ from bench.record import Absence, Dropped
 from bench.stats import MARGIN, Interval
 
 __all__ = [
+    "CANNOT_TELL",
     "DASH",
     "FIGURES",
     "TIMES",
@@ -31,6 +32,7 @@ __all__ = [
 TIMES = "\N{MULTIPLICATION SIGN}"
 DASH = "\N{EN DASH}"
 """Also what stands where there is nothing to show."""
+CANNOT_TELL = "cannot tell"
 
 FIGURES = ("rps", "cpu-request", "mb-s", "cpu-mb", "cpu-event", "kib-stream")
 """The kinds of metrics that a cell is shown by."""
@@ -111,11 +113,11 @@ def verdict_word(outcome: Outcome) -> str:
     """Return the verdict of ``first`` against ``second`` in the metric's own words."""
     of = metric(outcome.metric)
     if outcome.verdict is None:
-        return absence_word(outcome.absence) if outcome.absence else "cannot tell"
+        return absence_word(outcome.absence) if outcome.absence else CANNOT_TELL
     if outcome.verdict == "equivalent":
         return f"equivalent within ±{MARGIN * 100:g} %"
     if outcome.verdict == "cannot-tell":
-        return "cannot tell"
+        return CANNOT_TELL
     return _direction(of, outcome.verdict == "more")
 
 
@@ -136,7 +138,9 @@ def sentence(outcome: Outcome, load: str = "") -> str:
         # one number would read as a finding: the sentence says the range that this run leaves open
         low, high = _ends(estimate.low, estimate.high)
         verb = says.format(ratio=f"{low}{TIMES} to {high}{TIMES}")
-        return f"{upper(contrast.first)} {verb} {contrast.second}{under}: {verdict_word(outcome)}"
+        # its own interval may leave one out, where the correction for all that was asked does not
+        alone = "" if estimate.low <= 1 <= estimate.high else ", corrected for all that was asked"
+        return f"{upper(contrast.first)} {verb} {contrast.second}{under}: {verdict_word(outcome)}{alone}"
     verb = says.format(ratio=ratio(estimate.ratio))
     return (
         f"{upper(contrast.first)} {verb} {contrast.second} "

@@ -95,13 +95,13 @@ def test_every_chart_has_a_table_behind_it() -> None:
 def test_the_first_screen_says_resolution_health_and_verdict_in_words() -> None:
     text = printed(made_run())
     first = text.index("This run can resolve")
-    assert first < text.index("headroom") < text.index("Litestar serves")
-    assert re.search(
-        r"Litestar serves 1\.\d\d\N{MULTIPLICATION SIGN} the requests per second of FastAPI \(", text
-    )
-    assert re.search(
-        r"The FastAPI app serves 3\.\d\N{MULTIPLICATION SIGN} the requests per second of the recipe", text
-    )
+    assert first < text.index("headroom") < text.index("Litestar over FastAPI")
+    assert re.search(r"Litestar over FastAPI: requests/s 1\.\d\d\N{MULTIPLICATION SIGN} \(\d", text)
+    assert re.search(r"The FastAPI app over the recipe: requests/s 3\.\d\N{MULTIPLICATION SIGN} \(\d", text)
+    page = "".join(parsed(made_run()).text)
+    assert page.index("This run can resolve") < page.index("Framework: Litestar")
+    assert re.search(r"Litestar serves 1\.\d\d\S the requests per second of FastAPI \(", page)
+    assert re.search(r"The FastAPI app serves 3\.\d\S the requests per second of the recipe", page)
     assert headline(view(made_run())).startswith("Framework: Litestar")
 
 

@@ -41,7 +41,7 @@ def said(run: Run) -> tuple[str, list[str]]:
     rows = picks(view(run))
     return next(
         (plain(pick), [plain(line) for line in lines])
-        for title, pick, lines in rows
+        for title, pick, lines, _ in rows
         if title == "The FastAPI app or the recipe"
     )
 
@@ -80,7 +80,7 @@ def test_one_contrast_that_cannot_be_told_leaves_the_others_pick_standing() -> N
         for one in found.outcomes
     ]
     rows = picks(msgspec.structs.replace(found, outcomes=unsure))
-    pick = next(plain(pick) for title, pick, _ in rows if title == "The FastAPI app or the recipe")
+    pick = next(plain(pick) for title, pick, *_ in rows if title == "The FastAPI app or the recipe")
     assert re.fullmatch(r"the FastAPI app, for streams \(0\.\d\dx CPU\)", pick)
 
 
@@ -105,7 +105,7 @@ def test_a_peer_is_held_against_each_app_in_one_line() -> None:
 def test_the_verdict_says_in_words_what_the_client_costs() -> None:
     rows = {
         title: (plain(pick), [plain(line) for line in lines])
-        for title, pick, lines in picks(view(made_run()))
+        for title, pick, lines, _ in picks(view(made_run()))
     }
     pick, lines = rows["Engine"]
     assert pick == "wire (2.5x)"
