@@ -18,7 +18,7 @@ from rich.console import Console
 from bench.cells import choose
 from bench.record import CellSpec
 from bench.soak.report import faults, progress, show
-from bench.soak.run import PLACES, Plan, Soaked, soak
+from bench.soak.run import PLACES, Plan, RigFault, Soaked, soak
 from shared.harness.origin.fast import loop_factory
 from shared.harness.process import ROOT, ProcessFailed
 
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             subjects, stopped = runner.run(_run(plan, console))
-    except ProcessFailed as failure:
+    except (ProcessFailed, RigFault) as failure:
         print(f"soak: {failure}", file=sys.stderr)
         return 2
     status = show(subjects, time.monotonic() - began, console)

@@ -103,7 +103,7 @@ class Client:
         except ConnectionError:
             pass  # an answer may stand before the end of its upload
         answer = await _receive(reader, slow=kind.slow)
-        if not answer.kept:
+        if not answer.kept or answer.status != 200:  # who refuses an upload may close on the rest of it
             self._close()
         return answer
 

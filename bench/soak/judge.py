@@ -67,11 +67,16 @@ def line(xs: Sequence[float], ys: Sequence[float]) -> Trend:
     return Trend(float(y.mean() + slope * (x[0] - x.mean())), slope * length, half)
 
 
-def growth(times: Sequence[float], values: Sequence[float], *, allowed: float) -> Growth | None:
-    """Return how much ``values`` grew after the first quarter of the run; None with too few samples."""
+def growth(
+    times: Sequence[float], values: Sequence[float], *, allowed: float, settle_s: float = 0.0
+) -> Growth | None:
+    """Return how much ``values`` grew after the first quarter of the run; None with too few samples.
+
+    ``settle_s``: seconds that have to pass in any case.
+    """
     if not times:
         return None
-    begin = times[0] + _WARM * (times[-1] - times[0])
+    begin = times[0] + max(settle_s, _WARM * (times[-1] - times[0]))
     kept = [(at, value) for at, value in zip(times, values, strict=True) if at >= begin]
     if len(kept) < 2 * _STRETCHES:
         return None

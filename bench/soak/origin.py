@@ -27,6 +27,7 @@ __all__ = ["EARLY", "SoakOrigin", "soak_origin"]
 EARLY = b"too much"
 _LATE_S = 0.05
 _TRICKLE_S = 0.02
+_READ_THEIR_OWN = ("upload", "early")
 _RESET = struct.pack("ii", 1, 0)  # socket(7): SO_LINGER with no time, so that a close resets
 _POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nPOISONED"
 
@@ -75,8 +76,11 @@ class SoakOrigin:
         self.busy += 1
         try:
             line, _, headers = head.partition(b"\r\n")
-            _, kind, number, length = line.split(b" ")[1].split(b"/")
+            # httpx.URL(query=b"") makes "/p?" of "/p"
+            _, kind, number, length = line.split(b" ")[1].rstrip(b"?").split(b"/")
             request = _Request(kind.decode(), int(number), int(length), headers.lower(), reader, writer)
+            if request.kind not in _READ_THEIR_OWN:
+                await _read_body(request)  # some clients chunk even the empty body of a GET
             return await _ANSWERS[request.kind](self, request)
         finally:
             self.busy -= 1
@@ -101,7 +105,7 @@ class SoakOrigin:
         # in one segment: bytes that come later could not be told from an answer to the next request
         request = request._replace(length=min(request.length, 1024))
         await send(request.writer, _head(request.length) + request.body + _POISON)
-        return False
+        return True  # whether to use it again is for the proxy to decide
 
     async def _late(self, request: _Request) -> bool:
         with contextlib.suppress(TimeoutError):
@@ -189,7 +193,9 @@ def _chunks(data: bytes) -> bytes:
 async def _read_body(request: _Request) -> bytes:
     """Read the body as the request frames it. Raises IncompleteReadError when it is cut."""
     if b"transfer-encoding: chunked" not in request.headers:
-        at = request.headers.index(b"content-length:") + len(b"content-length:")
+        at = request.headers.find(b"content-length:") + len(b"content-length:")
+        if at < len(b"content-length:"):
+            return b""
         return await request.reader.readexactly(int(request.headers[at:].split(b"\r\n", 1)[0]))
     data = bytearray()
     while length := int(await request.reader.readuntil(b"\r\n"), 16):

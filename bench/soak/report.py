@@ -24,7 +24,7 @@ def faults(one: Soaked) -> list[str]:
     if one.died:
         return [one.died]
     found = list(one.tally.wrongs)
-    descriptors, memory = grown(one.samples)
+    descriptors, memory = grown(one.samples, one.cell.profile)
     if descriptors is not None and descriptors.verdict == "grows":
         found.append(f"descriptors grow: {_growth(descriptors, 1, '')}")
     if memory is not None and memory.verdict == "grows":
@@ -42,7 +42,7 @@ def faults(one: Soaked) -> list[str]:
 def undecided(one: Soaked) -> list[str]:
     """Return what this run was too short or too noisy to tell."""
     names = ("descriptors", "memory")
-    found = zip(names, grown(one.samples), strict=True)
+    found = zip(names, grown(one.samples, one.cell.profile), strict=True)
     return [name for name, growth in found if growth is None or growth.verdict == "cannot tell"]
 
 
@@ -72,7 +72,7 @@ def show(subjects: Sequence[Soaked], seconds: float, console: Console) -> int:
     console.print(table)
     status = 0
     for one in subjects:
-        descriptors, memory = grown(one.samples)
+        descriptors, memory = grown(one.samples, one.cell.profile)
         console.print(f"[bold]{one.cell.label}[/]", soft_wrap=True)
         console.print(f"  descriptors: {_growth(descriptors, 1, '')}", soft_wrap=True)
         console.print(f"  memory: {_growth(memory, 1024, ' MiB')}", soft_wrap=True)

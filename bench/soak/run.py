@@ -21,7 +21,7 @@ from bench.soak.watch import Sample, sample
 from bench.start import start
 from shared.harness.servers import Running
 
-__all__ = ["PLACES", "Ending", "Plan", "Soaked", "soak"]
+__all__ = ["PLACES", "Ending", "Plan", "RigFault", "Soaked", "soak"]
 
 PLACES = 32
 _SETTINGS = {
@@ -57,6 +57,10 @@ class Ending(msgspec.Struct, frozen=True):
     places: int
 
 
+class RigFault(Exception):
+    """An origin, not a subject, has failed: what was found would mean nothing."""
+
+
 class Soaked:
     """One subject of a soak, while it runs and after. ``died``: why there is no ending."""
 
@@ -75,7 +79,7 @@ async def soak(
 ) -> list[Soaked]:
     """Run the plan, or as much of it as comes before ``stop``; ``tell`` is called after each sample.
 
-    Raises ProcessFailed when a subject does not start, RuntimeError for a fault of the rig's own.
+    Raises ProcessFailed when a subject does not start, RigFault for a fault of its own.
     """
     loop, broken = asyncio.get_running_loop(), list[str]()
     # an origin that fails by itself would leave its kind of exchange unasked
@@ -89,7 +93,7 @@ async def soak(
             if not subject.died:
                 subject.ending = await _ending(subject, plan.quiet_s)
         if broken:
-            raise RuntimeError(f"the rig itself failed, {len(broken)} times: {broken[0]}")
+            raise RigFault(f"the rig itself failed, {len(broken)} times: {broken[0]}")
         return subjects
 
 

@@ -14,6 +14,8 @@ __all__ = ["Sample", "grown", "sample"]
 
 _DESCRIPTORS = 6.0  # connections come and go: so many more by chance alone
 _MEMORY_KIB, _MEMORY_SHARE = 4096.0, 0.05  # what a heap may gain by settling
+# hypercorn keeps the socket of a client that has left as long as that of an idle one: 75 s in hypercorn.toml
+_KEEPS_SOCKETS_S = 100.0
 
 
 class Sample(msgspec.Struct, frozen=True, tag="sample"):
@@ -39,16 +41,17 @@ def sample(subject: str, pid: int, *, at_s: float, exchanges: int, upstream: int
     return Sample(subject, at_s, exchanges, descriptors, held.private_kib, upstream)
 
 
-def grown(samples: Sequence[Sample]) -> tuple[Growth | None, Growth | None]:
+def grown(samples: Sequence[Sample], profile: str) -> tuple[Growth | None, Growth | None]:
     """Return how much descriptors, and memory in KiB, have grown; None with too few samples.
 
     Descriptors are judged beside the connections to the origin, which the pool is free to keep or not.
     """
+    settle_s = _KEEPS_SOCKETS_S if profile.startswith("hypercorn") else 0.0
     times = [one.at_s for one in samples]
     own = [float(one.descriptors - one.upstream) for one in samples]
     kib = [float(one.private_kib) for one in samples]
     least = min(kib, default=0.0)
     return (
-        growth(times, own, allowed=_DESCRIPTORS),
-        growth(times, kib, allowed=max(_MEMORY_KIB, _MEMORY_SHARE * least)),
+        growth(times, own, allowed=_DESCRIPTORS, settle_s=settle_s),
+        growth(times, kib, allowed=max(_MEMORY_KIB, _MEMORY_SHARE * least), settle_s=settle_s),
     )

@@ -137,6 +137,18 @@ def test_what_a_run_gains_in_its_first_quarter_is_no_growth() -> None:
     assert found.verdict == "flat"
 
 
+def test_what_has_to_settle_is_waited_for() -> None:
+    times = [float(t) for t in range(200)]
+    rising = [min(t, 120.0) for t in times]
+    found = growth(times, rising, allowed=1.0)
+    assert found is not None
+    assert found.verdict == "grows"
+    settled = growth(times, rising, allowed=1.0, settle_s=120.0)
+    assert settled is not None
+    assert settled.verdict == "flat"
+    assert growth(times, rising, allowed=1.0, settle_s=190.0) is None
+
+
 def test_too_few_samples_give_no_verdict() -> None:
     assert growth([], [], allowed=1.0) is None
     assert growth([1.0, 2.0, 3.0], [1.0, 1.0, 1.0], allowed=1.0) is None
