@@ -100,7 +100,9 @@ def added_delays(run: Run, cell: str, all_figures: Mapping[tuple[str, str], Figu
 def _paired(
     cell: str, name: str, of: str, quantile: float, all_figures: Mapping[tuple[str, str], Figure]
 ) -> Added:
-    through, direct = all_figures[cell, of], all_figures[DIRECT, of]
+    through, direct = all_figures[cell, of], all_figures.get((DIRECT, of))
+    if direct is None:
+        return Added(cell, name, quantile, None, Absence("not-run", "the direct leg was no part of this run"))
     absence = through.absence or direct.absence
     if absence is not None:
         return Added(cell, name, quantile, None, absence)

@@ -106,7 +106,7 @@ def effects_section(found: View) -> Markup:
         why(
             f"Each dot is a ratio with its {CONFIDENCE * 100:g} % interval; one means no difference. Inside "
             f"the band (±{MARGIN * 100:g} %) a difference is too small to choose by. The first row is what "
-            "this run can resolve in one pair; effects over several pairs, in black, are finer."
+            "this run can resolve in one pair; effects over several pairs, drawn stronger, are finer."
         )
     ]
     for name in found.shown(*_EFFECTS):

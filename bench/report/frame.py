@@ -159,7 +159,7 @@ def axis(
         x = scale(tick)
         found.append(el("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
         said = text(tick)
-        half = len(said) * _LETTER / 2
+        half = (len(said) + 0.5) * _LETTER / 2
         if x - half >= last + 6:
             x = min(max(x, half), frame.width - half)
             found.append(el("text", said, x=x, y=bottom + 16, class_="tick"))

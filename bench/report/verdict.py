@@ -227,7 +227,8 @@ def most(one: Decomposition) -> str:
 def matters(one: Decomposition) -> list[str]:
     """Return what explains the variation, and which choices depend on each other, in sentences."""
     shares = sorted(one.shares.items(), key=lambda part: -part[1])
-    parts = [f"the {name} {share:.0%}" for name, share in shares[1:]]
+    said = one.noise <= shares[0][1]  # then the first sentence has named the largest share
+    parts = [f"the {name} {share:.0%}" for name, share in shares[said:]]
     rest = f"how they combine {one.combined:.0%}, noise {one.noise:.0%}"
     depend = [each for each in one.interactions if each.verdict in ("more", "less")]
     depend.sort(key=lambda each: -abs(each.estimate.p_difference - 1))

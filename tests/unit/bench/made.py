@@ -72,6 +72,7 @@ def streams(cpu_us: float, base_ns: int, random: np.random.Generator) -> Streams
         delay=delay,
         gap=small,
         origin_gap=small,
+        raster=[(20_000 * number, 20_000 * number + base_ns // 1000) for number in range(30)],
     )
 
 

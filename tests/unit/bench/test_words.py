@@ -93,7 +93,7 @@ def test_a_peer_is_held_against_each_app_in_one_line() -> None:
     header = msgspec.structs.replace(run.header, cells=[*run.header.cells, peer])
     records = [msgspec.structs.replace(one, cell="nginx") for one in run.cells if one.cell == like.id]
     found = view(msgspec.structs.replace(run, header=header, cells=[*run.cells, *records]))
-    ((_, pick, lines),) = [row for row in picks(found) if row[0] == "Other proxies"]
+    ((_, pick, lines, _),) = [row for row in picks(found) if row[0] == "Other proxies"]
     assert plain(pick) == "3.0x to 3.3x, requests per second, 32 connections"
     assert len(lines) == 2  # the apps on wire; on httpx2 the client would be what is compared
     assert re.match(

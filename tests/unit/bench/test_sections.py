@@ -1,0 +1,206 @@
+"""Sections that need more than the quick plan's records, the badge, and the same bytes in every process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.factorial import Decomposition, Interaction
+from bench.histogram import encode_histogram
+from bench.record import Absence, HoldingResult, OpenResult, Record, RecordFile, Result, Run
+from bench.report import write_html
+from bench.report.appendix import figures_csv
+from bench.report.effects import matters_section
+from bench.report.holding import leaving_section, memory_section
+from bench.report.latency import load_section, percentile_section, supported
+from bench.report.markup import Markup
+from bench.report.verdict import matters
+from bench.report.view import view
+from bench.report.words import changed_versions, place
+from bench.scenarios import Holding, Open, Scenario
+from bench.stats import Estimate, least_samples
+from bench.usage import Memory
+from shared.harness.process import ROOT
+from tests.unit.bench.made import made_run, made_span
+from tests.unit.bench.simulated import run_of
+
+CELL = "fastapi-handler-uvicorn-httptools-wire"
+
+
+def text_of(markup: Markup) -> str:
+    words: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            words.append(data)
+
+    Reader().feed(markup)
+    return " ".join(words)
+
+
+def also(run: Run, scenarios: dict[Scenario, dict[str, Result]]) -> Run:
+    """The run with further scenarios: the result of each cell, in every block."""
+    header = msgspec.structs.replace(run.header, scenarios=[*run.header.scenarios, *scenarios])
+    cells = [
+        msgspec.structs.replace(
+            record,
+            results=record.results
+            | {
+                scenario.id: results[record.cell]
+                for scenario, results in scenarios.items()
+                if record.cell in results
+            },
+        )
+        for record in run.cells
+    ]
+    return msgspec.structs.replace(run, header=header, cells=cells)
+
+
+def opened(milliseconds: float, *, lag_ms: float = 0.01) -> OpenResult:
+    """400 responses, enough for a p99 in one block."""
+    response = encode_histogram([int(milliseconds * 1e6)] * 400)
+    lag = encode_histogram([int(lag_ms * 1e6)] * 400)
+    return OpenResult(400, 400, made_span(1.0, 0.1), response, response, lag)
+
+
+def sweep() -> Run:
+    """Three rates: direct carries all, the cell only two."""
+    rates: dict[Scenario, dict[str, Result]] = {}
+    for rate, through, lag_ms in ((200.0, 2.0, 0.01), (400.0, 3.0, 0.01), (800.0, 90.0, 50.0)):
+        scenario = Open(id=f"S4-{rate:g}", title="a sweep", path="/json", rate=rate, window_s=1.0)
+        rates[scenario] = {"direct": opened(0.1), CELL: opened(through, lag_ms=lag_ms)}
+    return also(made_run(), rates)
+
+
+def test_a_sweep_ends_each_line_at_the_last_rate_that_its_cell_carried() -> None:
+    markup = load_section(view(sweep()))
+    text = text_of(markup)
+    assert "FastAPI handler, uvicorn, up to 400/s" in text
+    assert "direct to the origin, up to 800/s" in text
+    assert "the rate is past the knee" in text
+    polylines = re.findall(r"data-cell=\"([^\"]+)\".*?points=\"([^\"]+)\"", markup)
+    points = {cell: len(drawn.split()) for cell, drawn in polylines}
+    assert (points["direct"], points[CELL]) == (4, 3)  # with the quick plan's own rate
+
+
+def test_without_a_sweep_the_section_says_so_and_draws_nothing() -> None:
+    markup = load_section(view(made_run()))
+    assert "<svg" not in markup
+    assert "Not run. Response time against offered load: scenario S4" in re.sub(r"\s+", " ", text_of(markup))
+
+
+@pytest.mark.parametrize(("quantile", "decades"), [(0.9, 1.0), (0.99, 2.0), (0.999, 3.0)])
+def test_a_curve_goes_as_far_as_the_samples_of_its_quantile(quantile: float, decades: float) -> None:
+    least = least_samples(quantile)
+    assert supported(least) >= decades - 1e-9
+    assert supported(least - 1) < decades
+    assert supported(0) == 0.0
+
+
+def test_percentile_curves_rise_and_end_where_the_table_does() -> None:
+    markup = percentile_section(view(made_run()))
+    for drawn in re.findall(r"points=\"([^\"]+)\"", markup):
+        heights = [float(point.split(",")[1]) for point in drawn.split()]
+        assert heights == sorted(heights, reverse=True)
+    assert "too few samples" in text_of(markup)  # p99.9 of 720
+
+
+def test_memory_goes_from_ready_over_few_and_many_streams_to_after() -> None:
+    held = HoldingResult(100, 1000, Memory(50_000, 51_200), Memory(90_000, 81_920), made_span(1.0, 0.1))
+    scenario = Holding(id="S5-memory", title="held", few=100, many=1000, every_us=1_000_000)
+    markup = memory_section(view(also(made_run(), {scenario: {CELL: held}})))
+    assert "ready, 100 streams open, 1,000 streams open, after all load has gone" in text_of(markup)
+    assert "39.1 · 50.0 · 80.0 · 39.1" in text_of(markup)
+    assert "39.1 · 39.1" in text_of(markup)  # cells that held none have two phases
+
+
+def test_a_stream_that_is_left_open_fails_its_cell() -> None:
+    run = made_run()
+    cells = [
+        msgspec.structs.replace(record, streams_left=3 if (record.cell, record.block) == (CELL, 2) else 0)
+        for record in run.cells
+    ]
+    text = text_of(leaving_section(view(msgspec.structs.replace(run, cells=cells))))
+    assert re.search(r"FastAPI handler, uvicorn\s+✗ FAIL\s+3", text)
+    assert text.count("✓ pass") == len(run.header.cells) - 2  # all but this one and the direct leg
+    assert "S9" in text
+    assert "S8" in text
+
+
+def test_places_are_those_of_the_model_and_shared_where_nothing_differs() -> None:
+    found = view(run_of(np.random.default_rng(3), blocks=12))
+    places = found.places("cpu-request")
+    assert set(places) == {cell.id for cell in found.cells}
+    mounts = [place for cell, place in places.items() if "mount" in cell]
+    handlers = [place for cell, place in places.items() if "handler" in cell or cell == "twin"]
+    assert max(worst for _, worst in mounts) <= 4
+    assert min(best for best, _ in handlers) >= 5
+    assert found.places("rps") == places  # more is better there, less here
+    assert (place((1, 1)), place((2, 4))) == ("1", "2\N{EN DASH}4")
+
+
+def test_what_matters_is_said_with_its_shares_and_what_depends_on_what() -> None:
+    estimate = Estimate(ratio=1.3, low=1.2, high=1.4, n=6, p_difference=1e-6, p_equivalence=0.9)
+    depends = Interaction("framework", "FastAPI", "Litestar", "engine", "wire", "httpx2", 4, estimate, "more")
+    shares = {"framework": 0.2, "engine": 0.7}
+    one = Decomposition("cpu-request", 8, 6, shares, 0.04, 0.06, [], [depends])
+    first, second = matters(one)
+    assert first == (
+        "The engine explains 70% of what differs between products in CPU per request. "
+        "The framework 20%, how they combine 4%, noise 6%."
+    )
+    assert second.startswith(
+        "It depends: with wire the cost of FastAPI over Litestar is 1.30\N{MULTIPLICATION SIGN}"
+    )
+    noisy = msgspec.structs.replace(one, shares={"framework": 0.1, "engine": 0.2}, noise=0.7, interactions=[])
+    (only,) = matters(noisy)
+    assert only == (
+        "Most of what differs between products in CPU per request is noise in this run (70%). "
+        "The engine 20%, the framework 10%, how they combine 4%, noise 70%."
+    )
+    few = msgspec.structs.replace(made_run(), cells=[])
+    assert "Not run" in text_of(matters_section(view(few)))
+
+
+def test_a_badge_names_what_is_installed_in_another_version_and_nothing_else() -> None:
+    run = made_run()
+    assert 'class="badge"' not in write_html(run)
+    assert 'class="badge"' not in write_html(run, {"fastapi": "0"})
+    page = write_html(run, {"fastapi": "1.2", "httptools": "none"})
+    assert "Not the versions installed here: fastapi 0 in the data, 1.2 here." in page
+    assert changed_versions({}, {"aiohttp": "3"}) == ["aiohttp none in the data, 3 here"]
+
+
+def test_the_csv_is_every_figure_to_the_last_digit() -> None:
+    found = view(made_run())
+    lines = figures_csv(found).splitlines()
+    assert lines[0] == "block,cell,metric,unit,value"
+    assert len(lines) - 1 == sum(len(figure.blocks) for figure in found.figures.values())
+    block, cell, name, unit, value = lines[1].split(",")
+    assert float(value) == found.figures[cell, name].blocks[int(block) - 1]
+    assert unit
+
+
+def test_the_command_makes_the_same_bytes_whatever_the_process(tmp_path: Path) -> None:
+    """Order of sets and dictionaries differs from process to process; the page does not."""
+    run = made_run(changes={"recipe-fastapi/S5": Absence("saturated", "900 of 1,500 events came through")})
+    with RecordFile(tmp_path / "records.jsonl") as file:
+        whole: list[Record] = [run.header, *run.cells]
+        for record in whole:
+            file.append(record)
+    pages = []
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-m", "bench", "report", str(tmp_path)],
+            cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True,
+        )  # fmt: skip
+        pages.append((tmp_path / "report.html").read_bytes())
+    assert pages[0] == pages[1]
