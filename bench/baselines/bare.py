@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
@@ -38,3 +39,4 @@ class Bare:
 
 
 app = Bare(from_env(), open_proxy)
+gc.freeze()  # as the apps do

@@ -8,6 +8,7 @@ here; sketch_fastapi and sketch_litestar stand the same apps over it that otherw
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -127,3 +128,4 @@ async def open_sketch(settings: Settings) -> AsyncIterator[Any]:
 
 
 app = Bare(from_env(), open_sketch)
+gc.freeze()  # as the apps do

@@ -56,16 +56,16 @@ class WireUpstream:
             except BaseException:
                 self._pool.drop()
                 raise
-        exchange = Exchange(connection, request, self._timeouts, self._release)
+        exchange = Exchange(connection, self._timeouts, self._release)
         try:
             try:
-                await exchange.head(head)
+                await exchange.head(head, request)
             except Terminated:
                 # The upstream may have closed just as the connection was taken (RFC 9112 section 9.3.1).
                 if not (exchange.stale and may_repeat(request)):
                     raise
                 exchange.renew(await self._connect())
-                await exchange.head(head)
+                await exchange.head(head, request)
         except BaseException:
             exchange.close()
             raise

@@ -26,11 +26,11 @@ class Exchange:
     """
 
     __slots__ = (
+        "_body",
         "_connection",
         "_read_s",
         "_release",
         "_released",
-        "_request",
         "_timeouts",
         "_upload",
         "ended",
@@ -40,17 +40,16 @@ class Exchange:
     def __init__(
         self,
         connection: Connection,
-        request: UpstreamRequest,
         timeouts: TimeoutSettings,
         release: Callable[[Connection], None],
     ) -> None:
         self._connection = connection
-        self._request = request
         self._timeouts = timeouts
         self._read_s = timeouts.read_s or None
         self._release = release
         self._released = False
         self.ended = False
+        self._body: RequestBody | None = None
         self._upload: asyncio.Task[None] | None = None
         self.reader: ResponseReader
 
@@ -67,22 +66,23 @@ class Exchange:
     def trailers(self) -> Headers:
         return self.reader.trailers if self.reader.ended else []
 
-    async def head(self, head: bytes) -> None:
+    async def head(self, head: bytes, request: UpstreamRequest) -> None:
         """Send the request, return when `reader` has the response's head. Raises whatever prevents it."""
-        request, connection = self._request, self._connection
-        body = request.body
+        connection = self._connection
+        self._body = body = request.body
         self.reader = reader = connection.begin(
             head, to_head=request.method == b"HEAD", sent=body is None, interim=request.interim
         )
         if body is not None:
-            self._upload = asyncio.get_running_loop().create_task(self._send(body))
+            sending = self._send(body, content_length(request))
+            self._upload = asyncio.get_running_loop().create_task(sending)
         await connection.head(reader, self._timeouts.response_s)
 
-    async def _send(self, body: RequestBody) -> None:
+    async def _send(self, body: RequestBody, length: int | None) -> None:
         """The upload. What goes wrong with it is told to whoever waits for the response."""
         connection = self._connection
         try:
-            await self._send_framed(body, content_length(self._request))
+            await self._send_framed(body, length)
         except Terminated:
             return  # the upstream closed; what it had to say, if anything, is being read
         except WriteTimeout as error:
@@ -132,6 +132,6 @@ class Exchange:
         self._released = True
         if self._upload is not None and not self._upload.done():
             self._upload.cancel()
-            assert self._request.body is not None
-            self._request.body.discard()
+            assert self._body is not None
+            self._body.discard()
         self._release(self._connection)
