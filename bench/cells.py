@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+import msgspec
+
 from bench.record import CellSpec
 from bench.scenarios import MORE, QUICK
 from shared.harness.peers import PEERS
@@ -162,7 +164,7 @@ EXTRA: tuple[CellSpec, ...] = (
     _baseline("bare-httpx2", "bare ASGI, uvicorn, httpx2", module="bare", engine="httpx2"),
     _baseline("static", "static ASGI answer, uvicorn", scenarios=("S3", "S2", "S3-16", "S3-512")),
     *_sketches(),
-    _baseline("asgiproxy", "asgiproxy, uvicorn", engine="aiohttp", scenarios=_ANY_POOL),
+    msgspec.structs.replace(_baseline("asgiproxy", "asgiproxy, uvicorn", scenarios=_ANY_POOL), group="peer"),
     *map(_peer, PEERS),
 )
 """Not in the quick plan; `--subject` times them."""

@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         raise _Refused("--blocks must be at least 3: fewer give no interval")
     named = choose(options.subject)
     named += [cell for cell in (vary(options.factor) if options.factor else ()) if cell not in named]
-    absent = [cell for cell in named if cell.group == "peer" and not PEERS[cell.id].version()]
+    absent = [cell for cell in named if cell.id in PEERS and not PEERS[cell.id].version()]
     cells = [direct(), *([cell for cell in named if cell not in absent] or QUICK_CELLS)]
     scenarios = _scenarios(options.scenario)
     budget_s = options.budget or None

@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from bench.cells import framework_name
+from bench.cells import FACTORS, framework_name
 from bench.figures import Figure
 from bench.metrics import METRICS
 from bench.record import Absence, CellSpec
@@ -84,9 +85,7 @@ _FACTORS = (
     ),
     _Factor("route", lambda cell: cell.route, str, (("mount", "handler"),)),
     _Factor("loop", lambda cell: cell.loop, str, (("uvloop", "asyncio"),)),
-    _Factor(
-        "engine", lambda cell: cell.engine, str, (("wire", "httpx2"), ("wire", "httpx"), ("httpx2", "httpx"))
-    ),
+    _Factor("engine", lambda cell: cell.engine, str, tuple(combinations(FACTORS["engine"], 2))),
 )
 
 
@@ -169,7 +168,7 @@ def _against_baselines(cells: list[CellSpec], products: list[CellSpec]) -> list[
 def _baseline_question(cell: CellSpec, base: CellSpec) -> Question | None:
     """Return what the two answer side by side; None where more than one thing differs."""
     product = cell.group == "product"
-    if base.group == "peer" or base.engine == "aiohttp":
+    if base.group == "peer":
         return "peer" if cell.profile == "uvicorn-httptools" else None
     if base.profile != cell.profile or cell.loop != base.loop:
         return None

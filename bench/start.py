@@ -21,7 +21,7 @@ def start(
 
     Raises ProcessFailed, with the tail of its log, when it does not come up.
     """
-    if cell.group == "peer":
+    if cell.id in PEERS:
         pool = int(settings.get("TANDEM_MAX_CONNECTIONS", 100))
         wish = Wish(pool=pool, keep=pool, drain_s=1.0)
         where = urlsplit(upstream_url)
