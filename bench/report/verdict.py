@@ -94,8 +94,9 @@ def picks(found: View) -> list[Answer]:
         for contrast in _leading(found.asked(question)):
             lines = _sentences(found, contrast)
             lines += _PARSERS if contrast.first == "uvicorn" and contrast.second == "hypercorn" else ()
-            lines += client_cost(found, contrast) if question == "engine" else ()
-            rows.append(Answer(upper(question), _pick(found, contrast), lines, _in_short(found, contrast)))
+            cost = client_cost(found, contrast) if question == "engine" else []
+            short = ". ".join([_in_short(found, contrast), *cost[:1]])
+            rows.append(Answer(upper(question), _pick(found, contrast), [*lines, *cost], short))
     rows += [
         Answer(
             f"{upper(contrast.first)} or the recipe",
