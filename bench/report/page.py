@@ -16,7 +16,7 @@ from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.markup import Markup, el
 from bench.report.parts import data, section, why
 from bench.report.tables import behind
-from bench.report.verdict import Answer, headline, most, picks, resolution
+from bench.report.verdict import Answer, doubts, headline, most, picks, resolution
 from bench.report.view import View
 from bench.report.words import changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
@@ -65,7 +65,8 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
     changed = changed_versions(header.packages, installed)
     if changed:
         parts.append(el("p", f"Not the versions installed here: {'; '.join(changed)}.", class_="badge"))
-    return [*parts, el("h1", headline(found)), el("p", f"{upper(header.pinning)}.", class_="lead")]
+    lead = " ".join(filter(None, (doubts(found), f"{upper(header.pinning)}.")))
+    return [*parts, el("h1", headline(found)), el("p", lead, class_="lead")]
 
 
 def _verdict(found: View) -> Markup:

@@ -19,6 +19,7 @@ __all__ = ["show"]
 
 BELOW = "\N{ALMOST EQUAL TO}0"
 _LEVELS = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
+_MARKS = {"good": "", "doubtful": " !", "bad": " ✗"}  # colour alone would tell some readers nothing
 _COLUMNS = {
     "rps": "req/s",
     "cpu-request": "us/req",
@@ -80,7 +81,7 @@ def _health(found: View) -> Text:
     for index, one in enumerate(found.health):
         text.append(" · " if index else "")
         text.append(f"{one.name.lower()} ", style="dim")
-        text.append(one.value, style=_LEVELS[one.level])
+        text.append(one.value + _MARKS[one.level], style=_LEVELS[one.level])
     return text
 
 

@@ -22,7 +22,7 @@ from bench.report.words import (
 )
 from bench.stats import CONFIDENCE
 
-__all__ = ["Answer", "client_cost", "growths", "headline", "matters", "most", "picks", "resolution"]
+__all__ = ["Answer", "client_cost", "doubts", "growths", "headline", "matters", "most", "picks", "resolution"]
 
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
 _SHORT = {
@@ -263,6 +263,12 @@ def _times(outcome: Outcome) -> str:
 
 def _part(outcome: Outcome) -> str:
     return ratio(min(outcome.estimate.ratio, 1 / outcome.estimate.ratio)) if outcome.estimate else DASH
+
+
+def doubts(found: View) -> str:
+    """Return what the health of the run says against its figures, in one sentence; empty when nothing."""
+    parts = [f"{one.name.lower()}: {one.value}" for one in found.health if one.level != "good"]
+    return f"Read with doubt: {'; '.join(parts)}." if parts else ""
 
 
 def headline(found: View) -> str:
