@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from bench.contrasts import Contrast
@@ -21,6 +22,7 @@ from bench.stats import CONFIDENCE, MARGIN
 __all__ = ["effects_section", "matters_section"]
 
 _CHOICES = ("framework", "server", "route", "loop", "bare", "ceiling")
+_MOST_ROWS = 8  # of one contrast: a main effect and seven pairs
 _LARGE = ("engine", "recipe", "peer")
 _HEADS = {
     "a/a": "Resolution: the same cell twice",
@@ -114,10 +116,13 @@ def effects_section(found: View) -> Markup:
         parts.append(el("h3", f"{found.title(name)}: {says} is better"))
         # apart, because a factor of three would squeeze what differs by a tenth
         for questions in (("a/a", *_CHOICES), _LARGE):
-            rows = _rows(found, name, questions)
-            if rows:
-                title = f"Effects on {found.title(name)}: {', '.join(questions)}"
-                parts.append(effects(rows, margin=MARGIN, title=title))
+            title = f"Effects on {found.title(name)}: {', '.join(questions)}"
+            shown, folded = _fold(found.asked(*questions))
+            if shown:
+                parts.append(effects(_rows(found, name, shown), margin=MARGIN, title=title))
+            if folded:
+                pairs = effects(_rows(found, name, folded), margin=MARGIN, title=f"{title}, pair by pair")
+                parts.append(behind(pairs, f"Pair by pair: {len(folded)} of them"))
     judged = found.shown(*FIGURES, "response-p50", "ttfe-p50", "delay-p50")
     parts.append(
         behind(
@@ -135,10 +140,22 @@ def effects_section(found: View) -> Markup:
     return section("effects", "What each choice changes", *parts)
 
 
-def _rows(found: View, name: str, questions: Sequence[str]) -> list[Row]:
+def _fold(asked: Sequence[Contrast]) -> tuple[list[Contrast], list[Contrast]]:
+    """Return (shown, folded away): where pairs are many, their main effect stands for them."""
+    counts = Counter((contrast.first, contrast.second) for contrast in asked)
+    mains = {(contrast.first, contrast.second) for contrast in asked if contrast.main}
+
+    def folds(contrast: Contrast) -> bool:
+        levels = (contrast.first, contrast.second)
+        return not contrast.main and levels in mains and counts[levels] > _MOST_ROWS
+
+    return [one for one in asked if not folds(one)], [one for one in asked if folds(one)]
+
+
+def _rows(found: View, name: str, asked: Sequence[Contrast]) -> list[Row]:
     rows: list[Row] = []
     head = ""
-    for contrast in found.asked(*questions):
+    for contrast in asked:
         above = _HEADS.get(contrast.question, f"{upper(contrast.first)} over {contrast.second}")
         if contrast.question == "peer":
             above = f"Over {contrast.second}"

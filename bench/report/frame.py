@@ -48,7 +48,7 @@ class Frame(NamedTuple):
     stacked: bool
 
 
-WIDE = Frame("wide", 880.0, 252.0, 640.0, False)
+WIDE = Frame("wide", 880.0, 266.0, 644.0, False)
 NARROW = Frame("narrow", 340.0, 8.0, 332.0, True)
 
 

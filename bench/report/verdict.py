@@ -91,12 +91,13 @@ def picks(found: View) -> list[Answer]:
     """Return the answer to each question that was asked."""
     rows = []
     for question in ("framework", "server", "route", "loop", "engine"):
-        for contrast in _leading(found.asked(question)):
+        for place, contrast in enumerate(_leading(found.asked(question))):
+            title = upper(question) + (f": {contrast.first} or {contrast.second}" if place else "")
             lines = _sentences(found, contrast)
             lines += _PARSERS if contrast.first == "uvicorn" and contrast.second == "hypercorn" else ()
             cost = client_cost(found, contrast) if question == "engine" else []
             short = ". ".join([_in_short(found, contrast), *cost[:1]])
-            rows.append(Answer(upper(question), _pick(found, contrast), [*lines, *cost], short))
+            rows.append(Answer(title, _pick(found, contrast), [*lines, *cost], short))
     rows += [
         Answer(
             f"{upper(contrast.first)} or the recipe",
@@ -222,13 +223,15 @@ def most(one: Decomposition) -> str:
     unit = {"cpu-request": "CPU per request", "cpu-event": "CPU per SSE event"}[metric(one.metric).kind]
     if one.noise > share:
         return f"Most of what differs between products in {unit} is noise in this run ({one.noise:.0%})."
+    if one.combined > share:
+        return f"What differs between products in {unit} is how their choices combine ({one.combined:.0%})."
     return f"The {name} explains {share:.0%} of what differs between products in {unit}."
 
 
 def matters(one: Decomposition) -> list[str]:
     """Return what explains the variation, and which choices depend on each other, in sentences."""
     shares = sorted(one.shares.items(), key=lambda part: -part[1])
-    said = one.noise <= shares[0][1]  # then the first sentence has named the largest share
+    said = max(one.noise, one.combined) <= shares[0][1]  # then the first sentence has named the largest
     parts = [f"the {name} {share:.0%}" for name, share in shares[said:]]
     rest = f"how they combine {one.combined:.0%}, noise {one.noise:.0%}"
     depend = [each for each in one.interactions if each.verdict in ("more", "less")]

@@ -7,9 +7,10 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,10 @@ def browser(profile: Path) -> Iterator[Page]:
     ]
     options += ["--no-sandbox"] if os.geteuid() == 0 else []  # its sandbox refuses root
     process = subprocess.Popen(
-        [program, *options, f"--user-data-dir={profile}"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        [program, *options, f"--user-data-dir={profile}"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         assert process.stderr is not None
@@ -137,5 +141,7 @@ def browser(profile: Path) -> Iterator[Page]:
     finally:
         process.terminate()
         process.wait()
+        with suppress(ProcessLookupError):  # its children outlive it for a moment, and write
+            os.killpg(process.pid, signal.SIGKILL)
         if process.stderr is not None:
             process.stderr.close()

@@ -93,7 +93,7 @@ def test_every_chart_has_a_table_behind_it() -> None:
 
 
 def test_the_first_screen_says_resolution_health_and_verdict_in_words() -> None:
-    text = printed(made_run())
+    text = " ".join(printed(made_run()).split())  # lines may break anywhere
     first = text.index("This run can resolve")
     assert first < text.index("headroom") < text.index("Litestar over FastAPI")
     assert re.search(r"Litestar over FastAPI: requests/s 1\.\d\d\N{MULTIPLICATION SIGN} \(\d", text)
