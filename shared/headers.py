@@ -8,12 +8,13 @@ import ipaddress
 import re
 from email.utils import formatdate
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
 from typing import Literal, TypeAlias
 
 from shared.errors import BadRequest, ProtocolError
 from shared.hops import via
 from shared.messages import Fields, Headers
+from shared.remember import remembering
 from shared.reqtarget import AUTHORITY
 from shared.variables import Network
 
@@ -76,7 +77,7 @@ def connection_options(fields: Fields) -> frozenset[bytes]:
     return _options(b",".join(fields.get(b"connection", ())))
 
 
-@lru_cache(maxsize=256)
+@remembering
 def _options(connection: bytes) -> frozenset[bytes]:
     options = (option.strip(b" \t").lower() for option in connection.split(b","))
     return frozenset(option for option in options if option)
@@ -104,15 +105,14 @@ def head_size(method: bytes, target: bytes, headers: Headers) -> int:
     return len(method) + len(target) + 14 + len(b"".join(chain.from_iterable(headers))) + 4 * len(headers)
 
 
-@lru_cache(maxsize=4096)
+@remembering
 def _is_name(name: bytes) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def _can_be_written(headers: Headers, fields: Fields) -> bool:
-    """Whether every name is a token and no value holds a control character (RFC 9110 section 5.5)."""
-    values = b"".join([value for _, value in headers])
-    return not values.translate(None, _ALLOWED_IN_VALUE) and all(map(_is_name, fields))
+def _holds_control(headers: Headers) -> bool:
+    """Whether any value holds a control character (RFC 9110 section 5.5)."""
+    return b"".join([value for _, value in headers]).translate(None, _ALLOWED_IN_VALUE) != b""
 
 
 def request_framing(fields: Fields, http_version: str) -> tuple[Framing, bytes | None]:
@@ -164,7 +164,7 @@ def check_host(fields: Fields, http_version: str) -> bytes | None:
     return hosts[0]
 
 
-@lru_cache(maxsize=1024)
+@remembering
 def _is_host(value: bytes) -> bool:
     return _HOST.fullmatch(value) is not None
 
@@ -251,11 +251,13 @@ def _is_twin(name: bytes) -> bool:
     return b"_" in name and name.replace(b"_", b"-") in _DECIDED
 
 
-@lru_cache(maxsize=4096)
-def _is_copied(name: bytes) -> bool:
-    """Whether an end-to-end field of that name goes on as it came."""
+@remembering
+def _is_copied(name: bytes) -> bool | None:
+    """Whether a field of that name goes on as it came unless Connection lists it; None for what is no name."""
+    if not _NAME.fullmatch(name):
+        return None
     lower = name.lower()
-    return not (lower in _REWRITTEN or says_who_asked(lower) or _is_twin(lower))
+    return not (lower in _DECIDED or says_who_asked(lower) or _is_twin(lower))
 
 
 def asks_first(fields: Fields, http_version: str) -> bool:
@@ -292,18 +294,20 @@ def request_headers(
     Expect: 100-continue is left out: where the server in front answers it, sending it on would ask the
     upstream to answer it again.
     """
-    if not _can_be_written(headers, fields):
+    copied = [_is_copied(name) for name, _ in headers]
+    if None in copied or _holds_control(headers):
         raise BadRequest("a header field holds bytes that no field may hold")
-    gone = _of_this_hop(fields)
-    sent: Headers = [(b"Host", host)]
-    sent += [field for field in _without(gone, headers, fields) if _is_copied(field[0])]
+    kept = list(compress(headers, copied))
+    listed = connection_options(fields)
+    if not listed.isdisjoint(fields):
+        kept = [field for field in kept if field[0].lower() not in listed]
     if b"expect" in fields:
-        sent = [field for field in sent if not _is_continue(field)]
+        kept = [field for field in kept if not _is_continue(field)]
     if hops is not None:
         less = b"%d" % (hops - 1)
-        sent = [(name, less if name.lower() == b"max-forwards" else value) for name, value in sent]
-    sent.append(via(fields.get(b"via", ()) if b"via" not in gone else (), http_version, via_name))
-    sent += forwarding
+        kept = [(name, less if name.lower() == b"max-forwards" else value) for name, value in kept]
+    came = fields.get(b"via", ()) if b"via" not in listed else ()
+    sent = [(b"Host", host), *kept, via(came, http_version, via_name), *forwarding]
     if framing == "chunked":
         sent.append((b"Transfer-Encoding", b"chunked"))
     elif length is not None:
@@ -330,7 +334,7 @@ def response_headers(headers: Headers, fields: Fields, *, status: int, now_s: fl
         elif not _LENGTH.fullmatch(fields[b"content-length"][0]):
             raise ProtocolError("the upstream's answer announces more than anyone can count")
     kept = _without(gone, headers, fields)
-    if not _can_be_written(kept, fields):
+    if _holds_control(kept) or not all(map(_is_name, fields)):
         raise ProtocolError("the upstream's answer has a header field that cannot be passed on")
     for name in (b"content-length", b"date"):
         if len(fields.get(name, ())) > 1:  # equal lengths, or the engine has refused them

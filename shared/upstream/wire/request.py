@@ -1,10 +1,10 @@
 """A request as bytes on the wire, and what may be done with it. Pure."""
 
 import re
-from functools import lru_cache
 
 from shared.errors import BadRequest
 from shared.messages import UpstreamRequest
+from shared.remember import remembering
 
 __all__ = ["content_length", "head_of", "may_repeat"]
 
@@ -33,7 +33,7 @@ def head_of(request: UpstreamRequest) -> bytes:
     return head
 
 
-@lru_cache(maxsize=1024)
+@remembering
 def _is_name(name: bytes) -> bool:
     return _NAME.fullmatch(name) is not None
 
