@@ -18,6 +18,7 @@ __all__ = [
     "DIRECT",
     "EXTRA",
     "FACTORS",
+    "PACKAGES",
     "QUICK_CELLS",
     "choose",
     "direct",
@@ -111,11 +112,12 @@ _POOL_OF_100 = tuple(
 """For a client that opens a hundred connections and no more: streams beyond would wait until it gives up."""
 
 
+def _recipe_like(name: str, label: str, *, framework: str, engine: str = "httpx") -> CellSpec:
+    return _baseline(name, label, framework=framework, engine=engine, scenarios=_POOL_OF_100)
+
+
 def _recipe(app: str) -> CellSpec:
-    name = framework_name(app)
-    return _baseline(
-        f"recipe-{app}", f"recipe in {name}, uvicorn", framework=app, engine="httpx", scenarios=_POOL_OF_100
-    )
+    return _recipe_like(f"recipe-{app}", f"recipe in {framework_name(app)}, uvicorn", framework=app)
 
 
 # When time is short the last are left out first: what a reader asks first stands first. Twelve cells cannot
@@ -152,6 +154,10 @@ def _sketches() -> list[CellSpec]:
     ]
 
 
+def _library(name: str, *, scenarios: tuple[str, ...]) -> CellSpec:
+    return msgspec.structs.replace(_baseline(name, f"{name}, uvicorn", scenarios=scenarios), group="peer")
+
+
 def _peer(name: str) -> CellSpec:
     return CellSpec(id=name, label=name, group="peer", app="", loop="", scenarios=_ANY_POOL)
 
@@ -164,10 +170,20 @@ EXTRA: tuple[CellSpec, ...] = (
     _baseline("bare-httpx2", "bare ASGI, uvicorn, httpx2", module="bare", engine="httpx2"),
     _baseline("static", "static ASGI answer, uvicorn", scenarios=("S3", "S2", "S3-16", "S3-512")),
     *_sketches(),
-    msgspec.structs.replace(_baseline("asgiproxy", "asgiproxy, uvicorn", scenarios=_ANY_POOL), group="peer"),
+    _recipe_like("starlette", "recipe in Starlette alone, uvicorn", framework="starlette"),
+    _recipe_like("django", "recipe in Django on ASGI, uvicorn", framework="django"),
+    _recipe_like("client-per-request", "one client per request, FastAPI", framework="fastapi"),
+    _recipe_like(
+        "requests-threads", "requests in a thread pool, FastAPI", framework="fastapi", engine="requests"
+    ),
+    _library("asgiproxy", scenarios=_ANY_POOL),
+    _library("fastapi-proxy-lib", scenarios=_POOL_OF_100),
     *map(_peer, PEERS),
 )
 """Not in the quick plan; `--subject` times them."""
+
+PACKAGES = frozenset({"asgiproxy", "django", "fastapi-proxy-lib"})
+"""Cells that are named after a package which no app needs; without it the cell is left out."""
 
 
 def _every_product() -> list[CellSpec]:

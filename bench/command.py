@@ -23,7 +23,7 @@ from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
 from bench.report import show_comparison, write_html, write_terminal
 from bench.run import SETTINGS, START_STOP_S, run_plan
 from bench.scenarios import MORE, QUICK, Gate, Scenario, settings
-from shared.harness.peers import PEERS
+from bench.start import lacks
 from shared.harness.process import ROOT
 
 __all__ = ["main"]
@@ -108,7 +108,9 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         raise _Refused("--blocks must be at least 3: fewer give no interval")
     named = choose(options.subject)
     named += [cell for cell in (vary(options.factor) if options.factor else ()) if cell not in named]
-    absent = [cell for cell in named if cell.id in PEERS and not PEERS[cell.id].version()]
+    absent = {cell: why for cell in named if (why := lacks(cell))}
+    if named and len(absent) == len(named):
+        raise _Refused("; ".join(f"{cell.id}: {why}" for cell, why in absent.items()))
     cells = [direct(), *([cell for cell in named if cell not in absent] or QUICK_CELLS)]
     scenarios = _scenarios(options.scenario)
     budget_s = options.budget or None
@@ -129,7 +131,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
             )
     header = _header(options, cells, scenarios)
     dropped = [Dropped(cell.id, 0, "all cells would not fit into the time") for cell in left_out]
-    dropped += [Dropped(cell.id, 0, f"it is not installed ({PEERS[cell.id].install})") for cell in absent]
+    dropped += [Dropped(cell.id, 0, why) for cell, why in absent.items()]
     folder = _new_folder()
     console.print(
         f"[bold]Tandem benchmark[/] · {len(cells) - 1} cells, {options.blocks} blocks, fresh processes · "

@@ -1,17 +1,31 @@
-"""Starts a cell: a subject, a baseline or a peer, in front of an upstream."""
+"""Starts a cell: a subject, a baseline or a peer, in front of an upstream. Says what a cell lacks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
-from bench.cells import subject_of
+from bench.cells import PACKAGES, subject_of
 from bench.record import CellSpec
 from shared.harness import subject as subjects
 from shared.harness.peers import PEERS, Upstream, Wish
 from shared.harness.servers import Running, start_server
 
-__all__ = ["start"]
+__all__ = ["lacks", "start"]
+
+
+def lacks(cell: CellSpec) -> str:
+    """Return why the cell cannot be started here, in one line; empty when it can."""
+    install = ""
+    if cell.id in PEERS and not PEERS[cell.id].version():
+        install = PEERS[cell.id].install
+    elif cell.id in PACKAGES:
+        try:
+            version(cell.id)
+        except PackageNotFoundError:
+            install = f"pip install --constraint constraints.txt {cell.id}"
+    return f"it is not installed ({install})" if install else ""
 
 
 def start(

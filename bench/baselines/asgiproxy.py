@@ -7,13 +7,16 @@ are lifted, so that what is timed is the work and not a queue.
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import aiohttp
 from asgiproxy.config import BaseURLProxyConfigMixin, ProxyConfig
 from asgiproxy.context import ProxyContext
 from asgiproxy.simple_proxy import make_simple_proxy_app
+
+from bench.baselines.lifespan import with_lifespan
 
 __all__ = ["app"]
 
@@ -39,22 +42,12 @@ class _Context(ProxyContext):
         return self._session
 
 
-class _App:
-    """The library's app, with the lifespan that it leaves out."""
-
-    def __init__(self) -> None:
-        self.context = _Context(_Config(), max_concurrency=_EXCHANGES)
-        self.proxy = make_simple_proxy_app(self.context)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
-            await self.proxy(scope, receive, send)
-            return
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.context.close()
-        await send({"type": "lifespan.shutdown.complete"})
+@asynccontextmanager
+async def opening() -> AsyncIterator[None]:
+    """Close the session in the end; the library leaves lifespan out."""
+    yield
+    await context.close()
 
 
-app = _App()
+context = _Context(_Config(), max_concurrency=_EXCHANGES)
+app = with_lifespan(make_simple_proxy_app(context), opening)

@@ -1,0 +1,82 @@
+"""What the product is compared with: each does the job before it is timed; a missing one is an absence."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+from bench import command, start
+from bench.cells import EXTRA, PACKAGES, choose
+from bench.record import ClosedResult, Dropped, GateResult
+from bench.start import lacks
+from shared.harness.process import ROOT
+from tests.unit.bench.test_run import run
+
+PROXIES = [cell.id for cell in EXTRA if cell.app and not cell.route and cell.takes_part("S5")]
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_a_baseline_passes_the_gate_and_every_byte_that_is_timed_is_right(tmp_path: Path, name: str) -> None:
+    (cell,) = choose([name])
+    if why := lacks(cell):
+        pytest.skip(f"{name}: {why}")
+    _, found = run(tmp_path, cell)
+    (record,) = (record for record in found.cells if record.cell == name)
+    gate, timed = record.results["S0"], record.results["S3"]
+    assert record.failure == ""
+    assert isinstance(gate, GateResult)
+    assert gate.passed == ["json", "64 KiB body", "64 KiB upload", "events one by one"]
+    assert isinstance(timed, ClosedResult)
+    assert timed.completed > 0
+    assert timed.integrity.failures == {}
+
+
+def test_each_baseline_is_one_file_that_is_a_cell_and_each_package_belongs_to_a_cell() -> None:
+    by_id = {cell.id: cell for cell in EXTRA}
+    for cell in EXTRA:
+        if cell.group != "product" and cell.app:
+            module = cell.app.partition(":")[0]
+            assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file()
+    assert by_id.keys() >= PACKAGES
+    constraints = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    for package in PACKAGES:
+        assert any(line.startswith(f"{package}==") for line in constraints)
+
+
+def _without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    def missing(name: str) -> str:
+        if name == package:
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(start, "version", missing)
+
+
+def test_a_package_that_is_not_installed_is_an_absence_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Dropped] = []
+
+    def plan(*_: object, dropped: list[Dropped], **__: object) -> str:
+        kept.extend(dropped)
+        return "finished"
+
+    _without(monkeypatch, "django")
+    monkeypatch.setattr(command, "_RESULTS", tmp_path)
+    monkeypatch.setattr(command, "run_plan", plan)
+    monkeypatch.setattr(command, "_write", lambda folder, console: None)
+    assert command.main(["run", "--subject", "django", "--subject", "static"]) == 0
+    why = "it is not installed (pip install --constraint constraints.txt django)"
+    assert [(one.cell, one.why) for one in kept] == [("django", why)]
+
+
+def test_a_run_of_nothing_but_what_is_missing_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _without(monkeypatch, "django")
+    assert command.main(["run", "--subject", "django"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("bench: django: it is not installed")
+    assert len(said.splitlines()) == 1
