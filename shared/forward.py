@@ -28,6 +28,7 @@ from shared.errors import (
     ProtocolError,
     ProxyError,
 )
+from shared.forwarding import forwarding_fields, is_trusted
 from shared.hops import has_passed, hops_left
 from shared.location import REFERENCES, for_the_client
 from shared.messages import (
@@ -107,20 +108,15 @@ def upstream_request(
     client_host = fields.check_host(request.fields, request.http_version)
     client_host = reqtarget.authority_of(request.target) or client_host
     authority = settings.upstream.authority
+    trusted = is_trusted(request.peer, settings.trusted_proxies)
+    believed = fields.end_to_end(request.headers, request.fields) if trusted else []
     outgoing = fields.request_headers(
         request.headers,
         request.fields,
         host=client_host or authority if settings.host == "preserve" else authority,
         framing=framing,
         length=length,
-        forwarding=fields.forwarding_fields(
-            request.headers,
-            request.fields,
-            peer=request.peer,
-            scheme=request.scheme,
-            host=client_host,
-            trusted=fields.is_trusted(request.peer, settings.trusted_proxies),
-        ),
+        forwarding=forwarding_fields(believed, peer=request.peer, scheme=request.scheme, host=client_host),
         http_version=request.http_version,
         via_name=settings.via,
         hops=hops_left(request.method, request.fields),

@@ -4,7 +4,6 @@ pairs.
 Names are compared without regard to case and passed on as they came.
 """
 
-import ipaddress
 import re
 from email.utils import formatdate
 from functools import lru_cache
@@ -12,14 +11,13 @@ from itertools import chain, compress
 from typing import Literal, TypeAlias
 
 from shared.errors import BadRequest, ProtocolError
+from shared.forwarding import says_who_asked
 from shared.hops import via
 from shared.messages import Fields, Headers
 from shared.remember import remembering
 from shared.reqtarget import AUTHORITY
-from shared.variables import Network
 
 __all__ = [
-    "FORWARDING",
     "HOP_BY_HOP",
     "Framing",
     "asks_first",
@@ -27,14 +25,11 @@ __all__ = [
     "check_version",
     "connection_options",
     "end_to_end",
-    "forwarding_fields",
     "head_size",
     "http_date",
-    "is_trusted",
     "request_framing",
     "request_headers",
     "response_headers",
-    "says_who_asked",
 ]
 
 Framing: TypeAlias = Literal["none", "length", "chunked"]
@@ -54,9 +49,6 @@ HOP_BY_HOP = frozenset(
         b"transfer-encoding",
         b"upgrade",
     )
-)
-FORWARDING = frozenset(
-    (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip")
 )
 # Written by the proxy itself on every request, so never copied.
 _REWRITTEN = frozenset((b"host", b"content-length", b"via"))
@@ -169,83 +161,6 @@ def _is_host(value: bytes) -> bool:
     return _HOST.fullmatch(value) is not None
 
 
-def is_trusted(peer: str, networks: tuple[Network, ...]) -> bool:
-    """Whether forwarding fields from this address are believed."""
-    if not networks:
-        return False
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped  # how a socket bound to :: shows an IPv4 peer
-    return any(address in network for network in networks)
-
-
-def forwarding_fields(
-    headers: Headers, fields: Fields, *, peer: str, scheme: str, host: bytes | None, trusted: bool
-) -> Headers:
-    """X-Forwarded-For, -Proto and -Host for the upstream, and Forwarded where a trusted proxy used it (RFC
-    7239).
-
-    From a trusted proxy the lists are continued, its -Proto, -Host and whatever else it says kept; from
-    anybody else they count for nothing and are replaced whole, so that no forged half survives.
-    """
-    address = _address(peer).encode("ascii", "replace")
-    if trusted:
-        return _continued(end_to_end(headers, fields), address, scheme.encode("ascii"), host)
-    ours = [(b"X-Forwarded-For", address), (b"X-Forwarded-Proto", scheme.encode("ascii"))]
-    if host:
-        ours.append((b"X-Forwarded-Host", host))
-    return ours
-
-
-def _continued(headers: Headers, address: bytes, scheme: bytes, host: bytes | None) -> Headers:
-    came: dict[bytes, list[bytes]] = {name: [] for name in FORWARDING}
-    others: Headers = []
-    for name, value in headers:
-        lower = name.lower()
-        if lower in FORWARDING:
-            if value:  # no empty members (RFC 9110 section 5.6.1.1)
-                came[lower].append(value)
-        elif says_who_asked(lower) and b"_" not in name:
-            others.append((name, value))
-    fields = [
-        (b"X-Forwarded-For", b", ".join([*came[b"x-forwarded-for"], address])),
-        (b"X-Forwarded-Proto", b", ".join(came[b"x-forwarded-proto"]) or scheme),
-    ]
-    if forwarded_host := b", ".join(came[b"x-forwarded-host"]) or host:
-        fields.append((b"X-Forwarded-Host", forwarded_host))
-    if came[b"forwarded"]:
-        node = b'"[' + address + b']"' if b":" in address else address
-        fields.append((b"Forwarded", b", ".join([*came[b"forwarded"], b"for=" + node])))
-    fields.extend(others)
-    fields.extend((b"X-Real-IP", value) for value in came[b"x-real-ip"])
-    return fields
-
-
-def _address(peer: str) -> str:
-    """The peer as others can read it: without a zone, which this machine alone understands (RFC 4007 section
-    6), and IPv4 as such where a socket bound to `::` shows it mapped."""
-    if ":" not in peer:
-        return peer
-    address = peer.partition("%")[0]
-    try:
-        return str(ipaddress.IPv6Address(address).ipv4_mapped or address)
-    except ValueError:
-        return peer
-
-
-def says_who_asked(name: bytes) -> bool:
-    """Whether a lower-case name is, or imitates, a forwarding field.
-
-    -Port, -Prefix, -Ssl, -User …: no list is complete, and upstreams believe whichever they know. CGI and
-    WSGI read an underscore in a name as they read a dash.
-    """
-    dashed = name.replace(b"_", b"-")
-    return dashed in FORWARDING or dashed.startswith(b"x-forwarded")
-
-
 def _is_twin(name: bytes) -> bool:
     """Content_Length is Content-Length to CGI and WSGI, and would be read beside the one that counts."""
     return b"_" in name and name.replace(b"_", b"-") in _DECIDED
@@ -253,7 +168,7 @@ def _is_twin(name: bytes) -> bool:
 
 @remembering
 def _is_copied(name: bytes) -> bool | None:
-    """Whether a field of that name goes on as it came unless Connection lists it; None for what is no name."""
+    """Whether such a field goes on as it came, unless Connection lists it; None for what is no name."""
     if not _NAME.fullmatch(name):
         return None
     lower = name.lower()

@@ -8,6 +8,7 @@ import msgspec
 from shared import headers as fields
 from shared import reqtarget
 from shared.errors import BadRequest, HeaderTooLarge, LoopDetected
+from shared.forwarding import FORWARDING, says_who_asked
 from shared.hops import has_passed
 from shared.messages import Headers, ProxyRequest, UpstreamRequest, by_name
 from shared.settings import ForwardSettings
@@ -21,7 +22,7 @@ MAX_CHARS = 10_000
 
 # What speaks of one connection, frames a message or chooses its recipient; and what a proxy alone may say:
 # passing on a client's X-Forwarded-For would let it forge its address.
-_NOT_FORWARDED = fields.HOP_BY_HOP | fields.FORWARDING | {b"host", b"content-length", b"via", b"expect"}
+_NOT_FORWARDED = fields.HOP_BY_HOP | FORWARDING | {b"host", b"content-length", b"via", b"expect"}
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
@@ -100,7 +101,7 @@ def _name(value: bytes) -> bytes:
     name = value.lower()
     if not _NAME.fullmatch(name):
         raise BadRequest(f"header={_quoted(value)} is not the name of a header field")
-    if name in _NOT_FORWARDED or fields.says_who_asked(name):
+    if name in _NOT_FORWARDED or says_who_asked(name):
         raise BadRequest(f"header={_quoted(value)} cannot be forwarded: it belongs to one connection")
     return name
 

@@ -1,6 +1,7 @@
 """The header rules of one exchange in a call each, for tests."""
 
-from shared.headers import forwarding_fields, request_framing, request_headers, response_headers
+from shared.forwarding import forwarding_fields
+from shared.headers import end_to_end, request_framing, request_headers, response_headers
 from shared.messages import Headers, by_name
 
 __all__ = ["NOW_S", "answered", "outgoing"]
@@ -12,9 +13,8 @@ def outgoing(came: Headers, *, trusted: bool = False) -> Headers:
     """Everything that forward does with a request's fields, host rewritten."""
     fields = by_name(came)
     framing, length = request_framing(fields, "1.1")
-    ours = forwarding_fields(
-        came, fields, peer="192.0.2.1", scheme="http", host=b"proxy.test", trusted=trusted
-    )
+    believed = end_to_end(came, fields) if trusted else []
+    ours = forwarding_fields(believed, peer="192.0.2.1", scheme="http", host=b"proxy.test")
     return request_headers(
         came,
         fields,

@@ -6,12 +6,11 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from shared.errors import BadRequest, ProtocolError
+from shared.forwarding import forwarding_fields, is_trusted
 from shared.headers import (
     check_host,
     end_to_end,
-    forwarding_fields,
     http_date,
-    is_trusted,
     request_framing,
     response_headers,
 )
@@ -214,9 +213,9 @@ CAME = """
 )
 def test_forwarding_fields(came: str, peer: str, trusted: bool, sent: str) -> None:
     headers = lines(came) if came else []
-    assert forwarding_fields(
-        headers, by_name(headers), peer=peer, scheme="http", host=b"proxy.test", trusted=trusted
-    ) == lines(sent)
+    believed = end_to_end(headers, by_name(headers)) if trusted else []
+    ours = forwarding_fields(believed, peer=peer, scheme="http", host=b"proxy.test")
+    assert ours == lines(sent)
 
 
 @pytest.mark.parametrize(
@@ -232,13 +231,13 @@ def test_forwarding_fields(came: str, peer: str, trusted: bool, sent: str) -> No
 )
 def test_the_peer_is_told_as_others_can_read_it(peer: str, told: bytes, node: bytes) -> None:
     came = [(b"Forwarded", b"for=a")]
-    ours = dict(forwarding_fields(came, by_name(came), peer=peer, scheme="http", host=None, trusted=True))
+    ours = dict(forwarding_fields(came, peer=peer, scheme="http", host=None))
     assert ours[b"X-Forwarded-For"] == told
     assert ours[b"Forwarded"] == b"for=a, for=" + node
 
 
 def test_a_client_without_a_host_is_not_given_one() -> None:
-    ours = forwarding_fields([], {}, peer="192.0.2.1", scheme="https", host=None, trusted=False)
+    ours = forwarding_fields([], peer="192.0.2.1", scheme="https", host=None)
     assert ours == lines("X-Forwarded-For: 192.0.2.1\nX-Forwarded-Proto: https")
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadRequest, ProtocolError
-from shared.headers import FORWARDING, HOP_BY_HOP, connection_options, end_to_end, head_size, response_headers
+from shared.forwarding import FORWARDING
+from shared.headers import HOP_BY_HOP, connection_options, end_to_end, head_size, response_headers
 from shared.messages import Headers, by_name
 from tests.unit.header_rules import NOW_S, answered, outgoing
 
