@@ -23,6 +23,7 @@ from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
 from bench.report import show_comparison, write_html, write_terminal
 from bench.run import SETTINGS, START_STOP_S, run_plan
 from bench.scenarios import MORE, QUICK, Gate, Scenario, settings
+from bench.score import scores
 from bench.start import lacks
 from shared.harness.process import ROOT
 
@@ -177,6 +178,7 @@ def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple
         environment=fingerprint(),
         packages=packages(),
         settings=SETTINGS | settings(scenarios),
+        scores=scores(cell.id for cell in cells),
     )
 
 

@@ -19,6 +19,7 @@ from typing import Literal, Self
 import msgspec
 
 from bench.scenarios import Scenario
+from bench.score import Score
 from bench.usage import Memory, Span
 
 __all__ = [
@@ -187,6 +188,7 @@ class RunRecord(msgspec.Struct, frozen=True, tag="run"):
     environment: dict[str, str]
     packages: dict[str, str]
     settings: dict[str, str]
+    scores: dict[str, Score] = {}
 
 
 class CellRecord(msgspec.Struct, frozen=True, tag="cell"):

@@ -37,6 +37,13 @@ def figures_section(found: View) -> Markup:
         if direct is not None:
             alone = f"{number(direct.value)} {metric(name).unit}"
             parts.append(why(f"{found.title(name)}: the rig alone, nothing in between, reaches {alone}."))
+    passed = [
+        f"{cell.label} {score.passed} of {score.passed + score.failed}"
+        for cell in found.cells
+        if (score := found.run.header.scores.get(cell.id)) is not None
+    ]
+    if passed:
+        parts.append(why(f"Contract cases passed, beside the speed: {'; '.join(passed)}."))
     parts.append(behind(cells_table(found, found.shown(*FIGURES, "cpu-request-paced"))))
     return section("figures", "Figures by cell", *parts)
 

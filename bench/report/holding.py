@@ -41,7 +41,7 @@ def leaving_section(found: View) -> Markup:
         parts.append(not_run("Clients that leave", "S5"))
     parts.append(not_run("How soon the upstream is let go, before and after the head", "S9"))
     parts.append(not_run("Slow readers beside healthy streams", "S8"))
-    parts.append(behind(gate_table(found), "The gate: what each cell had to show before it was timed"))
+    parts.append(behind(gate_table(found), "The gate, and how many contract cases each passes"))
     return section("leaving", "Clients that leave, clients that are slow", *parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.metrics import metric
-from bench.record import GateResult
+from bench.record import CellSpec, GateResult
 from bench.report.markup import Markup, el
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, interval, number, ratio, value_interval, verdict_word
@@ -128,8 +128,19 @@ def gate_table(found: View) -> Markup:
             words = f"FAILED: {failed.failed}: {failed.detail}"
         else:
             words = f"passed in {len(gates)} blocks: {', '.join(gates[0].passed)}" if gates else "not run"
-        rows.append([cell.label, words])
-    return table(["cell", "gate"], rows, cells=[cell.id for cell in found.run.header.cells])
+        rows.append([cell.label, words, score_words(found, cell)])
+    return table(["cell", "gate", "contract cases"], rows, cells=[cell.id for cell in found.run.header.cells])
+
+
+def score_words(found: View, cell: CellSpec) -> str:
+    """Return how many contract cases a cell passes, as far as the records know."""
+    score = found.run.header.scores.get(cell.id)
+    if score is not None:
+        asked = score.passed + score.failed
+        return f"passes {score.passed} of {asked} (version {score.version}, {score.date})"
+    if cell.group == "product":
+        return "all but the known deviations, by the suite"
+    return DASH if cell.group == "direct" else "not asked"
 
 
 def _median(values: Sequence[float]) -> str:

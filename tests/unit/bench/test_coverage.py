@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -177,6 +178,15 @@ def test_shares_are_those_of_the_model_and_add_up() -> None:
         assert np.mean([one.shares[name] for one in found]) == pytest.approx(variances[key] / whole, abs=0.01)
     assert np.mean([one.noise for one in found]) == pytest.approx(variances["noise"] / whole, abs=0.01)
     assert np.mean([one.combined for one in found]) < 0.01
+
+
+def test_where_nothing_differs_no_factor_explains_anything() -> None:
+    run = run_of(np.random.default_rng(1))
+    first = run.cells[0].results
+    same = [msgspec.structs.replace(record, results=first) for record in run.cells]
+    _, found = said(msgspec.structs.replace(run, cells=same))
+    assert set(found.shares.values()) == {0.0}
+    assert (found.combined, found.noise) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("kind", NOISES)

@@ -105,6 +105,16 @@ def test_each_verdict_has_its_case(centre: float, spread: float, expected: str) 
     assert verdict(estimate.ratio, estimate.p_difference, estimate.p_equivalence) == expected
 
 
+def test_intervals_and_p_values_are_those_of_another_implementation() -> None:
+    """Computed with SciPy 1.17: ttest_1samp, and both one-sided ones against log(1.05)."""
+    logs = [0.021, 0.083, 0.046, 0.012, 0.071]
+    found = compare(logs)
+    assert found is not None
+    low, high, p_difference, p_equivalence = 1.008500464, 1.088429097, 0.027461398, 0.440519204
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-7)
+    assert (found.p_difference, found.p_equivalence) == pytest.approx((p_difference, p_equivalence), rel=1e-6)
+
+
 def test_identical_blocks_are_certain_and_not_a_division_by_zero() -> None:
     same = compare([0.0] * 6)
     other = compare([math.log(2)] * 6)
