@@ -18,8 +18,8 @@ __all__ = ["Pinning", "carriers", "choose_pinning", "fingerprint", "packages"]
 
 _CARRIERS = (
     "fastapi", "starlette", "litestar", "uvicorn", "hypercorn", "httptools", "h11", "uvloop", "anyio",
-    "httpx", "httpcore", "httpx2", "httpcore2", "aiohttp", "asgiproxy", "msgspec", "prometheus-client",
-    "pydantic", "numpy", "hdrhistogram",
+    "httpx", "httpcore", "httpx2", "httpcore2", "aiohttp", "asgiproxy", "fastapi-proxy-lib", "django",
+    "msgspec", "prometheus-client", "pydantic", "numpy", "hdrhistogram",
 )  # fmt: skip
 
 
