@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import shlex
 import signal
 import sys
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from rich.console import Console
 from bench.cells import EXTRA, FACTORS, QUICK_CELLS, choose, direct, vary
 from bench.check import health, verdict_of
 from bench.environment import carriers, choose_pinning, fingerprint, packages
+from bench.own import cell_of
 from bench.plan import LEAST_BLOCKS, cell_seconds, fit
 from bench.progress import Bar
 from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
@@ -84,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME[=LEVEL,...]",
         help=f"cells that vary in {', '.join(FACTORS)}, all else held (repeat for more)",
     )
+    run.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="an app of your own, from a few lines of TOML: docs/benchmark.md (repeat for more)",
+    )
     run.add_argument("--blocks", type=int, default=LEAST_BLOCKS, help=f"at least 3, default {LEAST_BLOCKS}")
     run.add_argument("--seed", type=int, help="of all orders and schedules; default: a new one, printed")
     run.add_argument(
@@ -109,6 +118,8 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         raise _Refused("--blocks must be at least 3: fewer give no interval")
     named = choose(options.subject)
     named += [cell for cell in (vary(options.factor) if options.factor else ()) if cell not in named]
+    if own := _own(options.add):
+        named = [*own, *(named or QUICK_CELLS)]
     absent = {cell: why for cell in named if (why := lacks(cell))}
     if named and len(absent) == len(named):
         raise _Refused("; ".join(f"{cell.id}: {why}" for cell, why in absent.items()))
@@ -164,6 +175,7 @@ def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple
     words += [f"--scenario {name}" for name in options.scenario]
     words += [f"--subject {part}" for part in options.subject]
     words += [f"--factor {name}" for name in options.factor]
+    words += [f"--add {shlex.quote(name)}" for name in options.add]
     return RunRecord(
         schema=SCHEMA,
         started_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -180,6 +192,16 @@ def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple
         settings=SETTINGS | settings(scenarios),
         scores=scores(cell.id for cell in cells),
     )
+
+
+def _own(files: list[str]) -> list[CellSpec]:
+    found: list[CellSpec] = []
+    for file in files:
+        cell = cell_of(Path(file))
+        if any(cell.id == other.id for other in (direct(), *QUICK_CELLS, *EXTRA, *found)):
+            raise _Refused(f"{file}: there is a cell {cell.id} already, give yours another name")
+        found.append(cell)
+    return found
 
 
 def _scenarios(wanted: list[str]) -> tuple[Scenario, ...]:

@@ -152,8 +152,8 @@ Result = GateResult | Timed | Absence
 
 class CellSpec(msgspec.Struct, frozen=True):
     """One cell of the plan. ``twin_of`` names the cell that this one repeats (A/A). ``app`` is what the
-    server is given; empty for the direct leg, which has nothing in between, and for a program that
-    starts by itself. ``scenarios``: those it takes part in; empty for all."""
+    server is given, or the file that describes an app of one's own; empty for the direct leg and for a
+    program that is a peer. ``scenarios``: those it takes part in; empty for all."""
 
     id: str
     label: str

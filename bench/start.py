@@ -1,12 +1,14 @@
-"""Starts a cell: a subject, a baseline or a peer, in front of an upstream. Says what a cell lacks."""
+"""Starts a cell, whatever it is, in front of an upstream. Says what a cell lacks to be started."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.cells import PACKAGES, subject_of
+from bench.own import start_own
 from bench.record import CellSpec
 from shared.harness import subject as subjects
 from shared.harness.peers import PEERS, Upstream, Wish
@@ -35,6 +37,8 @@ def start(
 
     Raises ProcessFailed, with the tail of its log, when it does not come up.
     """
+    if cell.app.endswith(".toml"):
+        return start_own(Path(cell.app), upstream_url, settings=settings, cpus=cpus)
     if cell.id in PEERS:
         pool = int(settings.get("TANDEM_MAX_CONNECTIONS", 100))
         wish = Wish(pool=pool, keep=pool, drain_s=1.0)

@@ -22,7 +22,7 @@ __all__ = ["ROOT", "Process", "ProcessFailed"]
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The project's root. Every process starts there, so that `fastapi_app.app:app` can be imported."""
+"""The project's root, where whatever imports `fastapi_app.app:app` has to be started."""
 
 _POLL_S = 0.01
 _TAIL_LINES = 20
@@ -60,10 +60,11 @@ class Process:
         name: str,
         env: Mapping[str, str] | None = None,
         cpus: frozenset[int] | None = None,
+        folder: Path = ROOT,
         inherit_output: bool = False,
         parent_death: signal.Signals = signal.SIGKILL,
     ) -> Process:
-        """Start `argv` in the project's root.
+        """Start `argv` in `folder`, the project's root if none is given.
 
         `env` is added to this process's environment. `cpus` pins the child and all its threads. With
         `inherit_output` the child writes to our own stdout and stderr, and `log()` stays empty.
@@ -82,7 +83,7 @@ class Process:
                 stdout=log,
                 stderr=None if log is None else subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
-                cwd=ROOT,
+                cwd=folder,
                 start_new_session=True,
                 preexec_fn=_prepare_child(cpus, parent_death),  # noqa: PLW1509 - system calls alone, no locks
             )

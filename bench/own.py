@@ -1,0 +1,154 @@
+"""An app of one's own as a cell: a few lines of TOML say how it is started; `python -m bench run --add FILE`.
+
+    name = "mine"
+    command = "uvicorn mine:app --host {host} --port {port}"
+    ready = "/health"
+    environment = { UPSTREAM = "{upstream}" }
+
+The benchmark chooses the port and runs its own origin: {port}, and {upstream} or its two halves, have to
+stand in the command or in the environment, or there is nothing to be timed.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shlex
+import shutil
+import socket
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from bench.record import CellSpec
+from shared.harness.process import Process
+from shared.harness.servers import Running
+
+__all__ = ["Own", "cell_of", "read_own", "start_own"]
+
+_HOST = "127.0.0.1"
+_READY_DEADLINE_S = 60.0  # a virtual machine may have to warm up first
+_ASK_TIMEOUT_S = 2.0
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_NAMES = ("host", "port", "upstream", "upstream_host", "upstream_port")
+_UPSTREAM = frozenset({"upstream", "upstream_port"})
+
+
+class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the file says. ``command``: one line as in a shell, or a list of words. ``folder``: where it is
+    started, seen from the file. ``ready``: the path that answers below 500 once it is up; without one it is
+    up when it takes connections. ``label``: its name in the report."""
+
+    name: str
+    command: str | list[str]
+    ready: str = ""
+    environment: dict[str, str] = {}
+    folder: str = "."
+    label: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """Return the command as a list of words."""
+        return shlex.split(self.command) if isinstance(self.command, str) else self.command
+
+
+@cache  # once for all blocks: an edit meanwhile must not change what is timed
+def read_own(path: Path) -> Own:
+    """Read a file. Raises ValueError, one line, when it cannot be read or does not say what is needed."""
+    try:
+        own = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Own)
+        faults = _faults(own)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # TOMLDecodeError, ValidationError, UnicodeDecodeError, shlex's own
+        raise ValueError(f"{path}: {error}") from None
+    if faults:
+        raise ValueError(f"{path}: {faults[0]}")
+    return own
+
+
+def _faults(own: Own) -> list[str]:
+    found = []
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", own.name):
+        found.append(f"name {own.name!r}: small letters, digits, '.', '_' and '-' only")
+    if not own.words:
+        found.append("command is empty")
+    if own.ready and not own.ready.startswith("/"):
+        found.append(f"ready {own.ready!r} is no path: it begins with /")
+    told = {name for text in (*own.words, *own.environment.values()) for name in _PLACEHOLDER.findall(text)}
+    if unknown := sorted(told.difference(_NAMES)):
+        found.append(f"{{{unknown[0]}}} is none of {', '.join(f'{{{name}}}' for name in _NAMES)}")
+    if "port" not in told:
+        found.append("neither command nor environment holds {port}, which the benchmark chooses")
+    if not told & _UPSTREAM:
+        found.append("neither command nor environment holds {upstream}, which it has to ask")
+    return found
+
+
+def cell_of(path: Path) -> CellSpec:
+    """Return the cell that a file adds to a plan.
+
+    Raises ValueError as `read_own` does, and when there is no such program.
+    """
+    own = read_own(path)
+    program = own.words[0]
+    if not shutil.which(str(path.parent / own.folder / program) if "/" in program else program):
+        raise ValueError(f"{path}: there is no program {program}")
+    return CellSpec(id=own.name, label=own.label or own.name, group="peer", app=str(path), loop="")
+
+
+def start_own(
+    path: Path, upstream_url: str, *, settings: Mapping[str, str], cpus: frozenset[int] | None = None
+) -> Running:
+    """Start the app in front of an upstream and return once it is ready. ``settings``: TANDEM_ variables,
+    which it may read or not. Raises ProcessFailed, with the tail of its log, when it does not come up."""
+    own = read_own(path)
+    where = urlsplit(upstream_url)
+    port = _free_port()
+    values = (_HOST, str(port), upstream_url, str(where.hostname), str(where.port or 80))
+    known = dict(zip(_NAMES, values, strict=True))
+
+    def filled(text: str) -> str:
+        return _PLACEHOLDER.sub(lambda found: known[found[1]], text)
+
+    process = Process.start(
+        [filled(word) for word in own.words],
+        name=own.name,
+        env={**settings, **{name: filled(text) for name, text in own.environment.items()}},
+        cpus=cpus,
+        folder=(path.parent / own.folder).resolve(),
+    )
+    try:
+        what = f"answer below 500 to {own.ready}" if own.ready else f"connection on port {port}"
+        process.wait_for(lambda _: _ready(port, own.ready), what=what, deadline_s=_READY_DEADLINE_S)
+    except BaseException:
+        process.stop(deadline_s=0)
+        raise
+    return Running(process, host=_HOST, port=port)
+
+
+def _free_port() -> int:
+    # It is free now; that nobody takes it before the app does is likely, not sure. A cell that loses it has
+    # no figures, and says so.
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ready(port: int, path: str) -> bool | None:
+    connection = http.client.HTTPConnection(_HOST, port, timeout=_ASK_TIMEOUT_S)
+    try:
+        connection.connect()
+        if path:
+            connection.request("GET", path)
+            return connection.getresponse().status < 500 or None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return True
