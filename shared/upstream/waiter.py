@@ -22,20 +22,21 @@ class Waiter:
         self._due = 0.0  # when the timer fires
         self._deadline: float | None = None
 
-    async def wait(self, timeout: float | None) -> bool:
-        """True when woken, False after `timeout` seconds."""
-        self._future = self._loop.create_future()
-        self._deadline = None if timeout is None else self._loop.time() + timeout
-        if self._deadline is not None and (self._timer is None or self._due > self._deadline):
-            self._arm(self._deadline)
-        try:
-            return await self._future
-        finally:
-            self._future = None
+    def wait(self, timeout: float | None) -> "asyncio.Future[bool]":
+        """To be awaited at once: True when woken, False after `timeout` seconds."""
+        self._future = future = self._loop.create_future()
+        if timeout is None:
+            self._deadline = None
+        else:
+            self._deadline = deadline = self._loop.time() + timeout
+            if self._timer is None or self._due > deadline:
+                self._arm(deadline)
+        return future
 
     def wake(self, value: bool = True) -> None:
-        if self._future is not None and not self._future.done():
-            self._future.set_result(value)
+        future, self._future = self._future, None
+        if future is not None and not future.done():
+            future.set_result(value)
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:

@@ -198,22 +198,26 @@ class Connection(asyncio.BufferedProtocol):
         while not reader.headed:
             if self._failure is not None:
                 raise self._failure
-            if self._sent and deadline is None:
-                deadline = self._loop.time() + timeout
-            left = None if deadline is None else deadline - self._loop.time()
+            if not self._sent:
+                left = None
+            elif deadline is None:
+                deadline, left = self._loop.time() + timeout, timeout
+            else:
+                left = deadline - self._loop.time()
             if not await self._arrived.wait(left):
                 raise ResponseTimeout
 
-    async def body(self, reader: ResponseReader, timeout: float | None) -> bytes:
-        """All that has come of the body since the last call, b"" when it has ended. Raises BodyIncomplete,
+    async def more(self, reader: ResponseReader, timeout: float | None) -> None:
+        """Returns when there is something to take, or the body has ended. Raises BodyIncomplete,
         ReadTimeout."""
-        while not reader.chunks:
-            if reader.ended:
-                return b""
+        while not reader.chunks and not reader.ended:
             if self._failure is not None:
                 raise self._failure
             if not await self._arrived.wait(timeout):
                 raise ReadTimeout
+
+    def take(self, reader: ResponseReader) -> bytes:
+        """All that has come of the body since the last call."""
         chunks = reader.chunks
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()

@@ -7,7 +7,8 @@ aclose()       on every other way out
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from shared.errors import BadRequest, Terminated, WriteTimeout
 from shared.messages import Headers, RequestBody, UpstreamRequest
@@ -66,8 +67,9 @@ class Exchange:
     def trailers(self) -> Headers:
         return self.reader.trailers if self.reader.ended else []
 
-    async def head(self, head: bytes, request: UpstreamRequest) -> None:
-        """Send the request, return when `reader` has the response's head. Raises whatever prevents it."""
+    def head(self, head: bytes, request: UpstreamRequest) -> Coroutine[Any, Any, None]:
+        """Send the request, at once. To be awaited: `reader` has the response's head then. Raises whatever
+        prevents it."""
         connection = self._connection
         self._body = body = request.body
         self.reader = reader = connection.begin(
@@ -76,7 +78,7 @@ class Exchange:
         if body is not None:
             sending = self._send(body, content_length(request))
             self._upload = asyncio.get_running_loop().create_task(sending)
-        await connection.head(reader, self._timeouts.response_s)
+        return connection.head(reader, self._timeouts.response_s)
 
     async def _send(self, body: RequestBody, length: int | None) -> None:
         """The upload. What goes wrong with it is told to whoever waits for the response."""
@@ -113,8 +115,13 @@ class Exchange:
         return self
 
     async def __anext__(self) -> bytes:
-        data = b"" if self._released else await self._connection.body(self.reader, self._read_s)
-        if self.reader.ended and not self.reader.chunks:
+        if self._released:
+            raise StopAsyncIteration
+        reader = self.reader
+        if not reader.chunks and not reader.ended:
+            await self._connection.more(reader, self._read_s)
+        data = self._connection.take(reader)
+        if reader.ended:
             self.ended = True
             # Back in the pool before the client hears of the end: its next request finds it free.
             self.close()

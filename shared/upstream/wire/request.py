@@ -23,19 +23,22 @@ def head_of(request: UpstreamRequest) -> bytes:
     """
     start = b"%b %b HTTP/1.1" % (request.method, request.target)
     fields = request.headers
-    head = b"\r\n".join([start, *[b": ".join(field) for field in fields], b"", b""])
-    if (
-        start.count(b" ") != 2
-        or head.translate(None, _PLAIN) != b"\r\n" * (len(fields) + 2)
-        or not all(map(_is_name, [name for name, _ in fields]))
-    ):
-        raise BadRequest("the request cannot be written as HTTP/1.1")
+    head = b"\r\n".join([start, *[_before(name) + value for name, value in fields], b"", b""])
+    if start.count(b" ") != 2 or head.translate(None, _PLAIN) != b"\r\n" * (len(fields) + 2):
+        raise _unwritable()
     return head
 
 
 @remembering
-def _is_name(name: bytes) -> bool:
-    return _NAME.fullmatch(name) is not None
+def _before(name: bytes) -> bytes:
+    """What stands before a field's value. Raises BadRequest when that is no name."""
+    if not _NAME.fullmatch(name):
+        raise _unwritable()
+    return name + b": "
+
+
+def _unwritable() -> BadRequest:
+    return BadRequest("the request cannot be written as HTTP/1.1")
 
 
 def content_length(request: UpstreamRequest) -> int | None:

@@ -167,7 +167,7 @@ async def test_what_a_lost_connection_means_depends_on_what_had_come(
     wired.begin()
     wired.comes(came)
     wired.connection.connection_lost(cause)
-    wait = wired.connection.body if wired.reader.headed else wired.connection.head
+    wait = wired.connection.more if wired.reader.headed else wired.connection.head
     with pytest.raises(meaning):
         await wait(wired.reader, 1.0)
 
@@ -202,10 +202,11 @@ async def test_what_was_read_is_handed_on_though_the_connection_has_ended() -> N
         wired.comes(b"7530\r\n" + bytes(30000) + b"\r\n")
     assert not wired.transport.reading
     wired.connection.connection_lost(ConnectionResetError())
-    assert len(await wired.connection.body(wired.reader, 1.0)) == 90000
+    await wired.connection.more(wired.reader, 1.0)
+    assert len(wired.connection.take(wired.reader)) == 90000
     assert not wired.transport.reading
     with pytest.raises(BodyIncomplete):
-        await wired.connection.body(wired.reader, 1.0)
+        await wired.connection.more(wired.reader, 1.0)
 
 
 @aio
