@@ -133,6 +133,8 @@ def _leg(stack: ExitStack, leg: str, upstream: str, options: argparse.Namespace,
     }
     process = stack.enter_context(_start(argv, pinning.subject, env))
     bound = process.wait_for(lambda log: port(options.profile, log), what="listening address")
+    if len(options.legs) == 1:
+        print(f"{leg} is process {process.pid}", file=sys.stderr)  # for a profiler
     return _Leg(process, Address("127.0.0.1", bound))
 
 

@@ -4,7 +4,7 @@ at.
     begin() ... finish() --> finished records -- every TALLY_S, or when somebody asks --> metrics, log lines
 
 By the batch, because each line by itself wakes a thread and each exchange by itself takes a dozen locks: that
-cost a small exchange more than all header rules together (docs/decisions/0013).
+cost a small exchange more than all header rules together (docs/decisions/0017).
 """
 
 import asyncio

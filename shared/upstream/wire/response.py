@@ -119,7 +119,7 @@ class ResponseReader:
         if self.ended:
             if self.keep_alive and not self.followed:
                 self.followed = self._is_followed(data, had, headed)
-            # It holds our methods: a cycle that would wait for the collector (docs/decisions/0013).
+            # It holds our methods: a cycle that would wait for the collector (docs/decisions/0017).
             del self._parser
         elif self._framing != "length":
             self._tail = (self._tail + bytes(data[-_END:]))[-_END:]
