@@ -5,7 +5,8 @@
 
 All legs stand beside each other on the subject's core, fresh in each round, and are driven in short windows
 by turns (A B C, C B A, …): what else the machine does meets all of them. CPU is the process tree's own, so a
-core that others use as well slows requests/s down but hardly moves it. The unit of the interval is the round.
+core that others use as well slows requests/s down and moves CPU less (through its caches; `least` is the best
+window, the quietest moment). The unit of the interval is the round.
 """
 
 from __future__ import annotations
@@ -148,11 +149,13 @@ def _expected(path: str) -> Expected:
 
 
 def _print(legs: Sequence[str], rounds: Sequence[Sequence[Sequence[ClosedResult]]]) -> None:
-    print(f"{'':32}{'µs CPU':>8}{'req/s':>9}   work per CPU second, to {legs[0]}'s")
+    print(f"{'':32}{'µs CPU':>8}{'least':>8}{'req/s':>9}   work per CPU second, to {legs[0]}'s")
     costs = [[_cpu_us(windows) for windows in legs_of] for legs_of in zip(*rounds, strict=True)]
     for index, name in enumerate(legs):
-        rates = [w.completed / w.span.seconds for legs_of in rounds for w in legs_of[index]]
-        text = f"{name:32}{statistics.median(costs[index]):8.1f}{statistics.median(rates):9.0f}"
+        windows = [window for legs_of in rounds for window in legs_of[index]]
+        rate = statistics.median(window.completed / window.span.seconds for window in windows)
+        least = min(_cpu_us([window]) for window in windows if window.completed)
+        text = f"{name:32}{statistics.median(costs[index]):8.1f}{least:8.1f}{rate:9.0f}"
         logs = [math.log(first / this) for first, this in zip(costs[0], costs[index], strict=True)]
         estimate = compare(logs) if index else None
         if estimate is not None:
