@@ -4,8 +4,7 @@
     framework  <-- ProxyResponse --  core  <-- UpstreamResponse --  engine
 
 Field names and values are raw bytes in the order and case in which they were read (RFC 9110 section 5): a
-mapping would merge duplicate Set-Cookie lines, a str would guess an encoding. gc=False: none of these records
-is ever reached from what it holds, so the collector need not look at them.
+mapping would merge duplicate Set-Cookie lines, a str would guess an encoding.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -124,7 +123,7 @@ class BodyStream(Protocol):
     async def aclose(self) -> None: ...
 
 
-class UpstreamRequest(msgspec.Struct, frozen=True, gc=False):
+class UpstreamRequest(msgspec.Struct, frozen=True):
     """A request as the engine has to write it: nothing added, nothing normalised.
 
     `body` is None when the message has no body; otherwise `headers` hold exactly one framing field (RFC 9112
@@ -138,7 +137,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True, gc=False):
     interim: Interim | None = None
 
 
-class UpstreamResponse(msgspec.Struct, frozen=True, gc=False):
+class UpstreamResponse(msgspec.Struct, frozen=True):
     """A final response head as the engine read it, its body still to come."""
 
     status: int
@@ -147,7 +146,11 @@ class UpstreamResponse(msgspec.Struct, frozen=True, gc=False):
 
 
 class ExchangeRecord(msgspec.Struct, gc=False):
-    """What happened in one exchange. Times are seconds of the monotonic clock, None while not reached."""
+    """What happened in one exchange. Times are seconds of the monotonic clock, None while not reached.
+
+    Alone of these records it is kept out of the collector's sight, for it holds nothing that holds anything.
+    The others are held by the frames of an error's traceback, and may hold what holds that error.
+    """
 
     method: str
     path: str
@@ -161,7 +164,7 @@ class ExchangeRecord(msgspec.Struct, gc=False):
     finished: float | None = None
 
 
-class ProxyRequest(msgspec.Struct, frozen=True, gc=False):
+class ProxyRequest(msgspec.Struct, frozen=True):
     """A client's request as a server handed it over, with the client and the record that belong to it.
 
     `fields` are the headers by name.
@@ -178,7 +181,7 @@ class ProxyRequest(msgspec.Struct, frozen=True, gc=False):
     record: ExchangeRecord
 
 
-class ProxyResponse(msgspec.Struct, frozen=True, gc=False):
+class ProxyResponse(msgspec.Struct, frozen=True):
     """What the client is to be sent. A body of bytes is whole, a stream may still fail."""
 
     status: int

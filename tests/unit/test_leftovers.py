@@ -1,0 +1,60 @@
+"""What an exchange leaves in memory when it is over, however it ended: nothing the collector cannot find."""
+
+import contextlib
+import gc
+from collections import Counter
+
+import pytest
+
+from shared.client import Client
+from shared.errors import ProxyError
+from shared.proxy import Proxy, open_proxy
+from shared.settings import parse
+from shared.upstream.wire.connection import Connection
+from shared.upstream.wire.exchange import Exchange
+from shared.upstream.wire.response import ResponseReader
+from tests.unit.aio import aio, settle
+from tests.unit.asgi import FakeServer, end, scope_of
+from tests.unit.upstream.origin import HELLO, after_head, origin
+from tests.unit.upstream.origin import Connection as Sender
+
+_EXCHANGES = 12
+_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+_CUT = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+_ONES = (Client, Connection, Exchange, ResponseReader)
+
+
+def living() -> Counter[str]:
+    """How many of what an exchange is made of are there, after everything that can be collected was."""
+    gc.collect()
+    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, _ONES))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [HELLO, _SHORT, _CUT, b"", b"no HTTP\r\n\r\n"],
+    ids=["whole", "short", "cut chunks", "none", "garbage"],
+)
+@aio
+async def test_an_exchange_leaves_nothing_that_the_collector_cannot_find(answer: bytes) -> None:
+    async with origin(after_head(answer, then=_close)) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        env = {"TANDEM_UPSTREAM_URL": url, "TANDEM_ENGINE": "wire", "TANDEM_ACCESS_LOG": "off"}
+        async with open_proxy(parse(env)) as proxy:
+            before = living()
+            for _ in range(_EXCHANGES):
+                await _exchange(proxy)
+            await settle()
+            # the pool may still hold a connection, and that what it carried last
+            assert (living() - before).total() <= len(_ONES)
+
+
+async def _exchange(proxy: Proxy) -> None:
+    client = FakeServer(end())
+    with contextlib.suppress(ProxyError):  # how an app is told that its answer is not whole
+        await proxy(scope_of(), client.receive, client.send)
+    assert client.sent
+
+
+def _close(connection: Sender) -> None:
+    connection.close()
