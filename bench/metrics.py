@@ -15,7 +15,7 @@ from bench.record import (
     Result,
     StreamsResult,
 )
-from bench.scenarios import MORE, QUICK, Closed, Download, Holding, Open, Scenario, Streams
+from bench.scenarios import MORE, QUICK, SWEEP, Closed, Download, Holding, Open, Scenario, Streams
 from bench.stats import least_samples
 
 __all__ = ["METRICS", "Metric", "metric", "metrics_in", "quantile_us"]
@@ -172,7 +172,10 @@ def _in(scenario: Scenario, of: Metric) -> Metric:
 
 
 METRICS: tuple[Metric, ...] = tuple(
-    _in(scenario, of) for scenario in (*QUICK, *MORE) for of in _KINDS.get(type(scenario), ())
+    _in(scenario, of)
+    for scenario in (*QUICK, *MORE)
+    if scenario not in SWEEP
+    for of in _KINDS.get(type(scenario), ())
 )
 
 

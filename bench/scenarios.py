@@ -13,6 +13,7 @@ import msgspec
 __all__ = [
     "MORE",
     "QUICK",
+    "SWEEP",
     "Closed",
     "Download",
     "Gate",
@@ -245,7 +246,16 @@ QUICK: tuple[Scenario, ...] = (
 
 _JSON = "1 KiB JSON, closed loop"
 
+SWEEP: tuple[Open, ...] = tuple(
+    Open(id=f"S4-{rate}", title="1 KiB JSON, open loop", path="/json", rate=float(rate), window_s=0.6)
+    for rate in (200, 400, 800, 1600, 3200, 6400)
+)
+"""From below the recipe's knee to beyond anybody's: response time against offered load. Read as one curve, it
+gives no metric of its own; a rate that a cell does not carry is an absence, and its curve ends before it.
+"""
+
 MORE: tuple[Scenario, ...] = (
+    *SWEEP,
     Closed(id="S3-16", title=_JSON, path="/json", connections=16, window_s=0.8),
     Closed(
         id="S3-64k", title="64 KiB bodies, closed loop", path="/bytes/65536", connections=32, window_s=0.8

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from bench.cells import DIRECT
 from bench.check import cell_absence
 from bench.histogram import merge_histograms
-from bench.metrics import quantile_us
+from bench.metrics import metric, quantile_us
 from bench.record import Absence, CellSpec, OpenResult
 from bench.report.charts import ranges
 from bench.report.curves import Curve, curves
@@ -32,33 +32,46 @@ def load_section(found: View) -> Markup:
     rates = sorted((one.rate, one.id) for one in found.run.header.scenarios if isinstance(one, Open))
     if len({rate for rate, _ in rates}) < 2:
         return section("load", title, not_run("Response time against offered load", "S4, a sweep of rates,"))
-    lines, rows = [], []
+    rows: list[list[str]] = []
+    carried: dict[str, str] = {}
+    points: dict[float, dict[str, list[tuple[float, float]]]] = {0.5: {}, 0.99: {}}
     for cell in found.run.header.cells:
-        points, last = [], "none"
         for rate, scenario in rates:
-            absence = cell_absence(found.run, cell.id, scenario)
-            p50, p99 = (quantile_us(_responses(found, cell.id, scenario), q) for q in (0.5, 0.99))
             row = [cell.label, f"{rate:,g}"]
+            absence = cell_absence(found.run, cell.id, scenario)
             if absence is not None:
                 rows.append([*row, absence_word(absence), absence.detail])
                 continue
-            last = f"{rate:,g}"
-            rows.append([*row, *(_ms(value) for value in (p50, p99))])
-            shown = p99 if isinstance(p99, float) else p50
-            if isinstance(shown, float):
-                points.append((rate, shown / 1e3))
-        if points:
-            label = f"{cell.label}, up to {last}/s"
-            named = cell.id in found.leading
-            lines.append(Curve(label, tone_of(cell), tuple(points), cell.id, named=named, dots=True))
+            carried[cell.id] = f"{cell.label} {rate:,g}/s"
+            values = {q: quantile_us(_responses(found, cell.id, scenario), q) for q in points}
+            rows.append([*row, *map(_ms, values.values())])
+            for quantile, value in values.items():
+                if isinstance(value, float):
+                    points[quantile].setdefault(cell.id, []).append((rate, value / 1e3))
     ticks = [(rate, f"{rate:,g}") for rate in dict.fromkeys(rate for rate, _ in rates)]
-    return section(
-        "load",
-        title,
-        why("p99 from the intended start, open loop; a line ends at the last rate that its cell carried."),
-        curves(lines, title=title, x_ticks=ticks, x_title="requests/s", y_unit="ms", x_log=True),
-        behind(table(["cell", "requests/s", "p50, ms", "p99, ms"], rows)),
-    )
+    parts = [why("From the intended start, open loop. A line ends at the last rate that its cell carried.")]
+    for quantile, lines in points.items():
+        drawn = [
+            Curve(cell.label, tone_of(cell), tuple(lines[cell.id]), cell.id, cell.id in found.leading, True)
+            for cell in found.run.header.cells
+            if cell.id in lines
+        ]
+        name = f"p{quantile * 100:g}"
+        parts.append(el("h3", name))
+        parts.append(
+            curves(
+                drawn,
+                title=f"{title}, {name}",
+                x_ticks=ticks,
+                x_title="requests/s",
+                y_unit="ms",
+                x_log=True,
+            )
+        )
+    if carried:
+        parts.append(why(f"Carried, at most: {'; '.join(carried.values())}."))
+    parts.append(behind(table(["cell", "requests/s", "p50, ms", "p99, ms"], rows)))
+    return section("load", title, *parts)
 
 
 def _responses(found: View, cell: str, scenario: str) -> list[str]:
@@ -85,8 +98,9 @@ def percentile_section(found: View) -> Markup:
     """Every quantile that the samples can tell, on an axis on which each nine has the same room."""
     title = "Percentiles of the response time"
     parts: list[Markup] = []
+    read = {metric(name).scenario for name in found.shown("response-p50")}  # not each rate of a sweep
     for scenario in found.run.header.scenarios:
-        if isinstance(scenario, Open):
+        if isinstance(scenario, Open) and scenario.id in read:
             lines, missing = _percentile_curves(found, scenario.id)
             parts.append(el("h3", f"At {scenario.load}"))
             if lines:

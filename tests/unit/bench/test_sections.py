@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench.check import health
 from bench.factorial import Decomposition, Interaction
 from bench.histogram import encode_histogram
-from bench.record import Absence, HoldingResult, OpenResult, Record, RecordFile, Result, Run
+from bench.record import Absence, HoldingResult, Integrity, OpenResult, Record, RecordFile, Result, Run
 from bench.report import write_html
 from bench.report.appendix import figures_csv
 from bench.report.effects import matters_section
@@ -83,8 +84,8 @@ def sweep() -> Run:
 def test_a_sweep_ends_each_line_at_the_last_rate_that_its_cell_carried() -> None:
     markup = load_section(view(sweep()))
     text = text_of(markup)
-    assert "FastAPI handler, uvicorn, up to 400/s" in text
-    assert "direct to the origin, up to 800/s" in text
+    assert "FastAPI handler, uvicorn 400/s" in text
+    assert "direct to the origin 800/s" in text
     assert "the rate is past the knee" in text
     polylines = re.findall(r"data-cell=\"([^\"]+)\".*?points=\"([^\"]+)\"", markup)
     points = {cell: len(drawn.split()) for cell, drawn in polylines}
@@ -204,3 +205,23 @@ def test_the_command_makes_the_same_bytes_whatever_the_process(tmp_path: Path) -
         )  # fmt: skip
         pages.append((tmp_path / "report.html").read_bytes())
     assert pages[0] == pages[1]
+
+
+def test_a_rate_past_the_knee_is_the_cells_and_no_fault_of_the_rig() -> None:
+    run = sweep()
+    timed_out = Integrity({"timeout": 1}, "timeout: 40 requests without an answer")
+    cells = [
+        msgspec.structs.replace(
+            record,
+            results={
+                name: msgspec.structs.replace(result, integrity=timed_out)
+                if isinstance(result, OpenResult) and (record.cell, name) == (CELL, "S4-800")
+                else result
+                for name, result in record.results.items()
+            },
+        )
+        for record in run.cells
+    ]
+    found = {one.name: one for one in health(msgspec.structs.replace(run, cells=cells))}
+    assert found["Send lag"].level == "good"
+    assert found["Failures"].level == "good"
