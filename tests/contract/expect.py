@@ -7,6 +7,7 @@ from tests.contract.talk import Exchange, Talk
 from tests.contract.wire import Client, Response
 
 __all__ = [
+    "BROKEN_OFF",
     "absent",
     "closed_for_good",
     "gateway_failure",
@@ -18,6 +19,10 @@ __all__ = [
     "refused_or",
     "same",
 ]
+
+BROKEN_OFF = (400, 413, 502)
+"""What a request is answered with that has gone upstream in part when its fault is seen: it is the client's,
+or too much, or the exchange with the upstream has broken off; never the proxy's own."""
 
 
 def ok(response: Response, content: bytes | None = b"ok", status: int = 200) -> None:
@@ -74,9 +79,9 @@ async def refused(
 ) -> None:
     """The client gets one of these statuses, or is hung up on without a word; then nothing more comes.
 
-    told: what was sent, for the failure. cut: part of the request may have arrived, but never all; which
-    error then says so is nobody's rule (RFC 9112 §8). closed: the connection has to be closed, because nobody
-    can tell where the next request would begin.
+    told: what was sent, for the failure. cut: part of the request may have arrived, but never all; the error
+    that then says so may also be one of BROKEN_OFF (RFC 9112 §8 names none). closed: the connection has to be
+    closed, because nobody can tell where the next request would begin.
     """
     try:
         up = await x.reaches()
@@ -85,7 +90,7 @@ async def refused(
             await never_whole(up.body)
             up.close()
             up = await x.response()
-        assert up.status in statuses or (cut and up.status >= 400), f"{told}: status {up.status}"
+        assert up.status in statuses or (cut and up.status in BROKEN_OFF), f"{told}: status {up.status}"
         if closed:
             await closed_for_good(x.client)
     except IncompleteError:
