@@ -26,6 +26,7 @@ __all__ = ["EARLY", "SoakOrigin", "soak_origin"]
 
 EARLY = b"too much"
 _LATE_S = 0.05
+_CLOSE_S = 5.0
 _TRICKLE_S = 0.02
 _READ_THEIR_OWN = ("upload", "early")
 _RESET = struct.pack("ii", 1, 0)  # socket(7): SO_LINGER with no time, so that a close resets
@@ -53,6 +54,7 @@ class SoakOrigin:
         self.busy = 0
         self.held = 0
         self._release = asyncio.Event()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     def release(self) -> None:
         """Let all held exchanges go, and those that come later."""
@@ -61,6 +63,7 @@ class SoakOrigin:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection until either side has had enough."""
         self.connections += 1
+        self._writers.add(writer)
         try:
             while await self._one(reader, writer):
                 pass
@@ -68,7 +71,17 @@ class SoakOrigin:
             pass  # the proxy has closed it, in the middle of something or between two exchanges
         finally:
             self.connections -= 1
+            self._writers.discard(writer)
             writer.close()
+
+    async def close(self) -> None:
+        """Close every connection. Raises TimeoutError when one does not end."""
+        self.release()
+        for writer in self._writers:
+            writer.transport.abort()
+        async with asyncio.timeout(_CLOSE_S):
+            while self.connections:
+                await asyncio.sleep(0.01)
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Read one request, answer it; whether the connection may be used again."""
@@ -214,3 +227,4 @@ async def soak_origin() -> AsyncIterator[tuple[SoakOrigin, int]]:
         yield origin, server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await origin.close()
