@@ -1,8 +1,8 @@
 """Proxies that others made, configured as their users would: what the suite is calibrated against."""
 
+from tests.contract.reference.app import App
 from tests.contract.reference.asgiproxy import Asgiproxy
 from tests.contract.reference.program import Program, Reference
-from tests.contract.reference.recipe import Recipe
 
 __all__ = ["REFERENCES", "Reference"]
 
@@ -11,6 +11,8 @@ REFERENCES: tuple[Reference, ...] = (
     Program("haproxy", limits_body=False),
     Program("caddy", limits_body=False),
     Asgiproxy(),
-    Recipe("fastapi"),
-    Recipe("litestar"),
+    App("recipe-fastapi", "httpx", "fastapi"),
+    App("recipe-litestar", "httpx", "litestar"),
+    App("django", "httpx", "django"),
+    App("fastapi-proxy-lib", "fastapi-proxy-lib", trusting=False),
 )

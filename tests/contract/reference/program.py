@@ -39,7 +39,8 @@ class Reference(Entrant, Protocol):
         """What the file declares for `plain`, changed as the variant changes the configuration."""
         if variant not in self.variants:
             return None
-        declared = read(_MANIFESTS / f"{self.id.partition('-')[0]}.toml")
+        own = _MANIFESTS / f"{self.id}.toml"
+        declared = read(own if own.is_file() else _MANIFESTS / f"{self.id.partition('-')[0]}.toml")
         chosen = VARIANTS[variant]
         changes: dict[str, object] = {
             "base": chosen.base,
