@@ -6,6 +6,8 @@
     recipe      each app over the recipe in its own framework
     bare        each app over bare ASGI      ceiling   each over the sketch, which has no safety
     peer        each app over a proxy that others made
+    django      each app, and each recipe, over the recipe in Django
+    habit       the recipe over what people write in its place in the same framework, or beneath it
 
 A contrast of several pairs is their main effect: the mean of the pairs' log ratios in each block. Pairs of
 one main effect share their engine, the one that most pairs have: a dear client hides what is asked about.
@@ -30,7 +32,18 @@ from bench.stats import Estimate, Verdict, compare, holm, verdict
 __all__ = ["Contrast", "Outcome", "Question", "contrasts", "judge", "server_name"]
 
 Question = Literal[
-    "a/a", "framework", "server", "route", "loop", "engine", "recipe", "bare", "ceiling", "peer"
+    "a/a",
+    "framework",
+    "server",
+    "route",
+    "loop",
+    "engine",
+    "recipe",
+    "bare",
+    "ceiling",
+    "peer",
+    "django",
+    "habit",
 ]
 
 
@@ -148,11 +161,12 @@ def _against_baselines(cells: list[CellSpec], products: list[CellSpec]) -> list[
     leading = Counter(cell.engine for cell in products).most_common(1)
     bases = [cell for cell in cells if cell.group in ("baseline", "peer")]
     wholes = [cell for cell in bases if cell.id.startswith("bare")]
-    for cell in [*products, *wholes]:
+    recipes = [cell for cell in bases if cell.id.startswith("recipe")]
+    for cell in [*products, *wholes, *recipes]:
         if cell.group == "product" and leading and cell.engine != leading[0][0]:
             continue
         for base in bases:
-            question = _baseline_question(cell, base)
+            question = (_recipe_question if cell in recipes else _baseline_question)(cell, base)
             if question is not None:
                 first = cell.label
                 if question in ("recipe", "bare"):
@@ -176,9 +190,21 @@ def _baseline_question(cell: CellSpec, base: CellSpec) -> Question | None:
         return "ceiling" if (base.framework, base.route) == (cell.framework, cell.route) else None
     if not product or cell.route != "handler":
         return None
+    if base.framework == "django":
+        return "django"
     if base.id.startswith("recipe"):
         return "recipe" if base.framework == cell.framework else None
     return "bare" if base.id.startswith("bare") and base.engine == cell.engine else None
+
+
+def _recipe_question(recipe: CellSpec, base: CellSpec) -> Question | None:
+    if base.group == "peer" or base.engine == "sketch" or base.id.startswith("recipe"):
+        return None
+    if base.framework == "django":
+        return "django"
+    # Starlette is what FastAPI stands on: all else of their recipes is the same
+    beneath = (recipe.framework, base.framework) == ("fastapi", "starlette")
+    return "habit" if base.framework == recipe.framework or beneath else None
 
 
 def judge(asked: list[Contrast], all_figures: Mapping[tuple[str, str], Figure]) -> list[Outcome]:

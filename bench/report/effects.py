@@ -23,7 +23,8 @@ __all__ = ["effects_section", "matters_section"]
 
 _CHOICES = ("framework", "server", "route", "loop", "bare", "ceiling")
 _MOST_ROWS = 8  # of one contrast: a main effect and seven pairs
-_LARGE = ("engine", "recipe", "peer")
+_OTHERS = ("peer", "django", "habit")
+_LARGE = ("engine", "recipe", *_OTHERS)
 _HEADS = {
     "a/a": "Resolution: the same cell twice",
     "recipe": "The app over the recipe",
@@ -157,7 +158,7 @@ def _rows(found: View, name: str, asked: Sequence[Contrast]) -> list[Row]:
     head = ""
     for contrast in asked:
         above = _HEADS.get(contrast.question, f"{upper(contrast.first)} over {contrast.second}")
-        if contrast.question == "peer":
+        if contrast.question in _OTHERS:
             above = f"Over {contrast.second}"
         if above != head:
             rows.append(Row(above, "", head=True))
@@ -169,7 +170,7 @@ def _rows(found: View, name: str, asked: Sequence[Contrast]) -> list[Row]:
 def _row(found: View, contrast: Contrast, name: str) -> Row:
     outcome = found.outcome(contrast, name)
     label = f"all of them ({contrast.where})" if contrast.main else contrast.where
-    if contrast.question in ("recipe", "bare", "ceiling", "peer"):
+    if contrast.question in ("recipe", "bare", "ceiling", *_OTHERS):
         label = contrast.first
     elif contrast.question == "a/a":
         label = contrast.second

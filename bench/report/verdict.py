@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bench.contrasts import Contrast, Outcome
+from bench.contrasts import Contrast, Outcome, Question
 from bench.factorial import Decomposition, Interaction
 from bench.figures import extra_cost
 from bench.metrics import metric
@@ -87,6 +87,14 @@ def _unsure(line: str) -> bool:
     return f": {CANNOT_TELL}" in line
 
 
+_BESIDE: dict[Question, str] = {
+    "ceiling": "What safety costs",
+    "peer": "Other proxies",
+    "django": "From Django",
+    "habit": "What stands in the recipe's place",
+}
+
+
 def picks(found: View) -> list[Answer]:
     """Return the answer to each question that was asked."""
     rows = []
@@ -107,7 +115,7 @@ def picks(found: View) -> list[Answer]:
         )
         for contrast in found.asked("recipe")
     ]
-    for question, title in (("ceiling", "What safety costs"), ("peer", "Other proxies")):
+    for question, title in _BESIDE.items():
         lines = [line for contrast in found.asked(question) if (line := _in_short(found, contrast))]
         if lines:
             rows.append(Answer(title, _span(found, question), lines, ""))

@@ -159,3 +159,25 @@ def test_a_quantile_with_too_few_samples_is_none(count: int, enough: bool) -> No
     assert isinstance(value, float) is enough
     if isinstance(value, Absence):
         assert value.reason == "too-few-samples"
+
+
+def test_the_recipe_is_held_against_django_and_against_what_people_write_in_its_place() -> None:
+    wished = ["recipe", "django", "starlette", "client-per-request", "requests-threads", "asgiproxy"]
+    wished += ["sketch-fastapi-handler", "litestar-handler-uvicorn-httptools-wire"]
+    asked = contrasts([direct(), *choose(wished)])
+    found = {
+        question: [one.pairs[0] for one in asked if one.question == question]
+        for question in ("django", "habit")
+    }
+    assert found == {
+        "django": [
+            ("litestar-handler-uvicorn-httptools-wire", "django"),
+            ("recipe-fastapi", "django"),
+            ("recipe-litestar", "django"),
+        ],
+        "habit": [
+            ("recipe-fastapi", "starlette"),
+            ("recipe-fastapi", "client-per-request"),
+            ("recipe-fastapi", "requests-threads"),
+        ],
+    }
