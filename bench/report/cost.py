@@ -161,7 +161,7 @@ def _slider(name: str, before: str, value: float, unit: str, low: float, high: f
             id=name,
             min=f"{low:g}",
             max=f"{high:g}",
-            step="0.05",
+            step="0.02",
             value=f"{math.log10(value):.2f}",
         ),
     )

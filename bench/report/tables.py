@@ -40,7 +40,7 @@ def table(
         id=name,
         tabindex="0",
         role="region",
-        aria_label=head[0],
+        aria_label=f"Table: {', '.join(head)}",
     )
 
 

@@ -66,8 +66,10 @@ def cost(cell: CellSpec) -> float:
     return float(np.prod([levels[getattr(cell, name)] for name, levels in TRUTH.items()]))
 
 
-def run_of(random: np.random.Generator, *, blocks: int = 6, kind: Noise = "normal") -> Run:
-    """Return one run: true costs, times a machine that wanders from block to block, times noise."""
+def run_of(
+    random: np.random.Generator, *, blocks: int = 6, kind: Noise = "normal", alike: bool = False
+) -> Run:
+    """Return one run: true costs (``alike``: all the same), times a machine that wanders, times noise."""
     header = msgspec.structs.replace(
         made_header(blocks), cells=cells(), scenarios=[one for one in QUICK if one.id in ("S0", "S3")]
     )
@@ -75,7 +77,8 @@ def run_of(random: np.random.Generator, *, blocks: int = 6, kind: Noise = "norma
     records = []
     for block in range(blocks):
         for position, cell in enumerate(header.cells):
-            rps = 1e6 / (cost(cell) * machine[block] * float(np.exp(noise(kind, random, 1)[0])))
+            true = 1.0 if alike else cost(cell)
+            rps = 1e6 / (true * machine[block] * float(np.exp(noise(kind, random, 1)[0])))
             # a large count, so that its rounding is no noise of its own
             result = ClosedResult(round(rps), [1, 1, 1], made_span(1.0, 1.0))
             records.append(CellRecord(block, position, cell.id, {"S0": GateResult(["json"]), "S3": result}))

@@ -145,6 +145,31 @@ def test_a_cell_is_called_different_from_itself_in_at_most_5_of_100_runs(kind: N
     assert called < 0.05 + slack(0.05, RUNS)
 
 
+@cache
+def judged_alike() -> list[tuple[list[Outcome], Decomposition]]:
+    """What is said of 150 runs whose cells are all the same."""
+    random = np.random.default_rng(650)
+    return [said(run_of(random, alike=True)) for _ in range(150)]
+
+
+def test_where_all_cells_are_the_same_any_pair_is_called_in_at_most_5_of_100_runs() -> None:
+    """Twelve pairs are asked; without the correction a third of the runs would call one of them."""
+    called = 0
+    for outcomes, _ in judged_alike():
+        singles = [one for one in outcomes if not one.contrast.main and one.contrast.question != "a/a"]
+        assert len(singles) == 12
+        called += any(one.verdict in ("more", "less") for one in singles)
+    assert called / 150 < 0.05 + slack(0.05, 150)
+
+
+def test_where_all_cells_are_the_same_noise_explains_nearly_all() -> None:
+    """Uncorrected, seven degrees of freedom of 42 would be laid to the factors: a sixth of nothing."""
+    found = [one for _, one in judged_alike()]
+    assert np.mean([one.noise for one in found]) > 0.9
+    for name in ("framework", "route", "server"):
+        assert np.mean([one.shares[name] for one in found]) < 0.02
+
+
 def test_a_large_effect_is_found_in_nearly_every_run_and_never_the_wrong_way_round() -> None:
     verdicts = [of(outcomes, "route").verdict for outcomes, _ in judged("normal")]
     assert verdicts.count("less") / RUNS > 0.95
