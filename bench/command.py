@@ -18,7 +18,7 @@ from rich.console import Console
 from bench.cells import EXTRA, FACTORS, QUICK_CELLS, choose, direct, vary
 from bench.check import health, verdict_of
 from bench.environment import carriers, choose_pinning, fingerprint, packages
-from bench.own import cell_of
+from bench.own import cell_of, own_scores
 from bench.plan import LEAST_BLOCKS, cell_seconds, fit
 from bench.progress import Bar
 from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
@@ -190,7 +190,7 @@ def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple
         environment=fingerprint(),
         packages=packages(),
         settings=SETTINGS | settings(scenarios),
-        scores=scores(cell.id for cell in cells),
+        scores=scores(cell.id for cell in cells) | own_scores(cells),
     )
 
 

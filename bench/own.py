@@ -17,7 +17,7 @@ import shlex
 import shutil
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,10 +25,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bench.record import CellSpec
+from bench.score import Score, read_score
 from shared.harness.process import Process
 from shared.harness.servers import Running
 
-__all__ = ["Own", "cell_of", "read_own", "start_own"]
+__all__ = ["Own", "cell_of", "own_scores", "read_own", "start_own"]
 
 _HOST = "127.0.0.1"
 _READY_DEADLINE_S = 60.0  # a virtual machine may have to warm up first
@@ -41,7 +42,8 @@ _UPSTREAM = frozenset({"upstream", "upstream_port"})
 class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the file says. ``command``: one line as in a shell, or a list of words. ``folder``: where it is
     started, seen from the file. ``ready``: the path that answers below 500 once it is up; without one it is
-    up when it takes connections. ``label``: its name in the report."""
+    up when it takes connections. ``label``: its name in the report. ``contract``: the results of the contract
+    suite on it, seen from the file."""
 
     name: str
     command: str | list[str]
@@ -49,6 +51,7 @@ class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     environment: dict[str, str] = {}
     folder: str = "."
     label: str = ""
+    contract: str = ""
 
     @property
     def words(self) -> list[str]:
@@ -92,13 +95,32 @@ def _faults(own: Own) -> list[str]:
 def cell_of(path: Path) -> CellSpec:
     """Return the cell that a file adds to a plan.
 
-    Raises ValueError as `read_own` does, and when there is no such program.
+    Raises ValueError as `read_own` does, and when the program or the contract's results are not there.
     """
     own = read_own(path)
     program = own.words[0]
     if not shutil.which(str(path.parent / own.folder / program) if "/" in program else program):
         raise ValueError(f"{path}: there is no program {program}")
+    _score(path)
     return CellSpec(id=own.name, label=own.label or own.name, group="peer", app=str(path), loop="")
+
+
+def own_scores(cells: Iterable[CellSpec]) -> dict[str, Score]:
+    """Return the contract scores of those cells that are one's own and name their results."""
+    own = (cell for cell in cells if cell.app.endswith(".toml"))
+    return {cell.id: score for cell in own if (score := _score(Path(cell.app))) is not None}
+
+
+def _score(path: Path) -> Score | None:
+    own = read_own(path)
+    if not own.contract:
+        return None
+    try:
+        return read_score(path.parent / own.contract)
+    except OSError as error:
+        raise ValueError(f"{path}: contract {own.contract}: {error.strerror}") from None
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"{path}: contract {own.contract} holds no results of the suite: {error}") from None
 
 
 def start_own(

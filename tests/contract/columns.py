@@ -27,6 +27,8 @@ _NAMES = {
     "asgiproxy": "asgiproxy",
     "recipe-fastapi": "recipe-fastapi",
     "recipe-litestar": "recipe-litestar",
+    "django": "django",
+    "fastapi-proxy-lib": "fastapi-proxy-lib",
 }
 
 

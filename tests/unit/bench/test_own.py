@@ -14,6 +14,7 @@ from bench import command
 from bench.own import cell_of, read_own, start_own
 from bench.record import ClosedResult, GateResult, Run, RunRecord
 from shared.harness.process import ROOT, ProcessFailed
+from tests.contract.results import Result, Results, write
 from tests.unit.bench.test_run import run
 
 GOOD = f"""
@@ -22,6 +23,7 @@ label = "my own proxy"
 command = ["{sys.executable}", "own_proxy.py", "{{port}}"]
 ready = "/up"
 folder = "app"
+contract = "mine.json"
 environment = {{ ORIGIN = "{{upstream_host}}:{{upstream_port}}" }}
 """
 
@@ -31,6 +33,8 @@ def mine(tmp_path: Path) -> Path:
     """Somebody's folder: the app, and beside it the file."""
     (tmp_path / "app").mkdir()
     shutil.copy(Path(__file__).with_name("own_proxy.py"), tmp_path / "app")
+    cases = [Result(f"C-{verdict}", "A case.", "M", verdict) for verdict in ("passed", "failed")]
+    write(Results("mine", "0.9", "2026-11-21T09:00:00+00:00", cases), tmp_path / "mine.json")
     return _written(tmp_path, GOOD)
 
 
@@ -64,7 +68,9 @@ def test_one_command_times_it_and_it_stands_in_the_report(
     timed = found.by_block("mine", "S3")
     assert len(timed) == 3
     assert all(isinstance(one, ClosedResult) and one.completed > 0 for one in timed.values())
-    assert "my own proxy" in (folder / "report.html").read_text("utf-8")
+    page = (folder / "report.html").read_text("utf-8")
+    assert "my own proxy 1 of 2" in page
+    assert "passes 1 of 2 (version 0.9, 2026-11-21)" in page
     assert "my own proxy" in capsys.readouterr().out
 
 
@@ -93,13 +99,15 @@ def test_without_a_wish_it_is_added_to_the_quick_plan_as_what_is_kept_first(
         (GOOD.replace("ready", "raedy"), r"unknown field `raedy`"),
         (GOOD.replace('"mine"', '"My App"'), r"name 'My App': small letters"),
         (GOOD.replace('"mine"', "3"), r"Expected `str`, got `int` - at `\$\.name`"),
-        (GOOD.replace('"mine"', '"nginx"'), r"there is a cell nginx already"),
+        (GOOD.replace('"mine"', '"nginx"').replace("contract", "#"), r"there is a cell nginx already"),
         (GOOD.replace('"/up"', '"up"'), r"ready 'up' is no path"),
         (GOOD.replace("{port}", "8000"), r"holds \{port\}, which the benchmark chooses"),
         (GOOD.replace("upstream_", "up_"), r"\{up_host\} is none of \{host\}, \{port\}, \{upstream\}"),
         (GOOD.replace("{upstream_host}:{upstream_port}", "x"), r"holds \{upstream\}, which it has to ask"),
         (re.sub(r"command = .*", "command = []", GOOD), r"command is empty"),
         (re.sub(r"command = .*", 'command = "it\'s {port}"', GOOD), r"No closing quotation"),
+        (GOOD, r"contract mine\.json: No such file"),
+        (GOOD.replace("mine.json", "mine.toml"), r"contract mine\.toml holds no results of the suite"),
         (re.sub(r"command = .*", 'command = "no-such-program {port}"', GOOD), r"no program no-such-program"),
     ],
 )
