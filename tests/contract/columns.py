@@ -11,9 +11,11 @@ from pathlib import Path
 from shared.harness.subject import Subject
 from tests.contract.case import Case
 from tests.contract.deviations import Deviation, deviation
-from tests.contract.results import Results, Verdict, read
+from tests.contract.fingerprint import fingerprint
+from tests.contract.own import manifest_of
+from tests.contract.reference import REFERENCES
+from tests.contract.results import Result, Results, Verdict, read
 from tests.contract.subjects import SUBJECTS, default_engine
-from tests.contract.variants import manifest_of
 
 __all__ = ["RESULTS", "Cell", "Column", "measured", "ours", "references"]
 
@@ -90,11 +92,19 @@ def references(folder: Path = RESULTS) -> list[Results]:
 
 
 def measured(found: Results, cases: Mapping[str, Case]) -> Column:
-    """A column from results. What was measured for another sentence was another case."""
+    """A column from results. What was measured with another case, or another manifest, was not measured."""
     cells = dict.fromkeys(cases, Cell(None))
     for result in found.results:
         case = cases.get(result.case)
-        if case is not None and case.sentence == result.sentence:
+        if case is not None and _current(result, case, found.proxy):
             cells[case.id] = Cell(result.verdict, result.why, result.notes)
     name = _NAMES.get(found.proxy, found.proxy)
     return Column(name, name.replace("-", "<br>"), f"{found.version}, {found.date[:10]}", cells)
+
+
+def _current(result: Result, case: Case, proxy: str) -> bool:
+    """A proxy that is no reference has its manifest elsewhere: only the case can be compared."""
+    known = next((each for each in REFERENCES if each.id == proxy), None)
+    if known is None:
+        return result.fingerprint.partition("-")[0] == fingerprint(case, None).partition("-")[0]
+    return result.fingerprint == fingerprint(case, known.manifest(case.settings))

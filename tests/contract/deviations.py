@@ -15,12 +15,11 @@ from shared.harness.subject import Subject
 from tests.contract.case import Case
 from tests.contract.subjects import default_engine
 
-__all__ = ["DEVIATIONS", "Deviation", "DeviationsError", "deviation", "read"]
+__all__ = ["DEVIATIONS", "Deviation", "DeviationsError", "Known", "deviation", "read"]
 
 
-class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """case: an id. subjects: a pattern over `route-profile[-loop][-engine]`, as in `*-hypercorn-h1`; one that
-    names no engine is a server's limit, and holds for every engine. The default engine can be named as well.
+class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A case, by its id, that a proxy is known to fail.
 
     race: it sometimes passes. The case is then alone with a process of its own, and passing is no failure.
     """
@@ -28,8 +27,15 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     case: str
     reason: str
     link: str
-    subjects: str = "*"
     race: bool = False
+
+
+class Deviation(Known, frozen=True, kw_only=True):
+    """One of ours. subjects: a pattern over `route-profile[-loop][-engine]`, as in `*-hypercorn-h1`; one that
+    names no engine is a server's limit, and holds for every engine. The default engine can be named as well.
+    """
+
+    subjects: str = "*"
 
     def speaks_of(self, subject: Subject) -> bool:
         name = default_engine(subject).id.removeprefix(f"{subject.app}-")
@@ -164,11 +170,14 @@ def deviation(case: Case, subject: Subject) -> Deviation | None:
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
-    deviation: tuple[Deviation, ...]
+    deviation: tuple[Known, ...] = ()
 
 
-def read(path: Path) -> tuple[Deviation, ...]:
-    """The deviations in a TOML file, each a `[[deviation]]`. Raises: DeviationsError, one line."""
+def read(path: Path) -> tuple[Known, ...]:
+    """The deviations in a TOML file, each a `[[deviation]]`; an empty file has none.
+
+    Raises: DeviationsError, one line.
+    """
     try:
         found = tomllib.loads(path.read_text("utf-8"))
         return msgspec.convert(found, _File).deviation

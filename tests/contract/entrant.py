@@ -9,10 +9,11 @@ from shared.harness.peers import Upstream
 from shared.harness.process import Process
 from shared.harness.subject import Subject, start
 from tests.contract.case import Case
-from tests.contract.deviations import Deviation, deviation
+from tests.contract.deviations import Known, deviation
 from tests.contract.manifest import Manifest
+from tests.contract.own import manifest_of
 from tests.contract.subjects import default_engine
-from tests.contract.variants import VARIANTS, manifest_of
+from tests.contract.variants import VARIANTS
 
 __all__ = ["App", "Entrant", "Standing", "Upstream"]
 
@@ -61,7 +62,7 @@ class Entrant(Protocol):
         """What was tested, for the results."""
         return ""
 
-    def deviation(self, case: Case) -> Deviation | None:
+    def deviation(self, case: Case) -> Known | None:
         """Why it is known to fail this case; then it has to."""
         return None
 
@@ -89,5 +90,5 @@ class App(Entrant):
         running = start(self.subject, url, settings=settings)
         return Standing(running.host, running.port, running.process)
 
-    def deviation(self, case: Case) -> Deviation | None:
+    def deviation(self, case: Case) -> Known | None:
         return deviation(case, self.subject)

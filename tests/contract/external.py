@@ -17,7 +17,7 @@ from shared.harness.origin.channel import LateError
 from shared.harness.origin.http1 import IncompleteError, MalformedError
 from shared.harness.origin.scripted import Origin
 from tests.contract.case import Case
-from tests.contract.deviations import Deviation
+from tests.contract.deviations import Known
 from tests.contract.entrant import Entrant, Standing, Upstream
 from tests.contract.manifest import Manifest
 from tests.contract.talk import Exchange, Proxy, Talk
@@ -46,7 +46,7 @@ class External(Entrant):
         address: tuple[str, int],
         origin: tuple[str, int],
         manifest: Manifest,
-        deviations: tuple[Deviation, ...] = (),
+        deviations: tuple[Known, ...] = (),
     ):
         # Brackets would end the name of an item too soon.
         self.id = self.group = re.sub(r"[^\w.-]", "_", name)
@@ -62,7 +62,7 @@ class External(Entrant):
     def version(self) -> str:
         return self.declared.version
 
-    def deviation(self, case: Case) -> Deviation | None:
+    def deviation(self, case: Case) -> Known | None:
         return next((known for known in self.deviations if known.case == case.id), None)
 
     async def stands(self) -> None:

@@ -17,6 +17,7 @@ from tests.contract.agree import differences
 from tests.contract.case import Case
 from tests.contract.count import AGREEMENT
 from tests.contract.entrant import Entrant
+from tests.contract.fingerprint import fingerprint
 from tests.contract.play import Outcome
 from tests.contract.stage import Stage
 
@@ -81,6 +82,7 @@ class CaseItem(_ContractItem):
             self.add_marker(pytest.mark.xfail(strict=strict, raises=CaseFailedError, reason=reason))
 
     def runtest(self) -> None:
+        self.tell(fingerprint=fingerprint(self.case, self.entrant.manifest(self.case.settings)))
         outcome = self.stage.outcome(self.case, self.entrant, self.beside)
         self.tell(**{f"note {name}": value for name, value in outcome.notes.items()})
         verdict, why = outcome.verdict, outcome.why

@@ -1,19 +1,51 @@
 """What a proxy declares about itself: the policies that P cases hold it to, and what others have to know.
 
 A case sees a manifest and never a framework: that is what lets the same case judge any proxy. A manifest is a
-TOML file (`read`); ours is made from the settings that the suite starts our apps with (variants.py).
+TOML file (`read`); ours is made from the settings that the suite starts our apps with (own.py).
 """
 
+import ipaddress
+import re
 import tomllib
 import typing
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
+
+from tests.contract.variants import VARIANTS
 
 __all__ = ["Manifest", "ManifestError", "read"]
 
 Trait = Literal["keepalive", "replaces", "streams"]
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+Count = Annotated[int, Meta(gt=0)]
+Statuses = Annotated[list[Annotated[int, Meta(ge=400, le=599)]], Meta(min_length=1)]
+PathOnProxy = Annotated[str, Meta(pattern="^/")]
+
+ERROR_TYPES = (  # RFC 9209 §2.3
+    *("dns_timeout", "dns_error", "destination_not_found", "destination_unavailable"),
+    *(
+        "destination_ip_prohibited",
+        "destination_ip_unroutable",
+        "connection_refused",
+        "connection_terminated",
+    ),
+    *(
+        "connection_timeout",
+        "connection_read_timeout",
+        "connection_write_timeout",
+        "connection_limit_reached",
+    ),
+    *("tls_protocol_error", "tls_certificate_error", "tls_alert_received", "http_request_error"),
+    *("http_request_denied", "http_response_incomplete", "http_response_header_section_size"),
+    *("http_response_header_size", "http_response_body_size", "http_response_trailer_section_size"),
+    *("http_response_trailer_size", "http_response_transfer_coding", "http_response_content_coding"),
+    *("http_response_timeout", "http_upgrade_failed", "http_protocol_error", "proxy_internal_response"),
+    *("proxy_internal_error", "proxy_configuration_error", "proxy_loop_detected"),
+)
 
 
 class ManifestError(ValueError):
@@ -50,35 +82,35 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Whether a query goes on byte for byte, or as the parameters that the proxy has read in it."""
     location: Literal["rewrite", "verbatim"] | None = None
     """Whether a Location that names the upstream's own authority is turned into the client's."""
-    base: str = ""
+    base: Annotated[str, Meta(pattern="^(/.*[^/])?$")] = ""
     """Path prefix of the upstream's URL, such as `/base`."""
     reachable: bool = True
     """False: the upstream's name does not resolve."""
     server_name: str | None = None
     """SNI of the TLS connections to the upstream."""
-    pool: int | None = None
+    pool: Count | None = None
     """Connections to the upstream at most; the next exchange waits."""
-    pool_timeout_s: float | None = None
+    pool_timeout_s: Seconds | None = None
     """How long it waits, before 503."""
-    connect_timeout_s: float | None = None
+    connect_timeout_s: Seconds | None = None
     """Until a connection to the upstream is given up."""
-    response_timeout_s: float | None = None
+    response_timeout_s: Seconds | None = None
     """From the last byte of the request to the response's head, before 504."""
-    read_timeout_s: float | None = None
+    read_timeout_s: Seconds | None = None
     """Between two reads of a response's body, before it is cut."""
-    keepalive_expiry_s: float | None = None
+    keepalive_expiry_s: Seconds | None = None
     """How long an idle connection to the upstream is kept."""
-    leave_s: float = 2.0
+    leave_s: Seconds = 2.0
     """How soon a client's leaving closes the upstream side, at most."""
-    drain_s: float | None = None
+    drain_s: Seconds | None = None
     """How long exchanges in flight may go on after the stop signal."""
     stop_signal: Literal["SIGTERM", "SIGQUIT", "SIGUSR1"] = "SIGTERM"
     """What asks the process to finish what is in flight and end."""
     second_signal: Literal["cuts"] | None = None
     """What the same signal does when it comes again: `cuts` ends the drain."""
-    max_body: int | None = None
+    max_body: Count | None = None
     """Bytes of a request body, before 413."""
-    max_header: int | None = None
+    max_header: Count | None = None
     """Bytes of a request head, before 400 or 431."""
     informational: Literal["relay", "drop"] | None = None
     """What becomes of an upstream's 1xx responses."""
@@ -96,15 +128,15 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Whether a safe request is sent again when a kept connection turns out to be dead."""
     loops: Literal["refused"] | None = None
     """Whether a request that already came through this proxy (by its Via) is refused."""
-    error_status: dict[str, list[int]] = {}
+    error_status: dict[str, Statuses] = {}
     """Statuses of the proxy's own failures where they are not the usual ones, by RFC 9209 error type."""
     failures: Literal["tandem"] | None = None
     """How the proxy's own failures look; `tandem`: a JSON body and Proxy-Status."""
-    metrics: str | None = None
+    metrics: PathOnProxy | None = None
     """Path of a Prometheus page with Tandem's in-flight gauge."""
-    healthy: str | None = None
+    healthy: PathOnProxy | None = None
     """Path of a page that answers 200 while the process lives, whatever the upstream does."""
-    ready: str | None = None
+    ready: PathOnProxy | None = None
     """Path of a page that answers 503 while no connection to the upstream can be had, 200 otherwise."""
     access_log: Literal["tandem"] | None = None
     """Form of the access log; `tandem`: one JSON line per exchange on standard output."""
@@ -154,14 +186,48 @@ def parse(found: dict[str, Any], where: str) -> Manifest:
     for name, value in found.items():
         try:
             msgspec.convert(value, _TYPES[name])
-        except msgspec.ValidationError:
-            raise ManifestError(f"{where}: {name} = {value!r}; accepted: {accepted(name)}") from None
+            _CHECKS.get(name, _nothing)(value)
+        except ValueError as error:  # msgspec.ValidationError is one
+            said = "" if isinstance(error, msgspec.ValidationError) else f": {error}"
+            raise ManifestError(f"{where}: {name} = {value!r}{said}; accepted: {accepted(name)}") from None
     return msgspec.convert(found, Manifest)
 
 
+def _known(names: Iterable[str], accepted: Iterable[str]) -> None:
+    for name in names:
+        if name not in accepted:
+            raise ValueError(f"{name!r} is unknown")
+
+
+def _some(names: list[str]) -> None:
+    if not names:
+        raise ValueError("no case would be asked")
+    _known(names, VARIANTS)
+
+
+def _pattern(text: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(str(error)) from None
+
+
+def _nothing(value: object) -> None:
+    """What the type says is all there is to check."""
+
+
+_CHECKS: dict[str, Callable[[Any], object]] = {
+    "error_status": lambda found: _known(found, ERROR_TYPES),
+    "peer": ipaddress.ip_address,
+    "variants": _some,
+    "via": _pattern,
+}
+"""What a type cannot say of a field. Each raises ValueError, saying why unless `accepted` says it all."""
+
+
 def accepted(name: str) -> str:
-    """What may stand in a field, for people: `rewrite | preserve`, `seconds`, `bytes`, `text`."""
-    return " | ".join(_words(_TYPES[name], name))
+    """What may stand in a field, for people: `rewrite | preserve`, `seconds above 0`, `bytes`, `text`."""
+    return _IN_WORDS.get(name) or " | ".join(_words(_PLAIN_TYPES[name], name))
 
 
 def _words(kind: Any, name: str) -> list[str]:
@@ -170,12 +236,21 @@ def _words(kind: Any, name: str) -> list[str]:
         return [f'"{word}"' for word in arguments]
     if origin is frozenset:
         return [f"a list of {' | '.join(_words(arguments[0], name))}"]
-    if origin is dict:
-        return ["a table of lists of statuses"]
     if arguments:
         return [word for each in arguments if each is not type(None) for word in _words(each, name)]
     number = "seconds" if name.endswith("_s") else "bytes" if name.startswith("max_") else "a number"
-    return [{bool: "true | false", str: "text", int: number, float: number}[kind]]
+    return [{bool: "true | false", str: "text", int: f"{number} above 0", float: f"{number} above 0"}[kind]]
 
 
-_TYPES = typing.get_type_hints(Manifest)
+_TYPES = typing.get_type_hints(Manifest, include_extras=True)
+_PLAIN_TYPES = typing.get_type_hints(Manifest)
+_IN_WORDS = {
+    "base": "a path without the `/` at its end",
+    "error_status": "a table of lists of statuses from 400 to 599, by " + " | ".join(ERROR_TYPES),
+    "healthy": "a path",
+    "metrics": "a path",
+    "peer": "an IP address",
+    "ready": "a path",
+    "variants": "a list of " + " | ".join(f'"{name}"' for name in VARIANTS),
+    "via": "a regular expression",
+}

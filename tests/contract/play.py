@@ -54,7 +54,7 @@ async def play(
         why = f"the manifest declares no {', '.join(sorted(missing))}"
         return Outcome(case, proxy.id, "unsupported", why, why, missing=missing)
     if case.alone and proxy.process is None:
-        why = "the suite has not started this proxy, so it cannot end it"
+        why = "the case wants a process of its own, and the suite has not started this proxy"
         return Outcome(case, proxy.id, "unsupported", why, why)
     talk = Talk(proxy, origin, elsewhere, certificates)
     failure: Exception | None = None

@@ -1,11 +1,12 @@
 """What came of every case on one proxy, as a file: `pytest tests/contract --results FILE`."""
 
+import re
 from pathlib import Path
 from typing import Literal, get_args
 
 import msgspec
 
-__all__ = ["VERDICTS", "Result", "Results", "Verdict", "read", "write"]
+__all__ = ["VERDICTS", "Result", "Results", "Verdict", "comparable", "read", "write"]
 
 Verdict = Literal[
     "passed", "observed", "warning", "deviated", "unsupported", "reconfiguration", "failed", "not run"
@@ -22,7 +23,8 @@ could not be measured. reconfiguration: the case needs settings that the running
 class Result(msgspec.Struct, frozen=True):
     """One case. why: one line, for a verdict other than passed. notes: what the case saw (`Talk.note`).
 
-    sentence: the case's own, as it was then; a case that says something else by now was not measured.
+    sentence: the case's own, as it was then. fingerprint: of the case and of the manifest that it was
+    held against (fingerprint.py); what has another by now was not measured.
     """
 
     case: str
@@ -31,6 +33,7 @@ class Result(msgspec.Struct, frozen=True):
     verdict: Verdict
     why: str = ""
     notes: dict[str, str] = {}
+    fingerprint: str = ""
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -42,12 +45,32 @@ class Results(msgspec.Struct, frozen=True):
     results: list[Result]
 
 
+_RANDOM = (
+    (re.compile(r"\b[0-9a-f]{16}\b"), "TOKEN"),  # Exchange.token
+    (re.compile(r"(?<=127\.0\.0\.1:)\d{4,5}\b"), "PORT"),
+    # The date of the run; those that cases send are of another century.
+    (re.compile(r"\b\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT"), "TODAY"),
+)
+
+
+def comparable(text: str) -> str:
+    """What was seen, without what is another in every run: tokens, ports, today's date."""
+    for pattern, word in _RANDOM:
+        text = pattern.sub(word, text)
+    return text
+
+
 def write(found: Results, path: Path) -> None:
     """One case a line, so that two runs can be compared line by line."""
     head = msgspec.json.encode({"proxy": found.proxy, "version": found.version, "date": found.date})
-    lines = b",\n".join(b"  " + msgspec.json.encode(result) for result in found.results)
+    lines = b",\n".join(b"  " + msgspec.json.encode(_comparable(result)) for result in found.results)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(head[:-1] + b',"results":[\n' + lines + b"\n]}\n")
+
+
+def _comparable(result: Result) -> Result:
+    notes = {name: comparable(value) for name, value in result.notes.items()}
+    return msgspec.structs.replace(result, why=comparable(result.why), notes=notes)
 
 
 def read(path: Path) -> Results:

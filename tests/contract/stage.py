@@ -67,7 +67,7 @@ class Stage:
             for each in due:
                 if each not in able:
                     report = f"it is not configured as {case.settings!r} asks"
-                    self._remember(each, Outcome(case, each.id, "reconfiguration", report))
+                    self._remember(each, Outcome(case, each.id, "reconfiguration", report, report))
             places = [self._place(each, case) for each in able]
             for each, outcome in zip(able, self.run(self._play(case, places)), strict=True):
                 self._remember(each, self._with_log(outcome, _key(each, case)))

@@ -175,13 +175,15 @@ class Files:
     """The proxy's open files, from now on."""
 
     def __init__(self, talk: Talk):
-        self._folder = pathlib.Path(f"/proc/{talk.proxy.pid}/fd")
+        pid = talk.proxy.pid
+        self._where = f"there is no /proc/{pid}/fd" if pid else "the suite has not started this proxy"
+        self._folder = pathlib.Path(f"/proc/{pid}/fd")
         self._before = self._count()
 
     async def back(self, slack: int) -> None:
         """Raises: AssertionError; UnmeasuredError where there is no /proc."""
         if self._before is None:
-            raise UnmeasuredError(f"open files are not counted: there is no {self._folder}")
+            raise UnmeasuredError(f"open files are not counted: {self._where}")
         until = time.monotonic() + LEAVE_S
         # A poll: nobody is told when another process closes a file.
         while (now := self._count() or 0) > self._before + slack and time.monotonic() < until:

@@ -22,10 +22,11 @@ from tests.contract.count import Count
 from tests.contract.deviations import DEVIATIONS, deviation
 from tests.contract.expect import ok
 from tests.contract.items import shuffled
+from tests.contract.own import manifest_of
 from tests.contract.play import Outcome, play
 from tests.contract.subjects import POSSIBLE
 from tests.contract.talk import Proxy, Talk
-from tests.contract.variants import VARIANTS, manifest_of
+from tests.contract.variants import VARIANTS
 from tests.meta.mutation import running, write
 
 T = TypeVar("T")

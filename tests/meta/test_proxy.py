@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 
-from tests.contract import external, options, results
+from tests.contract import deviations, external, options, results
 from tests.contract.manifest import Manifest, parse
 from tests.meta.command import held_port, run_pytest
 from tests.meta.mutation import running
@@ -92,6 +91,20 @@ def test_known_deviations_have_to_be_true(proxy: list[str], tmp_path: pathlib.Pa
     assert "passes, although it is said to deviate: an example that does not hold" in done.stdout
 
 
+def test_run_in_which_nothing_was_asked_fails(proxy: list[str], tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "results.json"
+    done = run_pytest("tests/contract/test_err.py", "-k", "ERR-04", *proxy, f"--results={path}")
+    assert done.returncode == 1
+    assert done.stdout.count("nothing was asked: every case is unsupported or wants another") == 1
+    assert {each.why for each in results.read(path).results} == {"it is not configured as 'tight' asks"}
+
+
+def test_what_is_another_in_every_run_is_left_out_of_results() -> None:
+    ours = "Tue, 15 Nov 1994 08:12:31 GMT"
+    seen = f"'/t-8bb45c13b2b41a4e//127.0.0.1:42513/x' at Sat, 21 Nov 2026 08:29:55 GMT, {ours}"
+    assert results.comparable(seen) == f"'/t-TOKEN//127.0.0.1:PORT/x' at TODAY, {ours}"
+
+
 def test_failure_shows_the_conversation(proxy: list[str]) -> None:
     done = run_pytest("tests/contract/test_trl.py", "-k", "TRL-01", *proxy)
     assert done.returncode == 1
@@ -155,7 +168,46 @@ def test_url_of_something_else(manifest: pathlib.Path, url: str) -> None:
         ('hosts = "rewrite"', "unknown field 'hosts'; accepted: host, forwarded_for"),
         ('host = "rewrite"', "'forwarded_for' is missing; accepted: \"replace\" | "),
         ('host = "keep"\nforwarded_for = "none"', 'host = \'keep\'; accepted: "rewrite" | "preserve"'),
-        ('host = "rewrite"\nforwarded_for = "none"\npool = "ten"', "pool = 'ten'; accepted: a number"),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\npool = "ten"',
+            "pool = 'ten'; accepted: a number above 0",
+        ),
+        ('host = "rewrite"\nforwarded_for = "none"\npool = 0', "pool = 0; accepted: a number above 0"),
+        ('host = "rewrite"\nforwarded_for = "none"\nleave_s = -1', "leave_s = -1; accepted: seconds above 0"),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\nleave_s = inf',
+            "leave_s = inf; accepted: seconds above 0",
+        ),
+        ('host = "rewrite"\nforwarded_for = "none"\nmax_body = 0', "max_body = 0; accepted: bytes above 0"),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\nvariants = ["plan"]',
+            "variants = ['plan']: 'plan' is unknown; accepted: a list of \"plain\" | \"tight\"",
+        ),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\nvariants = []',
+            "variants = []: no case would be asked; accepted: a list of",
+        ),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\nvia = "1.1 (gateway"',
+            "via = '1.1 (gateway': missing ), unterminated subpattern at position 4; accepted: a regular",
+        ),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\nbase = "base/"',
+            "base = 'base/'; accepted: a path without",
+        ),
+        ('host = "rewrite"\nforwarded_for = "none"\nmetrics = "m"', "metrics = 'm'; accepted: a path"),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\npeer = "gateway"',
+            "peer = 'gateway': 'gateway' does not appear to be an IPv4 or IPv6 address; accepted: an IP",
+        ),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\nerror_status = {dns_eror = [502]}',
+            "error_status = {'dns_eror': [502]}: 'dns_eror' is unknown; accepted: a table of lists",
+        ),
+        (
+            'host = "rewrite"\nforwarded_for = "none"\nerror_status = {dns_error = [200]}',
+            "error_status = {'dns_error': [200]}; accepted: a table of lists",
+        ),
         ("host: rewrite", "not TOML: "),
     ],
 )
@@ -173,6 +225,19 @@ def test_deviations_that_cannot_be_read(manifest: pathlib.Path, tmp_path: pathli
     path = tmp_path / "known.toml"
     path.write_text('[[deviation]]\ncase = "HDR-01"\n')
     assert "missing required field `reason`" in _refused(manifest=manifest, deviations=path)
+
+
+def test_deviations_of_somebody_else_name_no_subjects(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "known.toml"
+    path.write_text(f'{DEVIATIONS}subjects = "*-wire"\n')
+    with pytest.raises(deviations.DeviationsError, match="unknown field `subjects`"):
+        deviations.read(path)
+
+
+def test_empty_file_has_no_deviations(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "known.toml"
+    path.write_text("# nothing by now\n")
+    assert deviations.read(path) == ()
 
 
 def test_port_in_use(manifest: pathlib.Path) -> None:
@@ -228,13 +293,18 @@ def test_deviation_of_no_case(proxy: list[str], tmp_path: pathlib.Path) -> None:
 
 def test_every_field_can_be_written_down() -> None:
     """What a manifest is given as TOML is what the suite then holds."""
-    text = (
-        '{"host": "preserve", "forwarded_for": "append", "traits": ["streams"], "error_status": {"a": [502]}}'
+    declared = parse(
+        {
+            "host": "preserve",
+            "forwarded_for": "append",
+            "traits": ["streams"],
+            "error_status": {"dns_error": [502]},
+        },
+        "here",
     )
-    declared = parse(msgspec.json.decode(text), "here")
     assert declared == Manifest(
         host="preserve",
         forwarded_for="append",
         traits=frozenset({"streams"}),
-        error_status={"a": [502]},
+        error_status={"dns_error": [502]},
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.case import load
+from tests.contract.fingerprint import fingerprint
 from tests.contract.manifest import Manifest
 from tests.contract.reference import REFERENCES, Reference
 from tests.contract.reference import __main__ as command
@@ -90,13 +91,14 @@ def test_what_is_not_installed_is_one_line(
     ]
 
 
-def test_results_are_held_for_cases_that_were_asked_and_are_still_the_same(
+def test_results_are_held_for_cases_and_manifests_that_are_still_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     reference, (one, two, three) = _BY_ID["recipe-fastapi"], list(load().values())[:3]
+    current = {each.id: fingerprint(each, reference.manifest(each.settings)) for each in (one, two)}
     results = [
-        Result(one.id, one.sentence, one.level, "passed"),
-        Result(two.id, "It said something else then.", two.level, "passed"),
+        Result(one.id, one.sentence, one.level, "passed", fingerprint=current[one.id]),
+        Result(two.id, two.sentence, two.level, "passed", fingerprint=current[one.id]),
         Result(three.id, three.sentence, three.level, "unsupported"),
     ]
     monkeypatch.setattr(command, "RESULTS", tmp_path)

@@ -8,14 +8,26 @@ from tests.contract import table
 from tests.contract.case import load
 from tests.contract.columns import measured, ours, references
 from tests.contract.deviations import DEVIATIONS
+from tests.contract.fingerprint import fingerprint
 from tests.contract.links import linked
+from tests.contract.reference import REFERENCES
 from tests.contract.results import Result, Results, Verdict, write
 from tests.contract.subjects import SUBJECTS
 
 
-def _result(name: str, verdict: Verdict, why: str = "", sentence: str | None = None, **notes: str) -> Result:
+def _result(
+    name: str,
+    verdict: Verdict,
+    why: str = "",
+    proxy: str = "nginx",
+    measured: str | None = None,
+    **notes: str,
+) -> Result:
     case = load()[name]
-    return Result(name, case.sentence if sentence is None else sentence, case.level, verdict, why, notes)
+    if measured is None:
+        known = next((each for each in REFERENCES if each.id == proxy), None)
+        measured = fingerprint(case, None if known is None else known.manifest(case.settings))
+    return Result(name, case.sentence, case.level, verdict, why, notes, measured)
 
 
 def _results(*results: Result, proxy: str = "nginx") -> Results:
@@ -32,12 +44,12 @@ def test_page_on_disk_is_the_one_that_is_made() -> None:
 
 
 def test_other_proxies_have_a_column_each(tmp_path: Path) -> None:
-    write(_results(_result("HDR-01", "passed"), proxy="other"), tmp_path / "other.json")
-    write(_results(_result("HDR-01", "passed"), proxy="caddy"), tmp_path / "caddy.json")
+    write(_results(_result("HDR-01", "passed", proxy="other"), proxy="other"), tmp_path / "other.json")
+    write(_results(_result("HDR-01", "passed", proxy="caddy"), proxy="caddy"), tmp_path / "caddy.json")
     nginx = (
         _result("HDR-01", "failed", why="X-A | <b>\ncame through"),
         _result("HDR-02", "unsupported"),
-        _result("HDR-03", "passed", sentence="Something else."),
+        _result("HDR-03", "passed", measured="of another case"),
         _result("HDR-05", "observed", dropped="Cookie", kept="Host"),
     )
     write(_results(*nginx), tmp_path / "nginx.json")
@@ -45,7 +57,7 @@ def test_other_proxies_have_a_column_each(tmp_path: Path) -> None:
     page = table.page(tmp_path)
     assert _row(page, "HDR-01 | M")[-3:] == ["✗", "✓", "✓"]
     assert _row(page, "HDR-02 | M")[-3:] == ["-", "?", "?"]
-    assert _row(page, "HDR-03 | M")[-3:] == ["?", "?", "?"], "measured for another sentence"
+    assert _row(page, "HDR-03 | M")[-3:] == ["?", "?", "?"], "measured with another case"
     assert "| `X-A \\| <b> came through` |" in page.partition("## What nginx fails")[2]
     assert "Nothing." in page.partition("## What other fails")[2]
     assert _row(page, "HDR-05 | nginx") == ["HDR-05", "nginx", "`dropped: Cookie; kept: Host`"]

@@ -17,13 +17,13 @@ from collections.abc import Iterable, Sequence
 
 from tests.contract.case import Case, load
 from tests.contract.columns import RESULTS
+from tests.contract.fingerprint import fingerprint
 from tests.contract.play import Outcome
 from tests.contract.reference import REFERENCES, Reference
-from tests.contract.results import VERDICTS, Result, Results, Verdict, read, write
+from tests.contract.results import VERDICTS, Result, Results, Verdict, comparable, read, write
 from tests.contract.stage import Stage
 
 _LEVELS = "MSPO"
-_UNASKED = ("unsupported", "reconfiguration")  # a manifest may say more by now
 _WHY_CHARACTERS = 300  # a target of 64 KiB is in the report
 
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcomes = _played(due)
     for each in present:
         of_it = {case.id: outcomes[case.id, each.id] for case, one in due if one is each}
-        results = known[each.id] | {name: _result(outcome) for name, outcome in of_it.items()}
+        results = known[each.id] | {name: _result(outcome, each) for name, outcome in of_it.items()}
         found = Results(each.id, each.version(), _now(), [results[case.id] for case in cases])
         if asked.case == "*":
             write(found, _file(each))
@@ -63,19 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
-    """Results of the same version for cases that are still the same, and that it could be asked."""
+    """Results of the same version for cases and declarations that are still the same (fingerprint.py)."""
     try:
         found = read(_file(reference))
     except OSError:
         return {}
     if found.version != reference.version():
         return {}
-    asked = {case.id: (case.sentence, case.level) for case in cases}
-    return {
-        each.case: each
-        for each in found.results
-        if asked.get(each.case) == (each.sentence, each.level) and each.verdict not in _UNASKED
-    }
+    prints = {case.id: fingerprint(case, reference.manifest(case.settings)) for case in cases}
+    return {each.case: each for each in found.results if prints.get(each.case) == each.fingerprint}
 
 
 def _file(reference: Reference) -> pathlib.Path:
@@ -120,11 +116,12 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
 
 
-def _result(outcome: Outcome) -> Result:
-    case = outcome.case
+def _result(outcome: Outcome, reference: Reference) -> Result:
+    case, told = outcome.case, comparable(outcome.why)
     verdict: Verdict = "warning" if (case.level, outcome.verdict) == ("S", "failed") else outcome.verdict
-    why = outcome.why if len(outcome.why) <= _WHY_CHARACTERS else f"{outcome.why[:_WHY_CHARACTERS]} ..."
-    return Result(case.id, case.sentence, case.level, verdict, why, outcome.notes)
+    why = told if len(told) <= _WHY_CHARACTERS else f"{told[:_WHY_CHARACTERS]} ..."
+    current = fingerprint(case, reference.manifest(case.settings))
+    return Result(case.id, case.sentence, case.level, verdict, why, outcome.notes, current)
 
 
 def _report(folder: pathlib.Path, outcomes: Iterable[Outcome]) -> None:
