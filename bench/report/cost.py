@@ -9,12 +9,14 @@ from bench.record import Absence
 from bench.report.charts import steps
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
-from bench.report.parts import absent, data, section, why
+from bench.report.parts import absent, data, not_run, section, why
 from bench.report.tables import behind, table
 from bench.report.view import View
 from bench.report.words import absence_word, number, value_interval
 
 __all__ = ["Share", "calculator_section", "ladder_section", "share_of"]
+
+_UNTIMED = not_run("What a cell adds to a request", "S2")
 
 UPSTREAM_MS, RATE = 40.0, 300.0
 """What the calculator stands at: a database or a small service behind, a busy day."""
@@ -132,6 +134,7 @@ def calculator_section(found: View) -> Markup:
             aria_live="polite",
         ),
         table(heads, rows, cells=list(shares), name="calculator"),
+        *([] if any(one.adds_ms is not None for one in shares.values()) else [_UNTIMED]),
         why(
             f"Small JSON on this machine. Processes are counted at {_FILLED:.0%} of a core each, one core a "
             "process. Where the proxy is a few percent of a request, no choice on this page will be felt by "

@@ -31,6 +31,10 @@ _HEADS = {
     "bare": "The app over bare ASGI",
     "ceiling": "Over the sketch, which has no safety",
 }
+_RESOLUTION = (
+    " The first row is what this run can resolve in one pair; effects over several pairs, drawn stronger, "
+    "are finer."
+)
 _EFFECTS = ("rps", "mb-s", "cpu-event", "kib-stream")
 
 
@@ -108,8 +112,8 @@ def effects_section(found: View) -> Markup:
     parts = [
         why(
             f"Each dot is a ratio with its {CONFIDENCE * 100:g} % interval; one means no difference. Inside "
-            f"the band (±{MARGIN * 100:g} %) a difference is too small to choose by. The first row is what "
-            "this run can resolve in one pair; effects over several pairs, drawn stronger, are finer."
+            f"the band (±{MARGIN * 100:g} %) a difference is too small to choose by."
+            + (_RESOLUTION if found.asked("a/a") else "")
         )
     ]
     for name in found.shown(*_EFFECTS):
