@@ -1,4 +1,4 @@
-"""RFC sections as links: `RFC 9112 §6.1, §6.3` -> two links."""
+"""What a requirement names as links: `RFC 9112 §6.1, §6.3` -> two links; drafts, CVEs and WHATWG HTML too."""
 
 import re
 
@@ -8,8 +8,11 @@ _TOKEN = re.compile(
     r"(?P<rfc>RFC (?P<number>\d+)(?: §(?P<first>\d+(?:\.\d+)*))?)"
     r"|(?P<more>§(?P<section>\d+(?:\.\d+)*))"
     r"|(?P<draft>draft-[a-z0-9-]+)"
-    r"|(?P<other>;|WHATWG)"
+    r"|(?P<cve>CVE-\d{4}-\d+)"
+    r"|(?P<events>WHATWG HTML §9\.2)"
+    r"|(?P<other>;)"
 )
+_EVENTS = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
 
 
 def linked(requirement: str) -> str:
@@ -23,6 +26,10 @@ def linked(requirement: str) -> str:
             return _to(found["rfc"], number, found["first"])
         if found["draft"]:
             return f"[{found['draft']}](https://datatracker.ietf.org/doc/{found['draft']}/)"
+        if found["cve"]:
+            return f"[{found['cve']}](https://www.cve.org/CVERecord?id={found['cve']})"
+        if found["events"]:
+            return f"[{found['events']}]({_EVENTS})"
         if found["other"]:
             number = None
         elif number is not None:

@@ -126,8 +126,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Whether Max-Forwards is obeyed for OPTIONS, and for TRACE where that is relayed."""
     retries: Literal["none", "safe"] | None = None
     """Whether a safe request is sent again when a kept connection turns out to be dead."""
-    loops: Literal["refused"] | None = None
-    """Whether a request that already came through this proxy (by its Via) is refused."""
     error_status: dict[str, Statuses] = {}
     """Statuses of the proxy's own failures where they are not the usual ones, by RFC 9209 error type."""
     failures: Literal["tandem"] | None = None

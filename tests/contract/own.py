@@ -35,7 +35,6 @@ def manifest_of(variant: str, engine: str) -> Manifest:
         forwarded=forwarded,
         via=r"1\.1 tandem-[0-9a-f]{8}",
         location="rewrite" if host == "rewrite" else "verbatim",
-        loops="refused",
         trace="refuse",
         max_forwards=True,
         underscores="guarded",

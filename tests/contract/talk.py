@@ -108,8 +108,16 @@ class Exchange:
         await self.client.send(head + (body or b"") + tail, deadline_s=deadline_s)
 
     async def arrival(self, deadline_s: float = WAIT_S) -> Arrival:
-        """The request, as it has arrived at the origin. Raises: LateError."""
-        arrival = await self.expected.arrival(deadline_s)
+        """The request, as it has arrived at the origin.
+
+        Raises: LateError, with the response that the client holds already, if any.
+        """
+        try:
+            arrival = await self.expected.arrival(deadline_s)
+        except LateError as error:
+            if held := await self.client.waiting():
+                raise LateError(f"{error}; the client holds {held!r}") from None
+            raise
         self.arrivals.append(arrival)
         return arrival
 

@@ -9,7 +9,7 @@ from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import never_whole, ok, pool_is_whole
 from tests.contract.moves import answers, flood, pass_through, stall_bound
-from tests.contract.talk import Exchange, Talk
+from tests.contract.talk import Exchange, Talk, together
 
 
 @case(
@@ -33,7 +33,9 @@ async def before_the_head(talk: Talk) -> None:
     anchor="the request body has been read when the client leaves",
 )
 async def after_the_upload(talk: Talk) -> None:
-    """The same after a whole upload: the end of the body is not the end of watching."""
+    """A client that leaves after its whole upload, before the response head, closes the upstream side: the
+    end of the body is not the end of watching.
+    """
     for framing, body in (
         ("Content-Length: 5", "hello"),
         ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
@@ -166,10 +168,12 @@ async def churn(talk: Talk) -> None:
                 await within(10, "an answer", x.client.reader.head_ready()) if part.startswith(head) else None
             getattr(x.client, leave)()
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(600):
-            wait = choices.choice(("nothing", "a turn", "arrival", "answer"))
-            group.create_task(leaver(wait, choices.choice(parts), choices.choice(("close", "reset"))))
+    waits = ("nothing", "a turn", "arrival", "answer")
+    leaving = [
+        leaver(choices.choice(waits), choices.choice(parts), choices.choice(("close", "reset")))
+        for _ in range(600)
+    ]
+    await together(*leaving)
     await pool_is_whole(talk)
 
 

@@ -13,7 +13,9 @@ from tests.contract.talk import Talk
     compare="verdict",
 )
 async def not_lost_while_it_rests(talk: Talk) -> None:
-    """Nor is what came before the cut taken from a client that rests meanwhile: it reads up to the cut."""
+    """A response that is cut while its client rests reaches the client up to the cut: nothing that came
+    before is taken from it.
+    """
     body = noise(200_010)
     for framing, wire in (
         ("Content-Length: 1000000", body),

@@ -84,7 +84,7 @@ async def two_lengths(talk: Talk) -> None:
 
 @case("FRM-03", level="S", requirement="RFC 9112 §6.3", anchor="h11 collapses them; llhttp refuses them")
 async def equal_lengths(talk: Talk) -> None:
-    """Two lengths that agree are one, or 400."""
+    """Two Content-Lengths that agree are one, or 400."""
     for fields in (
         ("Content-Length: 5", "Content-Length: 5"),
         ("Content-Length: 5", "X-Between: 1", "content-length: 5"),
@@ -163,7 +163,9 @@ async def identity(talk: Talk) -> None:
     anchor="nginx body_chunked.t; HTTP Garden server bug 11",
 )
 async def codings_on_two_lines(talk: Talk) -> None:
-    """So are two lines of codings, which are one list."""
+    """Two lines of transfer codings are one list, and refused as one: 400 or 501, or hung up on, and the
+    connection is closed.
+    """
     for lines in (
         (_CHUNKED, _CHUNKED),
         (_CHUNKED, "Transfer-Encoding: identity"),

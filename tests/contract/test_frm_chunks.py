@@ -41,7 +41,9 @@ async def no_chunk_size(talk: Talk) -> None:
     compare="verdict",
 )
 async def chunk_size_and_more(talk: Talk) -> None:
-    """Nor is a size one that something else follows than an extension."""
+    """A chunk size that something else follows than an extension is no size: 400, or hung up on, and the
+    connection is closed.
+    """
     for size in ("5 5", "5,", "5.0", "5 a=b", "5:"):
         x = await talk.exchange()
         await x.ask("POST", _CHUNKED, tail=size.encode() + b"\r\nhello\r\n0\r\n\r\n" + SMUGGLED)
@@ -55,7 +57,9 @@ async def chunk_size_and_more(talk: Talk) -> None:
     compare="verdict",
 )
 async def no_chunk_size_later(talk: Talk) -> None:
-    """The same when whole chunks have gone before it."""
+    """A chunk size that is no hexadecimal number, behind whole chunks that have gone upstream, is 400, or
+    hung up on, and the connection is closed; the body never ends as if it were whole.
+    """
     for size in ("0x5", "-1", "", "five"):
         x = await talk.exchange()
         await x.ask("POST", _CHUNKED, tail=b"5\r\nhello\r\n")

@@ -73,7 +73,9 @@ async def past_the_length(talk: Talk) -> None:
 
 @case("FRM-19-chunked", requirement=_EXTRA_DATA, anchor="nginx proxy_extra_data.t; aiohttp #13656")
 async def past_the_last_chunk(talk: Talk) -> None:
-    """Nor are those that follow the last chunk and its trailers."""
+    """Bytes past an answer's last chunk and its trailers, in the same write, are nobody's answer and part of
+    nobody's.
+    """
     for extra in _EXTRAS:
         await _own_answers(talk, "GET", _CHUNKS, extra)
 
@@ -88,7 +90,7 @@ async def past_a_head(talk: Talk) -> None:
 
 @case("FRM-19-bodiless", requirement=_EXTRA_DATA, anchor="nginx proxy_extra_data.t; bun #37438")
 async def past_the_bodiless(talk: Talk) -> None:
-    """Nor is a body after 204 or 304, whatever the fields say of its length."""
+    """A body after 204 or 304 is nobody's answer and part of nobody's, whatever fields say of its length."""
     for head, content in (
         ("204 No Content", "ok"),
         ("204 No Content", POISON),

@@ -63,7 +63,7 @@ async def length_beside_a_tab(talk: Talk) -> None:
 
 @case("FRM-19-empty", requirement="RFC 9112 §6.3", anchor="nginx proxy_extra_data.t: zero size")
 async def past_nothing(talk: Talk) -> None:
-    """Nor are bytes past an answer of no length at all: it is empty, and they are nobody's."""
+    """Bytes past an answer of no length at all are nobody's answer and part of nobody's: it is empty."""
     for head in ("200 OK\r\nContent-Length: 0", "404 Not Found\r\nContent-Length: 0"):
         for extra in ("extra", _POISON):
             x = await talk.exchange()

@@ -116,7 +116,9 @@ async def control_characters(talk: Talk) -> None:
 
 @case("FRM-45-reason", level="S", requirement="RFC 9112 §2.2, §4", anchor="HTTP Garden; nginx relays it")
 async def control_characters_in_the_reason(talk: Talk) -> None:
-    """Nor does one pass in the reason phrase, which may be left out."""
+    """A bare CR or a NUL in an answer's reason phrase does not pass: the phrase is cleaned or left out, or it
+    is 502.
+    """
     for byte in (b"\r", b"\x00"):
         up, response = await _answered(talk, b"HTTP/1.1 200 O%sK\r\nContent-Length: 2\r\n\r\nok" % byte)
         if response.status == 200:
@@ -153,7 +155,7 @@ async def broken_chunks(talk: Talk) -> None:
     compare="verdict",
 )
 async def chunk_size_and_more(talk: Talk) -> None:
-    """So does a size that something else follows than an extension."""
+    """A chunk size that something else than an extension follows cuts the answer: it never ends whole."""
     for size in ("5 5", "5,", "5.0", "5 a=b", "5:"):
         await _cut(talk, f"{size}\r\nhello\r\n0\r\n\r\n")
 

@@ -36,7 +36,9 @@ async def hop_by_hop(talk: Talk) -> None:
 
 @case("HDR-01-unlisted", level="S", requirement="RFC 9110 §7.6.1", anchor="Go hopHeaders; nginx, HAProxy")
 async def hop_by_hop_unlisted(talk: Talk) -> None:
-    """So do those that are known to be about the connection, where no Connection lists them."""
+    """Keep-Alive, Proxy-Connection and TE, known to be about the connection, end at the proxy where no
+    Connection lists them, too.
+    """
     x = await talk.exchange()
     seen, response = await x.trip("GET", "Keep-Alive: timeout=5", "Proxy-Connection: x", "TE: gzip")
     ok(response)
@@ -143,7 +145,7 @@ async def end_to_end(talk: Talk) -> None:
 
 @case("HDR-09", requirement="RFC 9110 §5.3", anchor="YARP MultiHeaders")
 async def repeated_fields(talk: Talk) -> None:
-    """Lines of one name keep their order."""
+    """Request field lines of one name keep their order."""
     x = await talk.exchange()
     seen, response = await x.trip("GET", "X-M: a", "X-N: z", "X-M: b", "X-M: c")
     ok(response)
@@ -167,7 +169,7 @@ async def obs_text(talk: Talk) -> None:
 
 @case("HDR-12", requirement="RFC 9110 §5.5", anchor="YARP EmptyRequestHeader_Proxied")
 async def empty_value(talk: Talk) -> None:
-    """An empty field is a field."""
+    """A request field without a value goes through as one: it is there, and empty."""
     x = await talk.exchange()
     seen, response = await x.trip("GET", "X-Empty:", "X-Blank:   ")
     ok(response)

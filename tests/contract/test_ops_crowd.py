@@ -12,7 +12,7 @@ from tests.contract.case import case
 from tests.contract.expect import ok
 from tests.contract.memory import UnmeasuredError
 from tests.contract.moves import answers
-from tests.contract.talk import LEAVE_S, Talk
+from tests.contract.talk import LEAVE_S, Talk, together
 
 _PAUSE_S = 0.05
 _AT_ONCE = 10
@@ -152,12 +152,7 @@ class Mixture:
             async with self._room:
                 await self._choices.choice(_LIVES)(self._talk)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(count):
-                    group.create_task(one(number))
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        await together(*(one(number) for number in range(count)))
         self._forget()
 
     def _forget(self) -> None:
@@ -255,5 +250,7 @@ async def idle_leaver(talk: Talk) -> None:
     deadline_s=400.0,
 )
 async def long_soak(talk: Talk) -> None:
-    """The same over two minutes."""
+    """After two minutes of exchanges that end in every way there is, open files and memory are what they were
+    before.
+    """
     await soaked(talk, rounds=50, seconds=120)

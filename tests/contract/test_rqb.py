@@ -41,7 +41,7 @@ async def content_length(talk: Talk) -> None:
 
 @case("RQB-01-large", requirement="RFC 9112 §6.2", anchor="Go _Post", deadline_s=60)
 async def large(talk: Talk) -> None:
-    """32 MiB arrive whole and unchanged."""
+    """An upload of 32 MiB arrives whole and unchanged."""
     body = noise(32 * MIB)
     up = await _upload(await talk.exchange(), body)
     same(up.head, "Content-Length", str(len(body)))

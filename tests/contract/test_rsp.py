@@ -48,7 +48,9 @@ async def hop_by_hop(talk: Talk) -> None:
 
 @case("RSP-03-unlisted", level="S", requirement="RFC 9110 §7.6.1", anchor="Go hopHeaders")
 async def hop_by_hop_unlisted(talk: Talk) -> None:
-    """So do those that are known to be about the connection, where the upstream does not list them."""
+    """Response fields that are known to be about the connection, Keep-Alive and Upgrade among them, end at
+    the proxy where the upstream does not list them, too.
+    """
     x = await talk.exchange()
     _, response = await x.trip(
         reply=("Keep-Alive: timeout=77", "Proxy-Connection: keep-alive", "TE: trailers", "Upgrade: foo/2")
@@ -74,7 +76,7 @@ async def set_cookie(talk: Talk) -> None:
 
 @case("RSP-05", requirement="RFC 9110 §5.3", anchor="RFC 9110 §5.3")
 async def repeated_fields(talk: Talk) -> None:
-    """Repeated fields keep their order."""
+    """Repeated response fields keep their order."""
     fields = {
         "Link": ("</a>; rel=preload", "</b>; rel=next"),
         "Vary": ("Accept", "Origin"),
@@ -205,6 +207,7 @@ async def redirects(talk: Talk) -> None:
                 same(response.head, "Location", location)
 
 
+# S: §7.7 says SHOULD NOT, and allows what privacy or security makes necessary.
 @case("RSP-19", level="S", requirement="RFC 9110 §7.7", anchor="Caddy drops Alt-Svc")
 async def metadata(talk: Talk) -> None:
     """Validators, freshness and the rest that is said of the representation go through as they are."""

@@ -81,8 +81,8 @@ async def base_path(talk: Talk) -> None:
     settings="based",
 )
 async def base_path_read_leniently(talk: Talk) -> None:
-    """Nor does one that only a lenient upstream would take for a dot-dot segment: escaped twice, in two
-    bytes, before a NUL, beside a blank.
+    """With a base path in the upstream URL, nothing leads out of it that only a lenient upstream would take
+    for a dot-dot segment: escaped twice, in two bytes, before a NUL, beside a blank.
     """
     for target in (
         "/%252e%252e/admin",

@@ -54,7 +54,9 @@ async def announced(talk: Talk) -> None:
     "TRL-02", level="P", requirement="RFC 9110 §6.5", anchor="Go TestUnannouncedTrailer", needs=("trailers",)
 )
 async def unannounced(talk: Talk) -> None:
-    """So do trailers that nobody has announced."""
+    """Trailers that the upstream has not announced reach a client that takes them, or are dropped: as
+    declared.
+    """
     await _as_declared(talk, announced=False)
 
 
@@ -116,7 +118,9 @@ async def of_a_request(talk: Talk) -> None:
     needs=("streams",),
 )
 async def of_a_request_apart(talk: Talk) -> None:
-    """The same when the trailers come after the head has been passed on."""
+    """A request's trailers that come after its head has been passed on are relayed behind the body, dropped,
+    or the request is broken off; the body stays whole and the connection in step.
+    """
     await _uploads_with_trailers(talk, apart=True)
 
 

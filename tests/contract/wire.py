@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import socket
 
-from shared.harness.origin.channel import WAIT_S, Channel, within
+from shared.harness.origin.channel import WAIT_S, Channel, LateError, within
 from shared.harness.origin.http1 import (
     Body,
     IncompleteError,
@@ -126,13 +126,16 @@ class Client:
         Raises: IncompleteError, MalformedError, LateError.
         """
         interim, self._interim = self._interim, []
-        async with asyncio.timeout(deadline_s + 1):
-            while True:
-                raw = await within(deadline_s, "a response head", self.reader.head())
-                head = parse_response(raw)
-                if head.status >= 200 or head.status == 101:
-                    break
+
+        async def final() -> ResponseHead:
+            while (head := parse_response(await self.reader.head())).status < 200 and head.status != 101:
                 interim.append(head)
+            return head
+
+        try:
+            head = await within(deadline_s, "a response head", final())
+        except LateError as error:
+            raise LateError(f"{error}; {len(interim)} interim ones came" if interim else str(error)) from None
         response = Response(head, Body(self.reader, response_framing(head, method)), interim)
         self.responses.append(response)
         return response
@@ -150,6 +153,12 @@ class Client:
                 return
             self._interim.append(parsed)
             self.reader.take(len(head + end))
+
+    async def waiting(self) -> bytes:
+        """The beginning of what has come and that nobody has read, for a failure to tell."""
+        with contextlib.suppress(LateError):
+            await within(0.1, "what has come", self.reader.head_ready())
+        return bytes(self.reader.buffer[:200])
 
     async def peer_closed(self, deadline_s: float = WAIT_S) -> str:
         """Wait until the proxy closes: "FIN" or "RST". Raises: LateError."""

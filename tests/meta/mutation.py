@@ -93,7 +93,6 @@ def manifest(variant: str) -> Manifest | None:
         proxy_authorization="drop",
         underscores="guarded",
         query="verbatim",
-        loops="refused",
         base=chosen.base,
         reachable=chosen.reachable,
         pool=TIGHT_POOL if tight else 1000,

@@ -103,6 +103,7 @@ def test_stale_page_is_told_in_one_line_that_names_the_command(
 
 
 _RFC = "https://www.rfc-editor.org/rfc/rfc"
+_EVENTS = "[WHATWG HTML §9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,8 @@ _RFC = "https://www.rfc-editor.org/rfc/rfc"
         ("RFC 9112 §8, §9.8", f"[RFC 9112 §8]({_RFC}9112#section-8), [§9.8]({_RFC}9112#section-9.8)"),
         ("RFC 9218", f"[RFC 9218]({_RFC}9218)"),
         ("RFC 9112 §6.3 item 8", f"[RFC 9112 §6.3]({_RFC}9112#section-6.3) item 8"),
-        ("RFC 9110 §8.4; WHATWG HTML §9.2", f"[RFC 9110 §8.4]({_RFC}9110#section-8.4); WHATWG HTML §9.2"),
+        ("RFC 9110 §8.4; WHATWG HTML §9.2", f"[RFC 9110 §8.4]({_RFC}9110#section-8.4); {_EVENTS}"),
+        ("CVE-2016-5385", "[CVE-2016-5385](https://www.cve.org/CVERecord?id=CVE-2016-5385)"),
         ("draft-ietf-x", "[draft-ietf-x](https://datatracker.ietf.org/doc/draft-ietf-x/)"),
         ("promise: no byte waits", "promise: no byte waits"),
     ],
