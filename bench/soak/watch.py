@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
+from statistics import median
 
 import msgspec
 
@@ -12,7 +14,8 @@ from bench.usage import memory, tree
 
 __all__ = ["Sample", "grown", "sample"]
 
-_DESCRIPTORS = 6.0  # connections come and go: so many more by chance alone
+# Connections come and go, so their number varies by about its root: twice that is chance, and six at least.
+_DESCRIPTORS, _ROOTS = 6.0, 2.0
 _MEMORY_KIB, _MEMORY_SHARE = 4096.0, 0.05  # what a heap may gain by settling
 # hypercorn keeps the socket of a client that has left as long as that of an idle one: 75 s in hypercorn.toml
 _KEEPS_SOCKETS_S = 100.0
@@ -50,8 +53,8 @@ def grown(samples: Sequence[Sample], profile: str) -> tuple[Growth | None, Growt
     times = [one.at_s for one in samples]
     own = [float(one.descriptors - one.upstream) for one in samples]
     kib = [float(one.private_kib) for one in samples]
-    least = min(kib, default=0.0)
+    least, usual = min(kib, default=0.0), max(median(own), 0.0) if own else 0.0
     return (
-        growth(times, own, allowed=_DESCRIPTORS, settle_s=settle_s),
+        growth(times, own, allowed=max(_DESCRIPTORS, _ROOTS * math.sqrt(usual)), settle_s=settle_s),
         growth(times, kib, allowed=max(_MEMORY_KIB, _MEMORY_SHARE * least), settle_s=settle_s),
     )

@@ -20,6 +20,7 @@ from bench.soak.judge import growth
 from bench.soak.kinds import KINDS, Answer, Outcome, outcome
 from bench.soak.report import faults, undecided
 from bench.soak.run import PLACES, Plan, Soaked, soak
+from bench.soak.watch import Sample, grown
 from shared.harness.process import ROOT
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads another process's memory and descriptors")
@@ -147,6 +148,30 @@ def test_what_has_to_settle_is_waited_for() -> None:
     assert settled is not None
     assert settled.verdict == "flat"
     assert growth(times, rising, allowed=1.0, settle_s=190.0) is None
+
+
+def test_descriptors_that_come_and_go_may_vary_by_their_root_and_no_more() -> None:
+    source = np.random.default_rng(4)
+    counts = 500 + source.normal(0, 20, 400)
+
+    def judged(rise: float) -> str:
+        samples = [
+            Sample(
+                "",
+                at_s=float(n),
+                exchanges=n,
+                descriptors=int(count + rise * n / 400),
+                private_kib=1,
+                upstream=0,
+            )
+            for n, count in enumerate(counts)
+        ]
+        descriptors, _ = grown(samples, "uvicorn-httptools")
+        assert descriptors is not None
+        return descriptors.verdict
+
+    assert judged(0) == "flat"
+    assert judged(200) == "grows"
 
 
 def test_too_few_samples_give_no_verdict() -> None:
