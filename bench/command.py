@@ -230,7 +230,8 @@ def _list(console: Console) -> int:
     ):
         console.print(f"[bold]{title}")
         for cell in cells:
-            console.print(f"  {cell.id:44} {cell.label}")
+            why = f" [yellow]{lacks(cell)}[/]" if lacks(cell) else ""
+            console.print(f"  {cell.id:44} {cell.label}{why}", soft_wrap=True)
     console.print("[bold]Factors[/], by --factor; any combination is a cell")
     for factor, levels in FACTORS.items():
         console.print(f"  {factor:13} {', '.join(levels)}")
