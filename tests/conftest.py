@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    options.quieten(config)
     config.stash[ENTRANTS] = entrants = options.entrants(config)
     versions = {entrant.id: entrant.version() for entrant in entrants}
     config.pluginmanager.register(Count(versions, options.results(config)), "contract-count")

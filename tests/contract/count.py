@@ -25,12 +25,14 @@ class Count:
 
     def __init__(self, versions: dict[str, str] | None = None, results: Path | None = None) -> None:
         self.versions, self.path = versions or {}, results
+        self.unwritten = ""  # why there are none in that file
         self.expected: set[str] = set()
         self.verdicts: dict[str, tuple[str, Verdict]] = {}  # node id: proxy, verdict
         self.results: dict[str, dict[str, Result]] = collections.defaultdict(dict)  # proxy: case: result
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._expect([item.nodeid for item in session.items])
+        if not session.config.option.collectonly:
+            self._expect([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
@@ -60,7 +62,11 @@ class Count:
         if (self.not_run() or self.nothing_asked()) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self.path is not None:
-            self._write(self.path)
+            try:
+                self._write(self.path)
+            except OSError as error:
+                self.unwritten = f"no results in {self.path}: {error.strerror}"
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         lines = self.lines()
@@ -78,6 +84,8 @@ class Count:
                 terminalreporter.write_line(line)
         for node_id in self.not_run()[:_SHOWN]:
             terminalreporter.write_line(f"did not run: {node_id}", red=True)
+        if self.unwritten:
+            terminalreporter.write_line(self.unwritten, red=True)
         if self.nothing_asked():
             terminalreporter.write_line(
                 "nothing was asked: every case is unsupported or wants another configuration", red=True

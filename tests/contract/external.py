@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import socket
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shared.harness.origin.channel import LateError
 from shared.harness.origin.http1 import IncompleteError, MalformedError
@@ -130,15 +130,25 @@ def address_of(url: str) -> tuple[str, int]:
         port = 80 if parts.port is None else parts.port
     except ValueError:
         port = 0
-    if parts.scheme != "http" or not parts.hostname or not port or parts.path.strip("/") or parts.query:
+    if (
+        parts.scheme != "http"
+        or not parts.hostname
+        or not port
+        or parts.path.strip("/")
+        or _more_than_address(parts)
+    ):
         raise SetUpError(f"--proxy {url}: accepted: http://host:port")
     return parts.hostname, port
 
 
+def _more_than_address(parts: SplitResult) -> bool:
+    return bool(parts.query or parts.fragment or parts.username or parts.password)
+
+
 def _told(error: OSError) -> str:
-    """In the system's words: asyncio's hold the address once more."""
-    if error.errno is None or isinstance(error, socket.gaierror):
-        return error.strerror or str(error)
+    """In the system's words: asyncio's and socket's hold the address once more."""
+    if error.errno is None or error.errno < 0:  # a resolver's error
+        return (error.strerror or str(error)).partition(" (while")[0]
     return os.strerror(error.errno)
 
 

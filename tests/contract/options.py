@@ -13,7 +13,7 @@ from tests.contract.entrant import App, Entrant
 from tests.contract.external import External, SetUpError, address_of
 from tests.contract.subjects import SUBJECTS
 
-__all__ = ["add", "entrants", "known_cases", "results"]
+__all__ = ["add", "entrants", "known_cases", "quieten", "results"]
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -23,7 +23,7 @@ def add(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract", "the contract, on a proxy of yours: docs/contract-your-proxy.md")
     group.addoption("--proxy", metavar="URL", help="a running proxy, http://host:port, instead of our apps")
     group.addoption("--origin-port", type=int, metavar="N", help="where the proxy finds its upstream: us")
-    group.addoption("--origin-host", default="127.0.0.1", metavar="ADDRESS", help="and on which address")
+    group.addoption("--origin-host", metavar="ADDRESS", help="and on which address; 127.0.0.1 if left out")
     group.addoption(
         "--manifest", type=pathlib.Path, metavar="FILE", help="what the proxy declares about itself (TOML)"
     )
@@ -54,17 +54,23 @@ def add(parser: pytest.Parser) -> None:
 
 def entrants(config: pytest.Config) -> tuple[Entrant, ...]:
     """Who stands under test. Raises: pytest.UsageError, one line."""
-    names: list[str] = config.getoption("reference")
+    names: list[str] = list(dict.fromkeys(config.getoption("reference")))
     if config.getoption("proxy") is not None:
         if names:
             raise pytest.UsageError("--proxy and --reference: one of them")
         return (_external(config),)
-    for option in ("origin-port", "manifest", "deviations"):
+    for option in ("origin-port", "origin-host", "manifest", "deviations"):
         if config.getoption(option.replace("-", "_")) is not None:
             raise pytest.UsageError(f"--{option} belongs to --proxy http://host:port")
     if names:
         return tuple(_reference(name) for name in names)
     return tuple(App(subject) for subject in SUBJECTS)
+
+
+def quieten(config: pytest.Config) -> None:
+    """On such a proxy the contract's own summary says what that of `-ra` (pyproject.toml) would say again."""
+    if config.getoption("proxy") is not None or config.getoption("reference"):
+        config.option.reportchars = config.option.reportchars.replace("a", "")
 
 
 def results(config: pytest.Config) -> pathlib.Path | None:
@@ -99,7 +105,8 @@ def _external(config: pytest.Config) -> External:
     declared = _told(manifest.read, path)
     file = config.getoption("deviations")
     known = () if file is None else _told(deviations.read, file)
-    external = External(path.stem, address, (config.getoption("origin_host"), port), declared, known)
+    origin = (config.getoption("origin_host") or "127.0.0.1", port)
+    external = External(path.stem, address, origin, declared, known)
     if not config.option.collectonly:
         _told(asyncio.run, external.stands())
     return external

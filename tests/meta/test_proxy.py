@@ -60,7 +60,7 @@ def test_results_for_people_and_for_programs(proxy: list[str], tmp_path: pathlib
     assert done.returncode == 0, done.stdout + done.stderr
     assert "mini     2 passed" in done.stdout
     assert "2 reconfiguration" in done.stdout
-    assert "reconfiguration: it is not configured as 'tight' asks" in done.stdout
+    assert "short test summary" not in done.stdout, "it says again what stands in the contract's summary"
 
     found = results.read(tmp_path / "results.json")
     assert found.proxy == "mini"
@@ -123,7 +123,7 @@ def test_what_should_be_is_a_warning(proxy: list[str]) -> None:
 
 def _config(**given: Any) -> pytest.Config:
     chosen = {
-        "proxy": "http://127.0.0.1:1", "origin_host": "127.0.0.1", "origin_port": 9, "manifest": None,
+        "proxy": "http://127.0.0.1:1", "origin_host": None, "origin_port": 9, "manifest": None,
         "deviations": None, "reference": [], "numprocesses": None, **given,
     }  # fmt: skip
     return SimpleNamespace(  # type: ignore[return-value]
@@ -154,10 +154,17 @@ def test_one_proxy_is_one_process(manifest: pathlib.Path) -> None:
 def test_what_belongs_together(manifest: pathlib.Path) -> None:
     assert "--origin-port N and --manifest FILE" in _refused()
     assert "belongs to --proxy" in _refused(proxy=None, manifest=manifest)
+    assert "--origin-host belongs to --proxy" in _refused(proxy=None, origin_port=None, origin_host="::1")
     assert "one of them" in _refused(reference=["nginx"])
 
 
-@pytest.mark.parametrize("url", ["https://x", "x:80", "http://", "http://x:99999", "http://x/path"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://x", "x:80", "http://", "http://x:99999"),
+        *("http://x/path", "http://me@x", "http://x/#part", "http://x/?query"),
+    ],
+)
 def test_url_of_something_else(manifest: pathlib.Path, url: str) -> None:
     assert _refused(proxy=url, manifest=manifest) == f"--proxy {url}: accepted: http://host:port"
 
@@ -245,6 +252,28 @@ def test_port_in_use(manifest: pathlib.Path) -> None:
         port = other.getsockname()[1]
         said = _refused(manifest=manifest, origin_port=port)
     assert said == f"no origin can listen on 127.0.0.1:{port}: the port is in use"
+
+
+def test_origin_on_an_address_that_is_none(manifest: pathlib.Path) -> None:
+    said = _refused(manifest=manifest, origin_host="upstream.invalid")
+    assert said.startswith("no origin can listen on upstream.invalid:9: ")
+    assert "Unknown error" not in said
+
+
+def test_results_that_cannot_be_written(proxy: list[str], tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").touch()
+    done = run_pytest(
+        "tests/contract/test_hdr.py", "-k", "HDR-12", *proxy, f"--results={tmp_path}/file/x.json"
+    )
+    assert done.returncode == 1
+    assert f"no results in {tmp_path}/file/x.json: File exists" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_collecting_is_not_running(proxy: list[str]) -> None:
+    done = run_pytest("tests/contract/test_hdr.py", "-k", "HDR-12", "--collect-only", *proxy)
+    assert done.returncode == 0
+    assert "not run" not in done.stdout
 
 
 def test_proxy_that_is_not_there(manifest: pathlib.Path) -> None:

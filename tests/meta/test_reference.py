@@ -91,6 +91,17 @@ def test_what_is_not_installed_is_one_line(
     ]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"), [(["nignx"], "nignx: accepted: nginx, "), (["--case", "HRD-*"], "HRD")]
+)
+def test_what_does_not_exist_is_one_line(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main(arguments)
+    assert told in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_results_are_held_for_cases_and_manifests_that_are_still_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

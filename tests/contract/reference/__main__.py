@@ -23,6 +23,7 @@ from tests.contract.reference import REFERENCES, Reference
 from tests.contract.results import VERDICTS, Result, Results, Verdict, comparable, read, write
 from tests.contract.stage import Stage
 
+_BY_ID = {each.id: each for each in REFERENCES}
 _LEVELS = "MSPO"
 _WHY_CHARACTERS = 300  # a target of 64 KiB is in the report
 
@@ -32,17 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.contract.reference", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("names", nargs="*", choices=[[], *(each.id for each in REFERENCES)])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(_BY_ID)}; all if left out")
     parser.add_argument(
         "--case", default="*", help="only cases of this pattern, as in 'HDR-*'; writes no results"
     )
     parser.add_argument("--missing", action="store_true", help="only cases whose results are not there")
     parser.add_argument("--reports", type=pathlib.Path, help="a folder for the report of each failure")
     asked = parser.parse_args(arguments)
+    for name in asked.names:
+        if name not in _BY_ID:
+            parser.error(f"{name}: accepted: {', '.join(_BY_ID)}")
     chosen = [each for each in REFERENCES if not asked.names or each.id in asked.names]
     cases = [
         case for case in load().values() if case.tier == "quick" and fnmatch.fnmatch(case.id, asked.case)
     ]
+    if not cases:
+        parser.error(f"--case {asked.case}: no quick case is called so")
     for each in chosen:
         if not each.version():
             print(f"{each.id} is not installed ({each.install}); its results stay as they are")
