@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import math
+import time
 import traceback
 
 from shared.harness.origin.channel import Event, LateError
@@ -60,6 +62,7 @@ async def play(
     failure: Exception | None = None
     seen: Exception | None = None
     unmeasured = ""
+    ended_at_s = math.inf
     try:
         try:
             await _converse(case, talk)
@@ -69,11 +72,13 @@ async def play(
             if case.level != "O":
                 raise
             seen = error
+        finally:
+            ended_at_s = time.monotonic()
         await settle(talk)  # at level O too: what is left behind is a fault, whatever was to be seen
     except Exception as error:  # noqa: BLE001 - a fault of the case itself is told like any other failure
         failure = error
     told = failure or seen
-    report = "" if told is None else _report(case, talk, told)
+    report = "" if told is None else _report(case, talk, told, ended_at_s)
     transcript = transcript_of(talk) if told is None else None
     await talk.close()
     why = unmeasured if told is None else _message(told).partition("\n")[0]
@@ -117,7 +122,7 @@ def _message(failure: BaseException) -> str:
     return said or f"not so: {(frames[-1].line or '').removeprefix('assert ') if frames else ''}"
 
 
-def _report(case: Case, talk: Talk, failure: BaseException) -> str:
+def _report(case: Case, talk: Talk, failure: BaseException, ended_at_s: float) -> str:
     lines = [
         f"{case.id} on {talk.proxy.id}: {case.sentence}",
         f"  requirement: {case.requirement}" + (f"; {case.anchor}" if case.anchor else ""),
@@ -125,7 +130,7 @@ def _report(case: Case, talk: Talk, failure: BaseException) -> str:
         *_where(case, failure),
         "",
         "the conversation:",
-        *_told(talk),
+        *_told(talk, ended_at_s),
         "",
         "the origin's ledger:",
         *(f"  {line}" for line in talk.origin.ledger.tell(talk.began_s)),
@@ -145,9 +150,9 @@ def _where(case: Case, failure: BaseException) -> list[str]:
     return ["".join(traceback.format_exception(failure))]
 
 
-def _told(talk: Talk) -> list[str]:
-    """All bytes of the case in the order of their clock, both sides, one line for each run in one
-    direction.
+def _told(talk: Talk, ended_at_s: float) -> list[str]:
+    """All bytes of the case in the order of their clock, both sides, one line for each run in one direction;
+    then, apart, what came of looking whether anything is left.
     """
     events: list[tuple[Event, str]] = []
     for number, client in enumerate(talk.clients):
@@ -160,29 +165,45 @@ def _told(talk: Talk) -> list[str]:
         ]
     events.sort(key=lambda item: item[0].at_s)
     runs: list[_Run] = []
+    told: dict[str, Event] = {}  # the last event of each connection: an end is noted by whoever learns of it
     for event, name in events:
-        if not (runs and runs[-1].takes(name, event)):
-            runs.append(_Run(name, event.kind, event.at_s - talk.began_s))
+        if event.kind != "note" and not event.size:
+            continue
+        last, told[name] = told.get(name), event
+        if event.kind == "note" and last is not None and (last.kind, last.data) == ("note", event.data):
+            continue
+        late = event.at_s > ended_at_s
+        if not (runs and runs[-1].takes(name, event, late)):
+            runs.append(_Run(name, event.kind, event.at_s - talk.began_s, late))
         runs[-1].add(event)
-    lines = [f"  {run}" for run in runs]
-    if len(lines) > _SHOWN_LINES:
-        half = _SHOWN_LINES // 2
-        lines = [*lines[:half], f"  ... {len(lines) - 2 * half} lines ...", *lines[-half:]]
-    return lines or ["  nothing was sent"]
+    lines = _shortened([f"  {run}" for run in runs if not run.late]) or ["  nothing was sent"]
+    if left := [f"  {run}" for run in runs if run.late]:
+        lines += ["", "when the conversation was over, its clients left:", *_shortened(left)]
+    return lines
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    if len(lines) <= _SHOWN_LINES:
+        return lines
+    half = _SHOWN_LINES // 2
+    return [*lines[:half], f"  ... {len(lines) - 2 * half} lines ...", *lines[-half:]]
 
 
 @dataclasses.dataclass(slots=True)
 class _Run:
-    """Bytes that went one way on one connection without anything else happening in between."""
+    """Bytes that went one way on one connection without anything else happening in between. late: after the
+    end of the conversation.
+    """
 
     name: str
     kind: str
     at_s: float
+    late: bool
     data: bytes = b""
     size: int = 0
 
-    def takes(self, name: str, event: Event) -> bool:
-        return (name, event.kind) == (self.name, self.kind) and event.kind != "note"
+    def takes(self, name: str, event: Event, late: bool) -> bool:
+        return (name, event.kind, late) == (self.name, self.kind, self.late) and event.kind != "note"
 
     def add(self, event: Event) -> None:
         if len(self.data) == self.size:  # no gap so far

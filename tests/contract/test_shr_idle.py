@@ -1,8 +1,10 @@
 """SHR: which connections to the upstream are used again, and when an idle one is let go."""
 
+import asyncio
+
 from tests.contract.case import case
 from tests.contract.expect import ok
-from tests.contract.moves import pass_through
+from tests.contract.moves import SLACK_S, pass_through
 from tests.contract.talk import LEAVE_S, Talk
 
 
@@ -63,3 +65,30 @@ async def let_go_at_once(talk: Talk) -> None:
     ledger = talk.origin.ledger
     await ledger.until(lambda: not channel.open, "the proxy to close its side", LEAVE_S)
     assert channel.closed_by == "peer"
+
+
+@case(
+    "SHR-17",
+    level="P",
+    requirement="promise: an idle connection is used for as long as declared",
+    anchor="nginx keepalive_timeout of an upstream; httpx keepalive_expiry",
+    needs=("keepalive", "keepalive_expiry_s"),
+    compare="verdict",
+    tier="long",
+    deadline_s=180.0,
+)
+async def kept_as_declared(talk: Talk) -> None:
+    """An idle connection to the upstream carries a request half-way through the time that is declared for it,
+    and none once that is over.
+    """
+    assert talk.manifest.keepalive_expiry_s is not None
+    await talk.origin.retire_idle()
+    used = []
+    for idle_s in (0.0, 0.5 * talk.manifest.keepalive_expiry_s, talk.manifest.keepalive_expiry_s + SLACK_S):
+        await asyncio.sleep(idle_s)  # the case is about time
+        x = await talk.exchange()
+        ok((await x.trip())[1])
+        used.append(x.arrivals[0].connection.number)
+    first, kept, expired = used
+    assert kept == first, "a connection was given up before its time"
+    assert expired != first, "a connection was used after its time"
