@@ -19,9 +19,10 @@ from shared.errors import (
     UpstreamError,
 )
 from shared.settings import TLSSettings
+from shared.tasks import undisturbed
 from shared.variables import UpstreamURL
 
-__all__ = ["connect_failure", "open_socket", "probe", "tls_context"]
+__all__ = ["connect_failure", "open_socket", "probe", "tls_context", "transport_on"]
 
 RACE_DELAY_S = 0.25  # before the next address is tried beside the first (RFC 8305 section 5)
 
@@ -91,6 +92,32 @@ async def open_socket(host: str, port: int) -> socket.socket:
     sock = await start_connection(found, happy_eyeballs_delay=RACE_DELAY_S, loop=loop)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+async def transport_on(sock: socket.socket, protocol: asyncio.BaseProtocol) -> asyncio.Transport:
+    """The transport of a connected socket, which owns it from now on. Raises OSError, and closes it then.
+
+    Cancelled, it is brought to its end first, which is one turn of the loop: half-way, uvloop closes the
+    descriptor and the socket object does so once more, when it may be another's (uvloop 0.23, loop.pyx,
+    create_connection: the two are tied together at the very end).
+    """
+    made: list[asyncio.Transport] = []
+
+    async def make() -> None:
+        try:
+            loop = asyncio.get_running_loop()
+            made.append((await loop.create_connection(lambda: protocol, sock=sock))[0])
+        except BaseException:
+            sock.close()
+            raise
+
+    try:
+        await undisturbed(make())
+    except BaseException:
+        for transport in made:
+            transport.abort()
+        raise
+    return made[0]
 
 
 async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[AddrInfoType]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, cast
 
-from shared.upstream.connect import open_socket
+from shared.upstream.connect import open_socket, transport_on
 from shared.upstream.waiter import Waiter
 
 __all__ = ["ANSWERED_S", "HIGH_WATER", "Network", "Stream", "written_to"]
@@ -59,13 +59,8 @@ class Network:
         try:
             async with asyncio.timeout_at(deadline):
                 sock = await open_socket(host, port)
-                try:
-                    _, stream = await loop.create_connection(
-                        lambda: Stream(self._core, loop, self._buffer, deadline), sock=sock
-                    )
-                except BaseException:
-                    sock.close()
-                    raise
+                stream = Stream(self._core, loop, self._buffer, deadline)
+                await transport_on(sock, stream)
         except TimeoutError as error:
             raise self._core.ConnectTimeout("no connection in time") from error
         except OSError as error:

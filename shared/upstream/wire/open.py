@@ -5,7 +5,8 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from shared.upstream.connect import connect_failure, open_socket
+from shared.errors import ConnectFailed
+from shared.upstream.connect import connect_failure, open_socket, transport_on
 from shared.upstream.wire.connection import HIGH_WATER, Connection
 from shared.variables import UpstreamURL
 
@@ -42,15 +43,18 @@ class Opener:
             raise connect_failure(error) from error
 
     async def _on(self, sock: socket.socket) -> Connection:
-        context, name = self._context, self._address.host
+        connection = Connection(self._loop, self._buffer, self._lost)
+        transport = await transport_on(sock, connection)
+        if self._context is None:
+            return connection
         try:
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self._loop, self._buffer, self._lost),
-                sock=sock,
-                ssl=context,
-                server_hostname=None if context is None else name,
+            secured = await self._loop.start_tls(
+                transport, connection, self._context, server_hostname=self._address.host
             )
+            if secured is None:  # lost as the handshake ended
+                raise ConnectFailed
         except BaseException:
-            sock.close()
+            transport.abort()
             raise
+        connection.connection_made(secured)
         return connection

@@ -16,9 +16,9 @@ from shared.errors import (
     UpstreamError,
 )
 from shared.settings import TLSSettings
-from shared.upstream.connect import connect_failure, probe, tls_context
+from shared.upstream.connect import connect_failure, open_socket, probe, tls_context, transport_on
 from shared.variables import UpstreamURL
-from tests.unit.aio import aio, eventually
+from tests.unit.aio import aio, eventually, settle
 from tests.unit.upstream.origin import HELLO, SHORT_S, answering, origin
 
 
@@ -130,4 +130,29 @@ async def test_a_cancelled_probe_leaves_nothing_behind() -> None:
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
+        await eventually(lambda: upstream.open == 0, "the connections' end")
+
+
+@aio
+async def test_a_socket_of_which_no_transport_can_be_made_is_closed() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unfit:
+        unfit.setblocking(False)
+        with pytest.raises(ValueError, match=r"(?i)stream socket"):
+            await transport_on(unfit, asyncio.Protocol())
+        assert unfit.fileno() == -1
+
+
+@pytest.mark.usefixtures("loop")
+@aio
+async def test_a_transport_that_nobody_wants_any_more_is_closed_once() -> None:
+    async with origin(answering(HELLO)) as upstream:
+        for turns in range(1, 8):  # once it has begun
+            sock = await open_socket("127.0.0.1", upstream.port)
+            task = asyncio.create_task(transport_on(sock, asyncio.Protocol()))
+            await settle(turns)
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result().abort()
+            await eventually(lambda: sock.fileno() == -1, "the socket to be closed")  # noqa: B023
         await eventually(lambda: upstream.open == 0, "the connections' end")

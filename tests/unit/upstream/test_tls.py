@@ -248,3 +248,18 @@ async def test_a_cancelled_exchange_closes_its_connection_over_tls_too(
         task.cancel()
         await asyncio.wait([task])
         await eventually(lambda: upstream.open == 0, "the connection to be closed")
+
+
+@aio
+async def test_an_attempt_that_is_cancelled_in_the_handshake_leaves_nothing(
+    engine: str, certificates: Certificates
+) -> None:
+    async with origin(answering(HELLO), certificates.server()) as upstream:
+        for moment in range(25):
+            async with secure(engine, upstream, certificates) as client:
+                task = asyncio.create_task(hello(client))
+                await asyncio.sleep(moment * 0.0005)  # of the two or three milliseconds that one takes
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled() or task.exception() is None
+        await eventually(lambda: upstream.open == 0, "the connections to be closed")

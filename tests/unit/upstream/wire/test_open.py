@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from shared.errors import ConnectFailed, ConnectRefused, ConnectTimeout, NameUnresolved
 from shared.upstream.wire import WireUpstream
+from shared.upstream.wire.connection import Connection
 from tests.unit.aio import aio, eventually, settle
 from tests.unit.upstream.origin import HELLO, SHORT_S, answering, asking, engine_for, origin, read
+from tests.unit.upstream.tls import Certificates
 
 pytestmark = pytest.mark.usefixtures("loop")
 
@@ -133,20 +136,38 @@ async def test_an_attempt_that_is_cancelled_at_any_moment_leaves_nothing() -> No
 
 
 @aio
-async def test_a_connection_that_cannot_be_made_gives_its_socket_back(
+async def test_a_connection_over_tls_is_used_again_and_closed_like_any_other(tmp_path: Path) -> None:
+    """Which certificates are taken, and what a handshake fails with: test_tls.py."""
+    certificates = Certificates(tmp_path)
+    where: dict[str, Any] = {"host": "localhost", "scheme": "https", "upstream_ca": certificates.ca}
+    async with origin(answering(HELLO), certificates.server()) as upstream:
+        async with engine_for("wire", upstream.port, **where) as engine:
+            for _ in range(2):
+                assert await read(await engine.send(asking())) == b"hello"
+            assert len(upstream.connections) == 1
+        await eventually(lambda: upstream.open == 0, "its end")
+
+
+@aio
+async def test_a_session_that_is_lost_as_its_handshake_ends_is_no_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After the addresses were raced and before anything has the socket."""
+    """asyncio's start_tls() returns None then."""
 
-    def no_memory(*_: Any) -> None:
-        raise OSError(12, "Cannot allocate memory")
+    class Losing:
+        async def start_tls(self, *_: Any, **__: Any) -> None: ...
 
-    monkeypatch.setattr("shared.upstream.wire.open.Connection", no_memory)
-    async with origin(answering(HELLO)) as upstream, engine_for("wire", upstream.port) as engine:
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr("shared.upstream.wire.open.Connection", lambda _, *rest: Connection(loop, *rest))
+    async with (
+        origin(answering(HELLO)) as upstream,
+        engine_for("wire", upstream.port, scheme="https") as made,
+    ):
+        engine = cast(WireUpstream, made)
+        engine._opener._loop = cast(asyncio.AbstractEventLoop, Losing())
         with pytest.raises(ConnectFailed):
             await engine.send(asking())
-        await eventually(lambda: bool(upstream.connections), "the connection")
-        await eventually(lambda: upstream.open == 0, "its end")
+        await eventually(lambda: bool(upstream.connections) and upstream.open == 0, "its end")
 
 
 @aio
