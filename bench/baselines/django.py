@@ -34,11 +34,10 @@ async def opening() -> AsyncIterator[None]:
 
 async def proxy(request: HttpRequest) -> StreamingHttpResponse:
     """Forward one request, stream the response."""
+    headers = dict(request.headers)
+    headers.pop("Transfer-Encoding", None)  # of a body that was read whole httpx tells the length
     upstream = client.build_request(
-        str(request.method),
-        request.get_full_path(),
-        headers=dict(request.headers),
-        content=request.body or None,
+        str(request.method), request.get_full_path(), headers=headers, content=request.body or None
     )
     response = await client.send(upstream, stream=True)
     return StreamingHttpResponse(_body(response), status=response.status_code, headers=dict(response.headers))
