@@ -83,11 +83,8 @@ _FIELDS = (
     ),
     mutant(
         "has-a-cookie-jar",
-        "answer, came = await answered(upstream, client, old, sending)",
-        "answer, came = await answered(upstream, client, old, sending); "
-        "from tests.meta import miniature_rules as rules; "
-        'rules.ADDED[1:] = [(b"Cookie", jar) for name, jar in came if name == b"Set-Cookie"] '
-        "or rules.ADDED[1:]",
+        "sent = end_to_end(came)",
+        'sent = ADDED.extend((b"Cookie", one) for one in values(came, b"set-cookie")) or end_to_end(came)',
         "SHR-01",
     ),
     mutant(
