@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Iterable
 
-from shared.harness.origin.http1 import Body
+from shared.harness.origin.body import Body
 from shared.harness.origin.ledger import ExchangeRecord
 from tests.contract.talk import Talk
 from tests.contract.wire import Response

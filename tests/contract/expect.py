@@ -1,7 +1,8 @@
 """Expectations that more than one case has; each failure says what was seen."""
 
+from shared.harness.origin.body import Body
 from shared.harness.origin.channel import WAIT_S, within
-from shared.harness.origin.http1 import Body, Head, IncompleteError
+from shared.harness.origin.http1 import Head, IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.talk import Exchange, Talk
 from tests.contract.wire import Client, Response

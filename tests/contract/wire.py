@@ -5,15 +5,9 @@ import contextlib
 import dataclasses
 import socket
 
+from shared.harness.origin.body import Body, Reader
 from shared.harness.origin.channel import WAIT_S, Channel, LateError, within
-from shared.harness.origin.http1 import (
-    Body,
-    IncompleteError,
-    Reader,
-    ResponseHead,
-    parse_response,
-    response_framing,
-)
+from shared.harness.origin.http1 import IncompleteError, ResponseHead, parse_response, response_framing
 
 __all__ = ["Client", "Response", "wire_bytes"]
 

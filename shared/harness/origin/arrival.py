@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from shared.harness.origin.body import Reader
 from shared.harness.origin.channel import WAIT_S, within
-from shared.harness.origin.http1 import Reader
 from shared.harness.origin.ledger import ConnectionRecord, ExchangeRecord, Ledger
 
 __all__ = ["Arrival", "Script"]

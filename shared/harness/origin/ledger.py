@@ -9,8 +9,9 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 
+from shared.harness.origin.body import Body
 from shared.harness.origin.channel import WAIT_S, Channel, Event, within
-from shared.harness.origin.http1 import Body, RequestHead
+from shared.harness.origin.http1 import RequestHead
 
 __all__ = ["ConnectionRecord", "ExchangeRecord", "Ledger"]
 

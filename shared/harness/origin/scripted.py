@@ -27,12 +27,11 @@ import weakref
 from collections.abc import AsyncIterator
 
 from shared.harness.origin.arrival import Arrival, Script
+from shared.harness.origin.body import Body, Reader
 from shared.harness.origin.channel import WAIT_S, Channel, LateError, readable, within
 from shared.harness.origin.http1 import (
-    Body,
     IncompleteError,
     MalformedError,
-    Reader,
     RequestHead,
     parse_request,
     request_framing,

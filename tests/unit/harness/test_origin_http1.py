@@ -9,13 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.harness.origin.body import Body, Reader
 from shared.harness.origin.channel import Channel
 from shared.harness.origin.http1 import (
-    Body,
     Framing,
     IncompleteError,
     MalformedError,
-    Reader,
     parse_request,
     parse_response,
     request_framing,
