@@ -31,6 +31,7 @@ test-long: venv ## the long tier: 1 GiB up and down with memory watched, a gap o
 
 contract-reference: venv ## the contract on nginx, HAProxy, Caddy, asgiproxy and the recipe, where installed: about a quarter of an hour
 	@$(python) -m tests.contract.reference $(ARGS)
+	@$(python) -m tests.contract.observe
 	@$(python) -m tests.contract.table
 
 soak: venv ## mixed traffic with faults and leavers, memory and descriptors watched: SECONDS=1800 SUBJECT=

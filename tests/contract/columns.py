@@ -17,9 +17,10 @@ from tests.contract.reference import REFERENCES
 from tests.contract.results import Result, Results, Verdict, read
 from tests.contract.subjects import SUBJECTS, default_engine
 
-__all__ = ["RESULTS", "Cell", "Column", "measured", "ours", "references"]
+__all__ = ["OWN", "RESULTS", "Cell", "Column", "measured", "observations", "ours", "profiles", "references"]
 
 RESULTS = Path(__file__).parent / "results"
+OWN = RESULTS / "own"
 
 # In the order of their columns; then whatever else has results, by its file's name.
 _NAMES = {
@@ -55,23 +56,34 @@ class Column:
     cells: Mapping[str, Cell]
 
 
-def ours(cases: Mapping[str, Case]) -> list[Column]:
-    """One column per server profile and engine: both apps, both routes."""
-    profiles: dict[str, list[Subject]] = {}
+def profiles() -> dict[str, list[Subject]]:
+    """The subjects of each of our columns, by server profile and engine."""
+    found: dict[str, list[Subject]] = {}
     for subject in SUBJECTS:
-        profiles.setdefault(subject.id.removeprefix(f"{subject.app}-{subject.route}-"), []).append(subject)
+        found.setdefault(subject.id.removeprefix(f"{subject.app}-{subject.route}-"), []).append(subject)
+    return found
+
+
+def ours(cases: Mapping[str, Case], folder: Path = OWN) -> list[Column]:
+    """One column per server profile and engine: both apps. folder: where their observations are."""
+    seen = observations(folder)
     return [
         Column(
             name=f"ours on {profile}",
             head=profile.replace("-", "<br>"),
             version="",
-            cells={case.id: _held(case, members) for case in cases.values()},
+            cells={case.id: _held(case, members, seen.get(profile, {})) for case in cases.values()},
         )
-        for profile, members in profiles.items()
+        for profile, members in profiles().items()
     ]
 
 
-def _held(case: Case, members: Sequence[Subject]) -> Cell:
+def observations(folder: Path) -> dict[str, dict[str, Result]]:
+    """What O cases have seen on ours, by profile and case (observe.py)."""
+    return {file.stem: {each.case: each for each in read(file).results} for file in folder.glob("*.json")}
+
+
+def _held(case: Case, members: Sequence[Subject], seen: Mapping[str, Result]) -> Cell:
     manifest = manifest_of(case.settings, members[0].engine)
     missing = sorted(need for need in case.needs if not manifest.offers(need))
     if missing:
@@ -81,7 +93,12 @@ def _held(case: Case, members: Sequence[Subject]) -> Cell:
     known: list[Deviation] = [found for each in members if (found := deviation(case, each)) is not None]
     if known:
         return Cell("deviated", known[0].reason)
-    return Cell("observed" if case.level == "O" else "passed")
+    if case.level != "O":
+        return Cell("passed")
+    noted = seen.get(case.id)
+    if noted is None or noted.fingerprint != fingerprint(case, manifest):
+        return Cell("observed")
+    return Cell("observed", noted.why, noted.notes)
 
 
 def references(folder: Path = RESULTS) -> list[Results]:

@@ -14,6 +14,7 @@ from tests.contract.columns import RESULTS, Column, measured, ours, references
 from tests.contract.deviations import DEVIATIONS
 from tests.contract.links import linked
 from tests.contract.results import Verdict
+from tests.contract.subjects import SUBJECTS
 
 __all__ = ["PAGE", "main", "page"]
 
@@ -59,31 +60,40 @@ What any HTTP reverse proxy must do, and what this one promises on top, with wha
 Made by `{command}` from the cases in `tests/contract`, the known deviations and the results of other
 proxies; `make check` fails when it is stale.
 
-Every case runs over plain sockets at both ends. **M**: every reverse proxy has to pass. **S**: should; a
-warning on others' proxies. **P**: a policy, as the proxy's manifest declares it. **O**: observed, never
-failed. A requirement that is a *promise* is this project's own, where no RFC speaks. What an RFC asks of
-proxies is asked of this gateway by analogy: RFC 9110 §3.7 makes a gateway an origin server to its clients
-and a user agent to its upstream, and few sections name it beside the proxy.
+Every case runs over sockets at both ends, with no HTTP library in either. **M**: every reverse proxy has to
+pass. **S**: should; a warning on others' proxies. **P**: a policy, as the proxy's manifest declares it.
+**O**: observed; nothing that is seen there fails, only a connection that is left behind. A requirement that
+is a *promise* is this project's own, where no RFC speaks; small words under it say who asks the same, or
+what went wrong elsewhere. What an RFC asks of proxies is asked of this gateway by analogy: RFC 9110 §3.7
+makes a gateway an origin server to its clients and a user agent to its upstream, and few sections name it
+beside the proxy.
 
 ✓ passed · ✗ failed · ⚠ an S case failed · △ deviates: a known limit of a server or an engine, listed with
-its reason [below](#known-deviations), that has to fail as long as it is listed · ○ observed · - not asked:
-the manifest declares no such thing, or it cannot be measured there · ↻ needs a configuration that this
-proxy does not have · ? not measured: the results lack the case, or are for another sentence than today's.
+its reason [below](#known-deviations), that has to fail as long as it is listed (a *race* there may pass) ·
+○ observed · - not asked: the manifest declares no such thing, or it cannot be measured there · ↻ needs a
+configuration that this proxy does not have · ? not measured: the results lack the case, or the case or the
+manifest has been changed since.
 
-**Ours** is one column per server profile and engine: FastAPI and Litestar, each as handler and as mount,
-must produce the same normalised bytes at both ends and the same ledger of connections, so there is nothing
-to tell them apart by. A ✓ of ours is held by `make test` (*long*: `make test-long`).
+**Ours** is one column per server profile and engine: FastAPI and Litestar must produce the same normalised
+bytes at both ends and the same ledger of connections, or the same outcome where who comes first is a race,
+so there is nothing to tell them apart by. The default engine is tested as handler and as mount, the others
+as handler and without the long tier. A ✓ of ours is held by `make test` (*long*: `make test-long`).
 
 Small words under a case's id: the settings that it runs under, where they are not the defaults. *tight* has
 a pool of ten, deadlines of two seconds and a body limit of 1 MiB; *based* a base path in the upstream's
 URL; *nowhere* an upstream name that does not resolve; *tls* an upstream over TLS, under a CA of its own;
 the others are named after what they set (`tests/contract/variants.py`).
+
+Numbers that seem to be missing are none of a black box's over HTTP/1. CAN-09, ERR-12, FRM-18 and TRL-04 speak
+of HTTP/2, UPG of WebSocket. SHR-10, that both apps do the same over the shared core, is no case: it is asked
+of every case, as an item of its own. SHR-11, that a request is not changed for others who hold it, can be
+seen only inside the process.
 """
 
 _OTHERS = """\
-**Others** were measured once, by `make contract-reference`, each with the configuration in
-`shared/harness/peers` and the manifest in `tests/contract/manifests`: a ✗ is about that version and that
-configuration. What was seen stands below, proxy by proxy.
+**Others** were measured by `make contract-reference`, on the day in their row of the summary, each with the
+configuration in `shared/harness/peers` and the manifest in `tests/contract/manifests`: a ✗ is about that
+version and that configuration, and was seen twice. What was seen stands below, proxy by proxy.
 """
 
 
@@ -109,7 +119,7 @@ def page(folder: Path = RESULTS) -> str:
         *("\n".join(_family(name, members, columns)) for name, members in families.items() if members),
         "\n".join(_deviations()),
         *("\n".join(_failures(each, cases)) for each in columns if each.version),
-        *["\n".join(_observed(columns, cases))][: len(found)],
+        "\n".join(_observed(columns, cases)),
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
@@ -158,8 +168,16 @@ def _family(name: str, cases: list[Case], columns: list[Column]) -> Iterator[str
         under = [case.settings] * (case.settings != "plain") + ["long"] * (case.tier == "long")
         shown = f"{case.id}<br><sub>{', '.join(under)}</sub>" if under else case.id
         marks = " | ".join(_MARKS[column.cells[case.id].verdict] for column in columns)
-        told = f"{_cell(case.sentence)} | {linked(_cell(case.requirement))}"
+        told = f"{_cell(case.sentence)} | {_required(case)}"
         yield f"| {shown} | {case.level} | {told} | {marks} |"
+
+
+def _required(case: Case) -> str:
+    """The requirement; under a promise, who else asks it."""
+    told = linked(_cell(case.requirement))
+    if case.requirement.startswith("promise") and case.anchor:
+        told += f"<br><sub>{linked(_cell(case.anchor))}</sub>"
+    return told
 
 
 def _deviations() -> Iterator[str]:
@@ -170,6 +188,8 @@ def _deviations() -> Iterator[str]:
     yield "| case | subjects | reason | link |"
     yield "|---|---|---|---|"
     for known in DEVIATIONS:
+        if not any(known.speaks_of(subject) for subject in SUBJECTS):
+            continue  # of an engine on a profile that has no column
         reason = f"*race*: {known.reason}" if known.race else known.reason
         yield f"| {known.case} | `{known.subjects}` | {_cell(reason)} | <{known.link}> |"
 
@@ -191,16 +211,19 @@ def _observed(columns: list[Column], cases: Mapping[str, Case]) -> Iterator[str]
     """What O cases noted, and how those ended that did not come to their end."""
     yield "## What was observed"
     yield ""
-    yield "| case | proxy | seen |"
+    yield "| case | seen | on |"
     yield "|---|---|---|"
     for name in (case.id for case in cases.values() if case.level == "O"):
+        alike: dict[str, list[str]] = {}
         for column in columns:
             cell = column.cells[name]
             told = [f"{note}: {value}" for note, value in cell.notes.items()]
             if cell.verdict == "observed" and cell.why:
                 told.append(f"ended with: {cell.why}")
             if told:
-                yield f"| {name} | {column.name} | {_seen('; '.join(told))} |"
+                alike.setdefault(_seen("; ".join(told)), []).append(column.name)
+        for seen, names in alike.items():
+            yield f"| {name} | {seen} | {', '.join(names)} |"
 
 
 def _seen(text: str) -> str:

@@ -4,15 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from shared.harness.subject import ENGINES, Subject
 from tests.contract import table
 from tests.contract.case import load
 from tests.contract.columns import measured, ours, references
 from tests.contract.deviations import DEVIATIONS
 from tests.contract.fingerprint import fingerprint
 from tests.contract.links import linked
+from tests.contract.own import manifest_of
 from tests.contract.reference import REFERENCES
 from tests.contract.results import Result, Results, Verdict, write
-from tests.contract.subjects import SUBJECTS
+from tests.contract.subjects import POSSIBLE, SUBJECTS
+from tests.meta.papers import section, table_rows
 
 
 def _result(
@@ -60,10 +63,39 @@ def test_other_proxies_have_a_column_each(tmp_path: Path) -> None:
     assert _row(page, "HDR-03 | M")[-3:] == ["?", "?", "?"], "measured with another case"
     assert "| `X-A \\| <b> came through` |" in page.partition("## What nginx fails")[2]
     assert "Nothing." in page.partition("## What other fails")[2]
-    assert _row(page, "HDR-05 | nginx") == ["HDR-05", "nginx", "`dropped: Cookie; kept: Host`"]
+    assert _row(page, "HDR-05 | `dropped: Cookie;") == ["HDR-05", "`dropped: Cookie; kept: Host`", "nginx"]
     summary = _row(page, "nginx")
     assert summary[1:3] == ["1.22.1, 2026-11-21", "0 of 1"]
     assert summary[-2:] == ["1", str(len(load()) - 3)]
+
+
+@pytest.mark.parametrize("subjects", [SUBJECTS, POSSIBLE], ids=["of today", "every engine on all"])
+def test_only_deviations_of_a_column_are_listed(
+    subjects: tuple[Subject, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One of an engine that runs on one profile may speak of the others, which have no column."""
+    monkeypatch.setattr(table, "SUBJECTS", subjects)
+    listed = table_rows(section(table.page(tmp_path), "Known deviations"))
+    spoken = [known for known in DEVIATIONS if any(known.speaks_of(each) for each in subjects)]
+    assert [row[:2] for row in listed] == [[known.case, f"`{known.subjects}`"] for known in spoken]
+    assert subjects != POSSIBLE or len(spoken) == len(DEVIATIONS)
+
+
+def test_what_ours_observe_is_shown_while_it_is_current(tmp_path: Path) -> None:
+    case, name = load()["HDR-05"], "uvicorn-httptools"
+    current = fingerprint(case, manifest_of("plain", ENGINES[0]))
+    for found, shown in (current, True), ("of another case", False):
+        seen = Result(case.id, case.sentence, "O", "observed", "", {"dropped": "all"}, found)
+        write(_results(seen), tmp_path / f"{name}.json")
+        columns = {column.name: column for column in ours(load(), tmp_path)}
+        assert bool(columns[f"ours on {name}"].cells["HDR-05"].notes) == shown
+        assert not columns["ours on hypercorn-h1"].cells["HDR-05"].notes
+
+
+def test_promise_names_who_asks_the_same() -> None:
+    case = load()["CAN-02"]
+    assert case.requirement.startswith("promise")
+    assert _row(table.page(), "CAN-02")[3].endswith(f"<br><sub>{case.anchor}</sub>")
 
 
 def test_case_that_is_gone_is_left_out() -> None:
