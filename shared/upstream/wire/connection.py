@@ -78,6 +78,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        # Until begin(): what an upstream says, or that it closes, as soon as it has accepted is for whoever
+        # asks first. (uvloop may have read it by now: then the connection is closed before it is used.)
+        self._transport.pause_reading()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
@@ -161,8 +164,10 @@ class Connection(asyncio.BufferedProtocol):
         """Write a request's head and read its response from now on. The connection must be idle.
 
         sent: the head is all there is; sent_whole() says it later otherwise. interim: hears of each 1xx as
-        it comes.
+        it comes. Raises Terminated when it has ended before it was used.
         """
+        if self.closed:
+            raise Terminated
         self._happens("begin")
         self._interim = interim
         self._reader = reader = ResponseReader(to_head=to_head)
@@ -170,6 +175,8 @@ class Connection(asyncio.BufferedProtocol):
         self._failure = None
         self._held = 0
         self.used += 1
+        if self.used == 1:
+            self._transport.resume_reading()
         self._transport.write(head)
         return reader
 

@@ -9,11 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from shared.errors import ConnectFailed, ConnectRefused, ConnectTimeout, NameUnresolved
+from shared.errors import ConnectFailed, ConnectRefused, ConnectTimeout, NameUnresolved, Terminated
 from shared.upstream.wire import WireUpstream
 from shared.upstream.wire.connection import Connection
 from tests.unit.aio import aio, eventually, settle
 from tests.unit.upstream.origin import HELLO, SHORT_S, answering, asking, engine_for, origin, read
+from tests.unit.upstream.origin import Connection as Accepted
 from tests.unit.upstream.tls import Certificates
 
 pytestmark = pytest.mark.usefixtures("loop")
@@ -168,6 +169,19 @@ async def test_a_session_that_is_lost_as_its_handshake_ends_is_no_connection(
         with pytest.raises(ConnectFailed):
             await engine.send(asking())
         await eventually(lambda: bool(upstream.connections) and upstream.open == 0, "its end")
+
+
+@pytest.mark.parametrize("way", [Accepted.close, Accepted.reset])
+@aio
+async def test_an_upstream_that_closes_as_soon_as_it_has_accepted_has_not_answered(way: Any) -> None:
+    async def shy(connection: Accepted) -> None:
+        way(connection)
+
+    async with origin(shy) as upstream, engine_for("wire", upstream.port) as engine:
+        for _ in range(10):
+            with pytest.raises(Terminated):
+                await engine.send(asking())
+        assert cast(WireUpstream, engine)._pool.busy == 0
 
 
 @aio
