@@ -112,11 +112,11 @@ def manifest(variant: str) -> Manifest | None:
     )
 
 
-def asked(mutant: Mutant | None) -> list[Case]:
+def asked(mutant: Mutant | None, share: int = 3) -> list[Case]:
     """The cases of the quick tier that judge anything: all for the miniature.
 
-    For a mutant those that name it, those of their families that are cheap, and a third of the cheap ones of
-    other families, another third for each mutant: between them all mutants meet every such case many times.
+    For a mutant those that name it, those of their families that are cheap, and one in `share` of the cheap
+    ones of other families, others for each mutant: between them all mutants meet every such case many times.
     """
     cases = [case for case in load().values() if case.tier == "quick" and case.level != "O"]
     if mutant is None:
@@ -128,7 +128,7 @@ def asked(mutant: Mutant | None) -> list[Case]:
         if case.id in mutant.caught_by
         or (
             not _is_dear(case)
-            and (case.family in families or zlib.crc32(f"{mutant.name} {case.id}".encode()) % 3 == 0)
+            and (case.family in families or zlib.crc32(f"{mutant.name} {case.id}".encode()) % share == 0)
         )
     ]
 

@@ -47,7 +47,24 @@ def test_mutant_is_caught(
     """By every case that names it, and by no unrelated one."""
     if mutant.name not in _outcomes:
         asyncio.run(_play(_from(mutant, request.session.items), tmp_path_factory))
-    outcomes = _outcomes.pop(mutant.name)
+    _judge(mutant, _outcomes.pop(mutant.name))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_mutant_is_caught_by_no_unrelated_case_at_all(mutant: Mutant, tmp_path: pathlib.Path) -> None:
+    """Of those that are cheap every one is played, where the quick tier samples other families."""
+    write(mutant, tmp_path)
+
+    async def outcomes() -> dict[str, Outcome]:
+        found = await played(tmp_path, mutant.name, asked(mutant, share=1))
+        await _again(found, tmp_path, mutant)
+        return found
+
+    _judge(mutant, asyncio.run(outcomes()))
+
+
+def _judge(mutant: Mutant, outcomes: dict[str, Outcome]) -> None:
     caught = {name for name, outcome in outcomes.items() if outcome.verdict == "failed"}
     unrelated = sorted(name for name in caught if not mutant.relates_to(name))
     reports = "\n\n".join(outcomes[name].report for name in unrelated)
