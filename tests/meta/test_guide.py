@@ -60,6 +60,20 @@ def test_every_word_of_a_result_is_told() -> None:
             assert f"`{field.name}`" in told
 
 
+def test_counts_are_those_of_all_cases() -> None:
+    """Who adds a case runs the guide once more, and writes down what nginx makes of it."""
+    quick = {case.id for case in load().values() if case.tier == "quick"}
+    shown = _block("text", "nginx   ")
+    counts = {
+        word: int(count) for count, word in re.findall(r"(\d+) ([a-z ]+?)(?:  |$)", shown.splitlines()[0])
+    }
+    assert counts.keys() == set(VERDICTS)
+    assert sum(counts.values()) == len(quick)
+    told = re.findall(r"^(warning|failed): (\S+) on nginx: ", shown, re.MULTILINE)
+    assert len(told) >= 4
+    assert {case for _, case in told} <= quick
+
+
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 def test_nginx_of_the_guide(tmp_path: pathlib.Path) -> None:
     """As a reader would: both files as they stand, but for the two ports."""
