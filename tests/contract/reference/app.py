@@ -29,9 +29,12 @@ class App(Reference):
 
     def version(self) -> str:
         try:
-            return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in self.packages)
+            versions = [importlib.metadata.version(name) for name in self.packages]
         except importlib.metadata.PackageNotFoundError:
             return ""
+        if self.packages == (self.id,):
+            return versions[0]
+        return ", ".join(map(" ".join, zip(self.packages, versions, strict=True)))
 
     def start(self, variant: str, origin: Upstream) -> Standing:
         url = VARIANTS[variant].upstream.format(origin=origin.url, port=origin.port)
