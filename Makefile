@@ -29,7 +29,7 @@ test: venv ## the quick tier: unit tests, the contract on every subject, the mut
 test-long: venv ## the long tier: 1 GiB up and down with memory watched, a gap of 31 s
 	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q -m long --timeout 900 $(ARGS)
 
-contract-reference: venv ## the contract on nginx, HAProxy, Caddy, asgiproxy and the recipe, where installed: about a quarter of an hour
+contract-reference: venv ## the contract on nginx, HAProxy, Caddy and others, where installed: about half an hour
 	@$(python) -m tests.contract.reference $(ARGS)
 	@$(python) -m tests.contract.observe
 	@$(python) -m tests.contract.table

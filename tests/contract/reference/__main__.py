@@ -3,8 +3,8 @@
     python -m tests.contract.reference [NAME ...] [--missing | --case PATTERN] [--reports FOLDER]
 
 Writes tests/contract/results/NAME.json when every quick case has been played, and says what came of it. With
---missing only those cases are played that the file does not hold as they are now; with --case nothing is
-written.
+--missing only those cases are played that the file does not hold as they are now (fingerprint.py); with
+--case nothing is written.
 """
 
 import argparse
@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--case", default="*", help="only cases of this pattern, as in 'HDR-*'; writes no results"
     )
-    parser.add_argument("--missing", action="store_true", help="only cases whose results are not there")
+    parser.add_argument(
+        "--missing", action="store_true", help="only cases whose results are not there, or stale"
+    )
     parser.add_argument("--reports", type=pathlib.Path, help="a folder for the report of each failure")
     asked = parser.parse_args(arguments)
     for name in asked.names:
