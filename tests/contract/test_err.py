@@ -88,9 +88,7 @@ async def silent(talk: Talk) -> None:
     needs=("response_timeout_s",),
 )
 async def silent_in_the_head(talk: Talk) -> None:
-    """An upstream that falls silent in the middle of its head is 504 at the response timeout, and is hung up
-    on.
-    """
+    """An upstream that falls silent in the middle of its head is 504 at the response timeout, too."""
     assert talk.manifest.response_timeout_s is not None
     x = await talk.exchange()
     await x.ask()
