@@ -1,5 +1,5 @@
-"""Tests of one group meet in one worker: a subject's processes start once, and both apps' outcomes are there to
-be compared. pytest-xdist lost that under pytest 9.2 without a word (pytest-dev/pytest-xdist #1386).
+"""Tests of one group meet in one worker: a subject's processes start once, and both apps' outcomes are there
+to be compared. pytest-xdist lost that under pytest 9.2 without a word (pytest-dev/pytest-xdist #1386).
 """
 
 import collections
@@ -11,10 +11,12 @@ import sys
 from tests.meta.papers import ROOT
 
 _TESTS = """
-import os, pathlib, pytest
+import os, pytest
+
+groups = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in "abcd"]
 
 @pytest.mark.parametrize("number", range(20))
-@pytest.mark.parametrize("group", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in "abcd"])
+@pytest.mark.parametrize("group", groups)
 def test(group, number):
     with open({told!r}, "a") as told:
         print(group, os.environ["PYTEST_XDIST_WORKER"], file=told)
