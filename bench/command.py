@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -152,8 +154,10 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     console.print(f"[dim]{header.pinning}[/]")
     if left_out:
         console.print(f"[yellow]left out, for lack of time: {', '.join(cell.id for cell in left_out)}[/]")
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    with Bar(console, total_s=planned_s, steps=len(cells) * options.blocks) as bar:
+    with (
+        _sigterm_interrupts(),
+        Bar(console, total_s=planned_s, steps=len(cells) * options.blocks) as bar,
+    ):
         outcome = run_plan(header, folder, dropped=dropped, bar=bar, budget_s=budget_s)
     _write(folder, console)
     if outcome == "interrupted":
@@ -163,8 +167,18 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _as_interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Inside, SIGTERM is Ctrl-C: what is done is kept, and reported."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple[Scenario, ...]) -> RunRecord:

@@ -69,7 +69,13 @@ async def no_chunk_size_later(talk: Talk) -> None:
         await refused(x, 400, told=f"chunk size {size!r}", cut=True)
 
 
-@case("FRM-06-space", level="S", requirement="RFC 9112 §7.1.1", anchor="old servers pad their sizes")
+@case(
+    "FRM-06-space",
+    level="S",
+    requirement="RFC 9112 §7.1.1",
+    anchor="old servers pad their sizes",
+    compare="verdict",
+)
 async def padded_chunk_size(talk: Talk) -> None:
     """A size followed by white space, as old senders pad it, is read as if it were not, or refused."""
     for size in ("5 ", "5   ", "5\t"):
