@@ -8,8 +8,8 @@ python := .venv/bin/python
 
 # What a person may set: make test JOBS=4 ARGS='-k HDR' · make run APP=litestar PORT=9000 · make check PYTHON=python3.12
 PYTHON ?=
-# The suite waits more than it computes: three workers a core.
-JOBS ?= $(shell echo $$(( 3 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) )))
+# The suite waits more than it computes: two workers a core.
+JOBS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) )))
 ARGS ?=
 APP ?= fastapi
 SERVER ?= uvicorn
