@@ -7,7 +7,7 @@ from shared.harness.origin.channel import LateError, within
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import never_whole, ok
-from tests.contract.moves import answers, flood, stall_bound
+from tests.contract.moves import SLACK_S, answers, flood, stall_bound
 from tests.contract.talk import Talk
 
 
@@ -23,7 +23,7 @@ async def before_the_head(talk: Talk) -> None:
         await x.ask()
         up = await x.arrival()
         getattr(x.client, leave)()
-        await up.peer_closed(talk.manifest.leave_s)
+        await up.peer_closed(talk.manifest.leave_s + SLACK_S)
 
 
 @case(
@@ -45,7 +45,7 @@ async def after_the_upload(talk: Talk) -> None:
         up = await x.arrival()
         assert await up.content() == b"hello"
         x.client.close()
-        await up.peer_closed(talk.manifest.leave_s)
+        await up.peer_closed(talk.manifest.leave_s + SLACK_S)
 
 
 @case(
@@ -72,7 +72,7 @@ async def in_the_body(talk: Talk) -> None:
 
         streaming = asyncio.ensure_future(stream())
         getattr(x.client, leave)()
-        await within(talk.manifest.leave_s, "the upstream to be cut off", streaming)
+        await within(talk.manifest.leave_s + SLACK_S, "the upstream to be cut off", streaming)
 
 
 @case(
@@ -91,7 +91,7 @@ async def in_silence(talk: Talk) -> None:
         response = await x.head()
         assert await response.some(9) == b"data: 1\n\n"
         getattr(x.client, leave)()
-        await up.peer_closed(talk.manifest.leave_s)
+        await up.peer_closed(talk.manifest.leave_s + SLACK_S)
 
 
 @case("CAN-04", requirement="RFC 9112 §8", anchor="YARP Canceled tests", needs=("streams",))
@@ -106,7 +106,7 @@ async def in_the_upload(talk: Talk) -> None:
             await x.client.send(*(("3e8\r\n", piece, "\r\n") if framing.startswith("T") else (piece,)))
             assert await up.some(1000) == piece
         x.client.reset()
-        await never_whole(up.body, talk.manifest.leave_s)
+        await never_whole(up.body, talk.manifest.leave_s + SLACK_S)
 
 
 @case("CAN-05", level="O", requirement="RFC 9112 §9.6", anchor="HAProxy abortonclose", compare="verdict")
@@ -117,7 +117,7 @@ async def half_closed(talk: Talk) -> None:
     up = await x.arrival()
     x.client.channel.finish()
     try:
-        await up.peer_closed(1)
+        await up.peer_closed(1 + SLACK_S)
     except LateError:
         await up.answer()
         ok(await x.response())
@@ -139,7 +139,7 @@ async def not_repeated(talk: Talk) -> None:
         await x.ask(method, body=b"once")
         up = await x.arrival()
         x.client.reset()
-        await up.peer_closed(talk.manifest.leave_s)
+        await up.peer_closed(talk.manifest.leave_s + SLACK_S)
         y = await talk.exchange(script=answers)
         await y.ask()
         ok(await y.response())
@@ -164,4 +164,4 @@ async def while_stuck(talk: Talk) -> None:
     await x.head()
     await within(10, "the origin to stall", flood(up.channel, stall_bound()))
     x.client.reset()
-    await up.peer_closed(talk.manifest.leave_s)
+    await up.peer_closed(talk.manifest.leave_s + SLACK_S)

@@ -77,7 +77,7 @@ async def silent(talk: Talk) -> None:
     await x.ask()
     up = await x.arrival()
     gateway_failure(await x.response(talk.manifest.response_timeout_s + SLACK_S), 504)
-    await up.peer_closed(1)
+    await up.peer_closed(1 + SLACK_S)
 
 
 @case(
@@ -95,7 +95,7 @@ async def silent_in_the_head(talk: Talk) -> None:
     up = await x.arrival()
     await up.send("HTTP/1.1 200 OK\r\nX-A")
     gateway_failure(await x.response(talk.manifest.response_timeout_s + SLACK_S), 504)
-    await up.peer_closed(1)
+    await up.peer_closed(1 + SLACK_S)
 
 
 async def _answered_with(talk: Talk, *pieces: str | bytes, then: str) -> Response:
@@ -109,7 +109,7 @@ async def _answered_with(talk: Talk, *pieces: str | bytes, then: str) -> Respons
     up = await x.arrival()
     await up.send(*pieces)
     response = await x.response()
-    await up.peer_closed(talk.manifest.leave_s)
+    await up.peer_closed(talk.manifest.leave_s + SLACK_S)
     return response
 
 

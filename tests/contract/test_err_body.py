@@ -45,7 +45,7 @@ async def broken_chunk(talk: Talk) -> None:
         x, response = await begun(talk, _CHUNKED, got=b"hello")
         await x.arrivals[0].send(size)
         await never_whole(response.body)
-        await x.arrivals[0].peer_closed(talk.manifest.leave_s)
+        await x.arrivals[0].peer_closed(talk.manifest.leave_s + SLACK_S)
 
 
 @case(
@@ -60,7 +60,7 @@ async def stalled(talk: Talk) -> None:
     assert talk.manifest.read_timeout_s is not None
     x, response = await begun(talk, _CHUNKED, got=b"hello")
     await never_whole(response.body, talk.manifest.read_timeout_s + SLACK_S)
-    await x.arrivals[0].peer_closed(1)
+    await x.arrivals[0].peer_closed(1 + SLACK_S)
 
 
 @case("ERR-11", level="O", requirement="RFC 9112 §6.3 item 8", anchor="RFC 9112 §8", compare="verdict")
@@ -175,7 +175,7 @@ async def trickling_head(talk: Talk) -> None:
     trickling = asyncio.ensure_future(origin())
     try:
         gateway_failure(await x.response(2 * timeout_s + SLACK_S), 502, 504)
-        await within(talk.manifest.leave_s, "the upstream to be hung up on", trickling)
+        await within(talk.manifest.leave_s + SLACK_S, "the upstream to be hung up on", trickling)
     finally:
         trickling.cancel()
 

@@ -4,7 +4,7 @@ from shared.harness.origin.http1 import IncompleteError
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import gateway_failure, never_whole, ok
-from tests.contract.moves import HOARD, POISON
+from tests.contract.moves import HOARD, POISON, SLACK_S
 from tests.contract.talk import Talk
 from tests.contract.wire import Response
 
@@ -73,7 +73,7 @@ async def old_chunks(talk: Talk) -> None:
             assert response.content in (b"ok", chunks + POISON.encode()), f"content {response.content!r}"
         else:
             gateway_failure(await response.to_the_end(), 502)
-        await up.peer_closed(talk.manifest.leave_s)
+        await up.peer_closed(talk.manifest.leave_s + SLACK_S)
 
 
 @case("FRM-44", requirement="RFC 9112 §5.1", anchor="FRM-30, from the other side")

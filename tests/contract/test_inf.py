@@ -163,7 +163,7 @@ async def without_end(talk: Talk) -> None:
     hinting = asyncio.ensure_future(origin())
     try:
         gateway_failure(await x.response(2 * talk.manifest.response_timeout_s + SLACK_S), 502, 504)
-        await within(talk.manifest.leave_s, "the upstream to be hung up on", hinting)
+        await within(talk.manifest.leave_s + SLACK_S, "the upstream to be hung up on", hinting)
     finally:
         hinting.cancel()
 
@@ -197,7 +197,7 @@ async def silence_after(talk: Talk) -> None:
     up = await x.arrival()
     await up.send(_HINT)
     gateway_failure(await x.response(talk.manifest.response_timeout_s + SLACK_S), 504)
-    await up.peer_closed(1)
+    await up.peer_closed(1 + SLACK_S)
 
 
 @case("INF-04", requirement="RFC 9110 §15.2.2; RFC 9209 §2.3 http_upgrade_failed: 502", anchor="Go")
@@ -216,7 +216,7 @@ async def switched_unasked(talk: Talk) -> None:
             await up.content()
             await up.send(switch)
             gateway_failure(await x.response(), 502)
-            await up.peer_closed(talk.manifest.leave_s)
+            await up.peer_closed(talk.manifest.leave_s + SLACK_S)
 
 
 @case("INF-07", requirement="RFC 9110 §15.2", anchor="RFC 9110 §15.2: never to an HTTP/1.0 client")

@@ -5,7 +5,7 @@ import asyncio
 from shared.harness.origin.scripted import Arrival
 from tests.contract.case import case
 from tests.contract.expect import never_whole, ok, same
-from tests.contract.moves import MIB, flood, noise, stall_bound
+from tests.contract.moves import MIB, SLACK_S, flood, noise, stall_bound
 from tests.contract.talk import Exchange, Talk, together
 
 
@@ -86,8 +86,8 @@ async def chunked_upload_cut_short(talk: Talk) -> None:
 
 async def _is_cut(talk: Talk, up: Arrival) -> None:
     """The upstream sees the connection end inside the body, soon."""
-    await never_whole(up.body, talk.manifest.leave_s)
-    await up.peer_closed(talk.manifest.leave_s)
+    await never_whole(up.body, talk.manifest.leave_s + SLACK_S)
+    await up.peer_closed(talk.manifest.leave_s + SLACK_S)
 
 
 @case(

@@ -3,6 +3,7 @@
 from shared.harness.origin.channel import WAIT_S, within
 from tests.contract.case import case
 from tests.contract.expect import absent, ok, same
+from tests.contract.moves import SLACK_S
 from tests.contract.talk import Talk
 
 _SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n"
@@ -42,7 +43,7 @@ async def another_protocol(talk: Talk) -> None:
             assert back == said, f"{back!r} came down, not {said!r}"
         if leaver == "client":
             x.client.close()
-            await up.peer_closed(talk.manifest.leave_s)
+            await up.peer_closed(talk.manifest.leave_s + SLACK_S)
         else:
             up.close()
-            await x.client.peer_closed(talk.manifest.leave_s)
+            await x.client.peer_closed(talk.manifest.leave_s + SLACK_S)

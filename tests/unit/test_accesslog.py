@@ -156,9 +156,10 @@ async def test_a_reader_that_is_gone_costs_the_lines_and_nothing_else(pipe: Pipe
 
 @aio
 async def test_a_descriptor_that_somebody_made_non_blocking_loses_nothing(pipe: Pipe) -> None:
+    # Three times what a pipe holds; it is a page for a user who has very many of them (pipe(7)).
     os.set_blocking(pipe.write_fd, False)
     log = AccessLog(pipe.write_fd)
-    log.write(b"".join([b"%d " % number + b"x" * 1000 + b"\n" for number in range(2000)]), 2000)
-    lines = await pipe.lines(2000)
-    assert [int(line.split()[0]) for line in lines] == list(range(2000))
+    log.write(b"".join([b"%d " % number + b"x" * 1000 + b"\n" for number in range(200)]), 200)
+    lines = await pipe.lines(200)
+    assert [int(line.split()[0]) for line in lines] == list(range(200))
     log.close()

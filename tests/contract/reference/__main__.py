@@ -2,9 +2,9 @@
 
     python -m tests.contract.reference [NAME ...] [--missing | --case PATTERN] [--reports FOLDER]
 
-Writes tests/contract/results/NAME.json when every quick case has been played, and says what came of it. With
---missing only those cases are played that the file does not hold as they are now (fingerprint.py); with
---case nothing is written.
+Writes tests/contract/results/NAME.json when every quick case has been played, and says what came of it.
+Ctrl-C ends it early and keeps what has been played. With --missing only those cases are played that the file
+does not hold as they are now (fingerprint.py); with --case nothing is written.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import fnmatch
 import pathlib
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from tests.contract.case import Case, load
 from tests.contract.columns import RESULTS
@@ -22,6 +23,10 @@ from tests.contract.play import Outcome
 from tests.contract.reference import REFERENCES, Reference
 from tests.contract.results import VERDICTS, Result, Results, Verdict, comparable, read, write
 from tests.contract.stage import Stage
+
+Due: TypeAlias = tuple[Case, Reference]
+Outcomes: TypeAlias = dict[tuple[str, str], Outcome]
+"""Of a case's id and a reference's."""
 
 _BY_ID = {each.id: each for each in REFERENCES}
 _LEVELS = "MSPO"
@@ -55,19 +60,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not each.version():
             print(f"{each.id} is not installed ({each.install}); its results stay as they are")
     present = [each for each in chosen if each.version()]
-    known = {each.id: held(each, cases) if asked.missing else {} for each in present}
-    due = [(case, each) for case in cases for each in present if case.id not in known[each.id]]
-    outcomes = _played(due)
+    fresh = {each.id: held(each, cases) for each in present}
+    due = [
+        (case, each)
+        for case in cases
+        for each in present
+        if not asked.missing or case.id not in fresh[each.id]
+    ]
+    outcomes: Outcomes = {}
+    status = 0
+    try:
+        _play(due, outcomes, failed_before={(name, case) for name in fresh for case in _failed(name)})
+    except KeyboardInterrupt:
+        print(f"ended early: {len(outcomes)} of {len(due)} played; --missing plays the rest", file=sys.stderr)
+        status = 130
     for each in present:
-        of_it = {case.id: outcomes[case.id, each.id] for case, one in due if one is each}
-        results = known[each.id] | {name: _result(outcome, each) for name, outcome in of_it.items()}
-        found = Results(each.id, each.version(), _now(), [results[case.id] for case in cases])
+        of_it = {case: outcome for (case, name), outcome in outcomes.items() if name == each.id}
+        results = fresh[each.id] | {name: _result(outcome, each) for name, outcome in of_it.items()}
+        held_now = [results[case.id] for case in cases if case.id in results]
+        found = Results(each.id, each.version(), _now(), held_now)
         if asked.case == "*":
             write(found, _file(each))
         if asked.reports is not None:
             _report(asked.reports / each.id, of_it.values())
         print("\n".join(_summary(found)))
-    return 0
+    return status
 
 
 def held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
@@ -86,17 +103,32 @@ def _file(reference: Reference) -> pathlib.Path:
     return RESULTS / f"{reference.id}.json"
 
 
-def _played(due: list[tuple[Case, Reference]]) -> dict[tuple[str, str], Outcome]:
-    """Each case on its reference; one that fails is played once more, because this machine may be busy."""
-    outcomes = _round(due)
-    again = [(case, each) for case, each in due if outcomes[case.id, each.id].verdict == "failed"]
-    return outcomes | {key: outcome for key, outcome in _round(again).items() if outcome.verdict != "failed"}
+def _failed(name: str) -> set[str]:
+    """The cases that failed when this reference was measured last, whatever its version was."""
+    try:
+        found = read(RESULTS / f"{name}.json")
+    except OSError:
+        return set()
+    return {each.case for each in found.results if each.verdict in ("failed", "warning")}
 
 
-def _round(due: list[tuple[Case, Reference]]) -> dict[tuple[str, str], Outcome]:
+def _play(due: list[Due], outcomes: Outcomes, *, failed_before: set[tuple[str, str]]) -> None:
+    """Each case on its reference. One that fails, and did not before, is played twice: machines are busy."""
+    _round(due, outcomes)
+    news = [
+        (case, each)
+        for case, each in due
+        if outcomes[case.id, each.id].verdict == "failed" and (each.id, case.id) not in failed_before
+    ]
+    again: Outcomes = {}
+    _round(news, again)
+    outcomes.update({key: outcome for key, outcome in again.items() if outcome.verdict != "failed"})
+
+
+def _round(due: list[Due], outcomes: Outcomes) -> None:
+    """Play them, one process per reference at a time, and put what came of each into `outcomes`."""
     stage = Stage()
-    outcomes = {}
-    due = sorted(due, key=lambda each: each[0].settings)  # one process per reference at a time
+    due = sorted(due, key=lambda each: each[0].settings)
     try:
         for case, reference in due:
             stage.book(reference, case)
@@ -112,7 +144,6 @@ def _round(due: list[tuple[Case, Reference]]) -> dict[tuple[str, str], Outcome]:
     finally:
         _progress("")
         stage.close()
-    return outcomes
 
 
 def _progress(text: str) -> None:
