@@ -5,8 +5,7 @@
     dropped   a cell that was left out, and why
     end       once, last: finished or interrupted
 
-A figure that could not be had is an `Absence` with a typed reason, never a zero. Times within histograms are
-nanoseconds.
+What is measured is in `bench.measured`.
 """
 
 from __future__ import annotations
@@ -18,9 +17,22 @@ from typing import Literal, Self
 
 import msgspec
 
-from bench.scenarios import Scenario
+from bench.measured import (
+    Absence,
+    ClosedResult,
+    DownloadResult,
+    GateResult,
+    HoldingResult,
+    Integrity,
+    OpenResult,
+    Reason,
+    Result,
+    StreamsResult,
+    Timed,
+)
 from bench.score import Score
-from bench.usage import Memory, Span
+from bench.shapes import Scenario
+from bench.usage import Memory
 
 __all__ = [
     "SCHEMA",
@@ -47,107 +59,6 @@ __all__ = [
 ]
 
 SCHEMA = 1
-
-Reason = Literal[
-    "below-resolution",  # there may be a difference, smaller than this run can see
-    "rig-bound",  # the rig was nearly as slow as the cell: the figure would be the rig's
-    "saturated",  # the cell did not carry the offered load
-    "unsupported",  # this cell, or this machine, cannot do that
-    "failed",  # gate or integrity failed, or the subject died
-    "too-few-samples",
-    "not-run",  # interrupted, or dropped from the plan
-]
-
-
-class Absence(msgspec.Struct, frozen=True, tag="absence"):
-    """A figure that is missing, and why."""
-
-    reason: Reason
-    detail: str
-
-
-class Integrity(msgspec.Struct, frozen=True):
-    """What did not come out right: counts by kind, and the first in words. Empty when all was right."""
-
-    failures: dict[str, int] = {}
-    first: str = ""
-
-
-class GateResult(msgspec.Struct, frozen=True, tag="gate"):
-    """The checks that passed, in order, and the one that failed, if any."""
-
-    passed: list[str]
-    failed: str = ""
-    detail: str = ""
-
-
-class ClosedResult(msgspec.Struct, frozen=True, tag="closed"):
-    """A closed-loop window: valid completions, and those of each warm-up slice before it. ``idle``: how many
-    connections to the origin lay idle when it began, where the scenario asks for some."""
-
-    completed: int
-    warmup: list[int]
-    span: Span
-    integrity: Integrity = Integrity()
-    idle: int | None = None
-
-
-class OpenResult(msgspec.Struct, frozen=True, tag="open"):
-    """An open-loop window. ``response`` counts from the intended start, ``service`` from the actual send;
-    ``lag`` is the difference. Encoded histograms."""
-
-    offered: int
-    completed: int
-    span: Span
-    response: str
-    service: str
-    lag: str
-    integrity: Integrity = Integrity()
-
-
-class StreamsResult(msgspec.Struct, frozen=True, tag="streams"):
-    """A steady window over open SSE streams. ``ttfe``: intended start to first content event, one sample a
-    stream. ``delay``: arrival minus the origin's stamp. ``gap``: how far each arrival gap is from the
-    origin's gap; ``origin_gap``: the latter's distance from the pacing. Encoded histograms. ``raster``: the
-    window's events of one stream, each the origin's stamp and its arrival, in µs from the first stamp."""
-
-    opened: int
-    events: int
-    expected: float
-    deliveries: int
-    stalls: int
-    span: Span
-    ttfe: str
-    ttfe_lag: str
-    delay: str
-    gap: str
-    origin_gap: str
-    raster: list[tuple[int, int]] = []
-    integrity: Integrity = Integrity()
-
-
-class DownloadResult(msgspec.Struct, frozen=True, tag="download"):
-    """Large bodies that came whole, one after the other: how many, and their bytes in all."""
-
-    completed: int
-    size: int
-    span: Span
-    integrity: Integrity = Integrity()
-
-
-class HoldingResult(msgspec.Struct, frozen=True, tag="holding"):
-    """Memory of the subject's tree with few streams open, then with many; None: there is no process."""
-
-    few: int
-    many: int
-    at_few: Memory | None
-    at_many: Memory | None
-    span: Span
-    integrity: Integrity = Integrity()
-
-
-Timed = ClosedResult | OpenResult | StreamsResult | DownloadResult | HoldingResult
-Result = GateResult | Timed | Absence
 
 
 class CellSpec(msgspec.Struct, frozen=True):

@@ -11,33 +11,17 @@ is recorded stays, every child is stopped. Here nothing is judged and nothing is
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from bench.load import (
-    Address,
-    Expected,
-    Mismatch,
-    fill_pool,
-    quiet,
-    request_bytes,
-    run_closed,
-    run_download,
-    run_gate,
-    run_holding,
-    run_open,
-    run_streams,
-    streams_closed,
-)
-from bench.plan import fit, order, schedule_seed
+from bench.load import Address, streams_closed
+from bench.perform import Rig, perform
+from bench.plan import fit, order
 from bench.progress import Bar
 from bench.record import (
     Absence,
@@ -52,11 +36,10 @@ from bench.record import (
     RunRecord,
     StreamsResult,
 )
-from bench.scenarios import Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.shapes import Gate
 from bench.start import start
 from bench.usage import Meter, memory
 from shared.harness.origin.fast import loop_factory
-from shared.harness.origin.payload import JSON_BODY, pattern
 from shared.harness.process import ROOT, Process, ProcessFailed
 
 __all__ = ["SETTINGS", "START_STOP_S", "run_plan"]
@@ -66,39 +49,8 @@ SETTINGS = {"TANDEM_ACCESS_LOG": "on", "TANDEM_DRAIN_TIMEOUT": "1"}
 either.
 """
 
-_POOL_FULL = 0.98  # of the idle connections asked for; some close while others still open
-
 START_STOP_S = 0.6
 """What starting and stopping one process takes until the first block has shown it."""
-
-
-class _Rig:
-    """The origin, the event loop of the load engine, and who is pinned where."""
-
-    def __init__(self, header: RunRecord, origin: Process, runner: asyncio.Runner) -> None:
-        self.header = header
-        self.origin = origin
-        self.runner = runner
-        self.subject_cpus = frozenset(header.subject_cpus) or None
-        self.rig_cpus = frozenset(header.rig_cpus) or None
-        port = origin.wait_for(_origin_port, what="listening address")
-        self.address = Address("127.0.0.1", port)
-        self.url = f"http://127.0.0.1:{port}"
-
-    @contextmanager
-    def quiet(self) -> Iterator[None]:
-        """This process on the rig's core, with no garbage collection while a window is timed."""
-        all_cpus = os.sched_getaffinity(0) if self.rig_cpus else None
-        gc.collect()
-        gc.disable()
-        try:
-            if self.rig_cpus:
-                os.sched_setaffinity(0, self.rig_cpus)
-            yield
-        finally:
-            gc.enable()
-            if all_cpus:
-                os.sched_setaffinity(0, all_cpus)
 
 
 def run_plan(
@@ -123,7 +75,7 @@ def run_plan(
                 ) as origin,
                 asyncio.Runner(loop_factory=loop_factory()) as runner,
             ):
-                _blocks(_Rig(header, origin, runner), records, bar, budget_s)
+                _blocks(Rig(header, origin, runner), records, bar, budget_s)
         except KeyboardInterrupt:
             outcome = "interrupted"
         except ProcessFailed as failure:
@@ -132,7 +84,7 @@ def run_plan(
     return outcome
 
 
-def _blocks(rig: _Rig, records: RecordFile, bar: Bar, budget_s: float | None) -> None:
+def _blocks(rig: Rig, records: RecordFile, bar: Bar, budget_s: float | None) -> None:
     header = rig.header
     cells = list(header.cells)
     began = time.monotonic()
@@ -161,7 +113,7 @@ def _blocks(rig: _Rig, records: RecordFile, bar: Bar, budget_s: float | None) ->
             bar.shorten(len(by_id) + len(cells) * (header.blocks - 1))
 
 
-def _cell(rig: _Rig, cell: CellSpec, block: int, position: int, tell: Callable[[str], None]) -> CellRecord:
+def _cell(rig: Rig, cell: CellSpec, block: int, position: int, tell: Callable[[str], None]) -> CellRecord:
     record = CellRecord(block=block, position=position, cell=cell.id, results={})
     if cell.group == "direct":
         return _measure(rig, cell, record, rig.address, None, tell)
@@ -178,7 +130,7 @@ def _cell(rig: _Rig, cell: CellSpec, block: int, position: int, tell: Callable[[
 
 
 def _measure(
-    rig: _Rig,
+    rig: Rig,
     cell: CellSpec,
     record: CellRecord,
     address: Address,
@@ -196,7 +148,7 @@ def _measure(
             continue
         tell(scenario.id)
         with rig.quiet():
-            result = _scenario(rig, cell, scenario, address, meter, record.block)
+            result = perform(rig, cell, scenario, address, meter, record.block)
         results[scenario.id] = result
         if process is not None and not process.running():
             failure = f"{cell.id} died during {scenario.id}: {_last_line(process.log())}"
@@ -212,65 +164,6 @@ def _measure(
         streams_left=streams_left,
         failure=failure,
     )
-
-
-def _scenario(
-    rig: _Rig, cell: CellSpec, scenario: Scenario, address: Address, meter: Meter, block: int
-) -> Result:
-    run = rig.runner.run
-    match scenario:
-        case Gate():
-            name = f"{cell.id}-{block}"
-            return run(run_gate(address, rig.address, scenario, proxies=_proxies(cell), name=name))
-        case Closed():
-            return run(_closed(rig, cell, scenario, address, meter))
-        case Open():
-            request = request_bytes(address, scenario.path)
-            seed = schedule_seed(rig.header.seed, block)
-            expected = _expected(scenario.path)
-            return run(
-                run_open(address, scenario, request=request, expected=expected, meter=meter, seed=seed)
-            )
-        case Streams():
-            return run(run_streams(address, scenario, meter=meter))
-        case Download():
-            return run(run_download(address, scenario, meter=meter))
-        case Holding():
-            return run(run_holding(address, scenario, meter=meter, pid=meter.pid))
-
-
-async def _closed(rig: _Rig, cell: CellSpec, scenario: Closed, address: Address, meter: Meter) -> Result:
-    idle = None
-    if scenario.idle and cell.group != "direct":
-        try:
-            idle = await fill_pool(address, rig.address, scenario.idle)
-        except (Mismatch, TimeoutError) as failure:
-            return Absence("failed", f"its pool could not be filled: {failure!r}")
-        if idle < _POOL_FULL * scenario.idle:
-            return Absence("unsupported", f"its pool keeps {idle:,} of {scenario.idle:,} connections")
-        await quiet(meter)
-    result = await run_closed(
-        address,
-        scenario,
-        request=request_bytes(address, scenario.path),
-        expected=_expected(scenario.path),
-        meter=meter,
-    )
-    return msgspec.structs.replace(result, idle=idle)
-
-
-def _expected(path: str) -> Expected:
-    size = path.removeprefix("/bytes/")
-    return Expected(200, JSON_BODY if size == path else pattern(int(size)))
-
-
-def _proxies(cell: CellSpec) -> bool:
-    return cell.takes_part("S5")
-
-
-def _origin_port(log: str) -> int | None:
-    found = re.search(r"^fast origin on http://[^:]+:(\d+)$", log, re.MULTILINE)
-    return int(found[1]) if found else None
 
 
 def _one_line(failure: ProcessFailed) -> str:

@@ -1,0 +1,128 @@
+"""One scenario in one cell: the load function of its shape, given what it needs.
+
+Nothing is judged here; a load that cannot be asked of a cell is an absence with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from bench.load import (
+    Address,
+    Expected,
+    Mismatch,
+    fill_pool,
+    quiet,
+    request_bytes,
+    run_closed,
+    run_download,
+    run_gate,
+    run_holding,
+    run_open,
+    run_streams,
+)
+from bench.plan import schedule_seed
+from bench.record import Absence, CellSpec, Result, RunRecord
+from bench.shapes import Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.usage import Meter
+from shared.harness.origin.payload import JSON_BODY, pattern
+from shared.harness.process import Process
+
+__all__ = ["Rig", "perform"]
+
+_POOL_FULL = 0.98  # of the idle connections asked for; some close while others still open
+
+
+class Rig:
+    """The origin, the event loop of the load engine, and who is pinned where."""
+
+    def __init__(self, header: RunRecord, origin: Process, runner: asyncio.Runner) -> None:
+        self.header = header
+        self.origin = origin
+        self.runner = runner
+        self.subject_cpus = frozenset(header.subject_cpus) or None
+        self.rig_cpus = frozenset(header.rig_cpus) or None
+        port = origin.wait_for(_origin_port, what="listening address")
+        self.address = Address("127.0.0.1", port)
+        self.url = f"http://127.0.0.1:{port}"
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """This process on the rig's core, with no garbage collection while a window is timed."""
+        all_cpus = os.sched_getaffinity(0) if self.rig_cpus else None
+        gc.collect()
+        gc.disable()
+        try:
+            if self.rig_cpus:
+                os.sched_setaffinity(0, self.rig_cpus)
+            yield
+        finally:
+            gc.enable()
+            if all_cpus:
+                os.sched_setaffinity(0, all_cpus)
+
+
+def perform(
+    rig: Rig, cell: CellSpec, scenario: Scenario, address: Address, meter: Meter, block: int
+) -> Result:
+    run = rig.runner.run
+    match scenario:
+        case Gate():
+            name = f"{cell.id}-{block}"
+            return run(run_gate(address, rig.address, scenario, proxies=_proxies(cell), name=name))
+        case Closed():
+            return run(_closed(rig, cell, scenario, address, meter))
+        case Open():
+            request = request_bytes(address, scenario.path)
+            seed = schedule_seed(rig.header.seed, block)
+            expected = _expected(scenario.path)
+            return run(
+                run_open(address, scenario, request=request, expected=expected, meter=meter, seed=seed)
+            )
+        case Streams():
+            return run(run_streams(address, scenario, meter=meter))
+        case Download():
+            return run(run_download(address, scenario, meter=meter))
+        case Holding():
+            return run(run_holding(address, scenario, meter=meter, pid=meter.pid))
+
+
+async def _closed(rig: Rig, cell: CellSpec, scenario: Closed, address: Address, meter: Meter) -> Result:
+    idle = None
+    if scenario.idle and cell.group != "direct":
+        try:
+            idle = await fill_pool(address, rig.address, scenario.idle)
+        except (Mismatch, TimeoutError) as failure:
+            return Absence("failed", f"its pool could not be filled: {failure!r}")
+        if idle < _POOL_FULL * scenario.idle:
+            return Absence("unsupported", f"its pool keeps {idle:,} of {scenario.idle:,} connections")
+        await quiet(meter)
+    result = await run_closed(
+        address,
+        scenario,
+        request=request_bytes(address, scenario.path),
+        expected=_expected(scenario.path),
+        meter=meter,
+    )
+    return msgspec.structs.replace(result, idle=idle)
+
+
+def _expected(path: str) -> Expected:
+    size = path.removeprefix("/bytes/")
+    return Expected(200, JSON_BODY if size == path else pattern(int(size)))
+
+
+def _proxies(cell: CellSpec) -> bool:
+    return cell.takes_part("S5")
+
+
+def _origin_port(log: str) -> int | None:
+    found = re.search(r"^fast origin on http://[^:]+:(\d+)$", log, re.MULTILINE)
+    return int(found[1]) if found else None

@@ -1,0 +1,15 @@
+"""The shapes that a load can have, each a record of its own: what is sent, how fast, for how long.
+
+A ``title`` says what is sent and holds no figure of the fields beside it; ``load`` and ``words`` put those
+into words, so that a report says of a run what its own records hold. ``pool``: how many connections to the
+upstream it takes at once. ``seconds``: about how long it takes, for the plan.
+"""
+
+from __future__ import annotations
+
+from bench.shapes.requests import Closed, Download, Gate, Open
+from bench.shapes.streams import Holding, Streams
+
+__all__ = ["Closed", "Download", "Gate", "Holding", "Open", "Scenario", "Streams"]
+
+Scenario = Gate | Closed | Open | Streams | Download | Holding

@@ -1,0 +1,144 @@
+"""Loads of single requests: the gate, both loops, large downloads."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Closed", "Download", "Gate", "Open"]
+
+_KIB, _MB = 1024, 1_000_000
+
+
+class Gate(msgspec.Struct, frozen=True, tag="gate"):
+    """Right bytes, right status, incremental delivery; nothing is timed."""
+
+    id: str
+    title: str
+    deadline_s: float = 5.0
+
+    @property
+    def load(self) -> str:
+        """None: nothing is timed."""
+        return ""
+
+    @property
+    def words(self) -> str:
+        """What is sent, how fast, for how long."""
+        return f"{self.title}, within {self.deadline_s:g} s"
+
+    @property
+    def pool(self) -> int:
+        """How many connections to the upstream it takes at once."""
+        return 1
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan."""
+        return 0.15
+
+
+class Closed(msgspec.Struct, frozen=True, tag="closed"):
+    """Closed loop: each connection sends its next request when the answer is in. For capacity only.
+
+    ``idle``: so many connections to the upstream lie idle in the pool meanwhile.
+    """
+
+    id: str
+    title: str
+    path: str
+    connections: int
+    window_s: float
+    idle: int = 0
+    warm_slice_s: float = 0.08
+    warm_tolerance: float = 0.15
+    warm_least: int = 3
+    warm_most: int = 8
+
+    @property
+    def load(self) -> str:
+        """How much is asked for, in few words."""
+        size = int(self.path.removeprefix("/bytes/")) if self.path.startswith("/bytes/") else 0
+        body = f", {size // _KIB:,} KiB bodies" if size else ""
+        return f"{self.connections:,} connections{body}" + (f", {self.idle:,} idle" if self.idle else "")
+
+    @property
+    def words(self) -> str:
+        """What is sent, how fast, for how long."""
+        return f"{self.title}: {self.load}, {self.window_s:g} s after the warm-up"
+
+    @property
+    def pool(self) -> int:
+        """How many connections to the upstream it takes at once."""
+        return max(self.connections, self.idle)
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan."""
+        filling_s = 0.0004 * (self.connections + 3 * self.idle)
+        return self.window_s + 1.3 * self.warm_least * self.warm_slice_s + 0.05 + filling_s
+
+
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """Open loop: a schedule fixed beforehand; latency counts from the intended start. For latency."""
+
+    id: str
+    title: str
+    path: str
+    rate: float
+    window_s: float
+    arrivals: str = "poisson"
+    connections: int = 16
+    drain_s: float = 2.0
+
+    @property
+    def load(self) -> str:
+        """How much is asked for, in few words."""
+        return f"{self.rate:,g} requests/s"
+
+    @property
+    def words(self) -> str:
+        """What is sent, how fast, for how long."""
+        arrivals = "Poisson" if self.arrivals == "poisson" else self.arrivals
+        return (
+            f"{self.title}: {self.load}, {arrivals} arrivals, "
+            f"{self.connections:,} connections, {self.window_s:g} s"
+        )
+
+    @property
+    def pool(self) -> int:
+        """How many connections to the upstream it takes at once."""
+        return self.connections
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan."""
+        return self.window_s + 0.05
+
+
+class Download(msgspec.Struct, frozen=True, tag="download"):
+    """Large bodies, one after the other on one connection; the first is the warm-up."""
+
+    id: str
+    title: str
+    size: int
+    times: int
+
+    @property
+    def load(self) -> str:
+        """How much is asked for, in few words."""
+        return f"{self.size // _MB:,} MB at a time"
+
+    @property
+    def words(self) -> str:
+        """What is sent, how fast, for how long."""
+        return f"{self.title}: {self.load}, {self.times} times after one to warm up"
+
+    @property
+    def pool(self) -> int:
+        """How many connections to the upstream it takes at once."""
+        return 1
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan: at 400 MB/s."""
+        return (self.times + 1) * self.size / (400 * _MB)
