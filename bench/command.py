@@ -29,6 +29,7 @@ from bench.run import SETTINGS, START_STOP_S, run_plan
 from bench.scenarios import MORE, QUICK, Gate, Scenario, settings
 from bench.score import scores
 from bench.start import lacks
+from bench.stored import RECORDS, records_in
 from shared.harness.process import ROOT
 
 __all__ = ["main"]
@@ -159,7 +160,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         Bar(console, total_s=planned_s, steps=len(cells) * options.blocks) as bar,
     ):
         outcome = run_plan(header, folder, dropped=dropped, bar=bar, budget_s=budget_s)
-    _write(folder, console)
+    _write(folder / RECORDS, console)
     if outcome == "interrupted":
         return _INTERRUPTED
     if outcome != "finished":
@@ -253,26 +254,26 @@ def _list(console: Console) -> int:
 
 
 def _check(options: argparse.Namespace, console: Console) -> int:
-    found = health(Run.read(_folder(options.run) / "records.jsonl"))
+    found = health(Run.read(_records(options.run)))
     for one in found:
         console.print(f"{one.level:9} {one.name:18} {one.value:20} {one.meaning}", soft_wrap=True)
     return 1 if verdict_of(found) == "bad" else 0
 
 
 def _compare(options: argparse.Namespace, console: Console) -> int:
-    one, other = (Run.read(_folder(name) / "records.jsonl") for name in (options.one, options.other))
+    one, other = (Run.read(_records(name)) for name in (options.one, options.other))
     return 0 if show_comparison(one, other, console) else 1
 
 
 def _report(options: argparse.Namespace, console: Console) -> int:
-    _write(_folder(options.run), console)
+    _write(_records(options.run), console)
     return 0
 
 
-def _write(folder: Path, console: Console) -> None:
-    run = Run.read(folder / "records.jsonl")
+def _write(records: Path, console: Console) -> None:
+    run = Run.read(records)
     write_terminal(run, console, carriers())
-    page = folder / "report.html"
+    page = records.with_name("report.html")
     page.write_text(write_html(run, carriers()), encoding="utf-8")
     console.print(
         f"\nThe whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True
@@ -285,13 +286,13 @@ def _new_folder() -> Path:
     return folder
 
 
-def _folder(name: str | None) -> Path:
+def _records(name: str | None) -> Path:
     if name is not None:
         for folder in (Path(name), _RESULTS / name):
-            if (folder / "records.jsonl").is_file():
-                return folder
+            if found := records_in(folder):
+                return found
         raise _Refused(f"{name} is no run: no records.jsonl in it; bench/results holds the runs")
-    runs = sorted(path.parent for path in _RESULTS.glob("*/records.jsonl"))
+    runs = sorted(_RESULTS.glob(f"*/{RECORDS}"))  # the committed sample is packed, and never the newest
     if not runs:
         raise _Refused("there is no run yet: make bench makes one")
     return runs[-1]

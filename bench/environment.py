@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -63,7 +64,7 @@ def fingerprint() -> dict[str, str]:
         "cpu": _cpu_model(),
         "cores": str(os.cpu_count() or 0),
         "virtual machine": "yes" if " hypervisor" in _read("/proc/cpuinfo") else "no or unknown",
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {_release()}",
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "not shown",
         "clock source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
         or "not shown",
@@ -99,6 +100,12 @@ def _cpu_model() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _release() -> str:
+    # what follows the number is whoever built it
+    number = re.match(r"[\d.]+", platform.release())
+    return number[0] if number else platform.release()
 
 
 def _git() -> tuple[str, str]:

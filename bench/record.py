@@ -32,6 +32,7 @@ from bench.measured import (
 )
 from bench.score import Score
 from bench.shapes import Scenario
+from bench.stored import RECORDS, unpacked
 from bench.usage import Memory
 
 __all__ = [
@@ -160,7 +161,7 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises ValueError, one line with file and line number, for anything else that is no record.
     """
     decoder = msgspec.json.Decoder(Record)
-    lines = path.read_bytes().split(b"\n")
+    lines = unpacked(path).split(b"\n")
     for number, line in enumerate(lines, 1):
         if not line:
             continue
@@ -176,16 +177,17 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A whole run, read back."""
+    """A whole run, read back. ``file``: what its records are called."""
 
     header: RunRecord
     cells: list[CellRecord]
     dropped: list[Dropped]
     end: End | None
+    file: str = RECORDS
 
     @classmethod
     def read(cls, path: Path) -> Run:
-        """Read a records.jsonl. Raises ValueError when it does not begin with a run record."""
+        """Read a file of records. Raises ValueError when it does not begin with a run record."""
         records = list(read_records(path))
         if not records or not isinstance(records[0], RunRecord):
             raise ValueError(f"{path.name} does not begin with a run record")
@@ -195,6 +197,7 @@ class Run(msgspec.Struct, frozen=True):
             cells=[record for record in records if isinstance(record, CellRecord)],
             dropped=[record for record in records if isinstance(record, Dropped)],
             end=ends[-1] if ends else None,
+            file=path.name,
         )
 
     def by_block(self, cell: str, scenario: str) -> Mapping[int, Result]:

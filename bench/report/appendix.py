@@ -111,7 +111,7 @@ def repeat_section(found: View) -> Markup:
                 id="download",
             ),
             "; the ",
-            el("a", "raw records", href="records.jsonl", download=""),
+            el("a", "raw records", href=found.run.file, download=""),
             " with every histogram lie beside this page.",
         ),
         behind(table(["held constant", "how"], constant), "What was held constant"),

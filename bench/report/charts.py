@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from bench.report.frame import (
     AXIS,
     TOP,
+    Draw,
     Frame,
     Row,
     Scale,
+    Shape,
     axis,
     both,
     height_of,
@@ -67,20 +69,20 @@ def effects(rows: Sequence[Row], *, margin: float, title: str) -> Markup:
     return both(draw, title)
 
 
-def bars(rows: Sequence[Row], *, unit: str, title: str) -> Markup:
+def bars(rows: Sequence[Row], *, unit: str, title: str, shape: Shape = both) -> Markup:
     """A bar per figure from zero, with its interval as a whisker."""
     most = max((max(row.high or 0.0, row.values[0]) for row in rows if row.values), default=1.0)
-    return _from_zero(rows, most, unit, title, lambda row: (0.0, row.values[0]))
+    return shape(_from_zero(rows, most, unit, lambda row: (0.0, row.values[0])), title)
 
 
 def steps(rows: Sequence[Row], *, unit: str, title: str, most: float) -> Markup:
     """A bar per layer from where the one before ended: ``values`` are its two ends."""
-    return _from_zero(rows, most, unit, title, lambda row: (row.values[0], row.values[1]))
+    return both(_from_zero(rows, most, unit, lambda row: (row.values[0], row.values[1])), title)
 
 
 def _from_zero(
-    rows: Sequence[Row], most: float, unit: str, title: str, ends: Callable[[Row], tuple[float, float]]
-) -> Markup:
+    rows: Sequence[Row], most: float, unit: str, ends: Callable[[Row], tuple[float, float]]
+) -> Draw:
     ticks = linear_ticks(most)
 
     def text(tick: float) -> str:
@@ -97,7 +99,7 @@ def _from_zero(
         drawn, bottom = _rows(rows, frame, marks)
         return [*axis(ticks, scale, frame, bottom, text), *drawn], bottom + AXIS
 
-    return both(draw, title)
+    return draw
 
 
 def _whisker(row: Row, y: float, scale: Scale) -> list[Markup]:

@@ -14,7 +14,7 @@ from bench.report.verdict import growths
 from bench.report.view import View
 from bench.report.words import DASH, FIGURES, absence_word, number, place, value_interval
 
-__all__ = ["figures_section", "growth_section"]
+__all__ = ["bar", "figures_section", "growth_section"]
 
 
 def figures_section(found: View) -> Markup:
@@ -30,7 +30,7 @@ def figures_section(found: View) -> Markup:
         of = metric(name)
         parts.append(el("h3", f"{found.title(name)} ({of.better} is better)"))
         places = found.places(name)
-        rows = [_row(found, cell, name, places.get(cell.id)) for cell in found.cells]
+        rows = [bar(found, cell, name, places.get(cell.id)) for cell in found.cells]
         parts.append(bars(rows, unit=of.unit, title=f"{found.title(name)} by cell"))
     for name in found.shown("rps", "mb-s"):
         direct = found.figures[DIRECT, name].middle if (DIRECT, name) in found.figures else None
@@ -48,7 +48,8 @@ def figures_section(found: View) -> Markup:
     return section("figures", "Figures by cell", *parts)
 
 
-def _row(found: View, cell: CellSpec, name: str, shared: tuple[int, int] | None) -> Row:
+def bar(found: View, cell: CellSpec, name: str, shared: tuple[int, int] | None = None) -> Row:
+    """Return one cell's bar in a metric; ``shared``: the places it may hold."""
     figure = found.figures[cell.id, name]
     if figure.middle is None:
         tip = figure.absence.detail if figure.absence else ""

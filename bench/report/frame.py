@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from bench.report.markup import Markup, el, join
@@ -17,9 +18,12 @@ __all__ = [
     "NARROW",
     "TOP",
     "WIDE",
+    "Draw",
     "Frame",
     "Row",
     "Scale",
+    "Shape",
+    "alone",
     "axis",
     "both",
     "height_of",
@@ -35,6 +39,7 @@ __all__ = [
 Scale = Callable[[float], float]
 
 TOP, AXIS = 6.0, 24.0
+_GROUND, _TITLE = 18.0, 26.0
 _LETTER = 6.5  # about the width of one, in the units of a chart
 
 
@@ -70,8 +75,15 @@ class Row(NamedTuple):
     tip: str = ""
 
 
-def both(draw: Callable[[Frame], tuple[Sequence[Markup], float]], title: str) -> Markup:
-    """Return the chart in both sizes; ``draw`` gives a size's parts and height."""
+Draw = Callable[[Frame], tuple[Sequence[Markup], float]]
+"""Gives a size's parts and height."""
+
+Shape = Callable[[Draw, str], Markup]
+"""What a drawing and its title become."""
+
+
+def both(draw: Draw, title: str) -> Markup:
+    """Return the chart in both sizes, for the page."""
     sizes = []
     for frame in (WIDE, NARROW):
         parts, height = draw(frame)
@@ -85,6 +97,28 @@ def both(draw: Callable[[Frame], tuple[Sequence[Markup], float]], title: str) ->
         )
         sizes.append(chart)
     return el("div", *sizes, class_="chart")
+
+
+def alone(draw: Draw, title: str) -> Markup:
+    """Return the wide chart as a file of its own, on its own ground, under its title: light or dark as its
+    reader's system is, wherever it is shown."""
+    parts, height = draw(WIDE)
+    left, top = -_GROUND, -_GROUND - _TITLE
+    width, tall = WIDE.width - 2 * left, height + _GROUND - top
+    style = Path(__file__).with_name("chart.css").read_text(encoding="utf-8")
+    return el(
+        "svg",
+        el("title", title),
+        el("style", Markup("\n" + style + ".ground { fill: var(--paper); }\n")),
+        el("rect", x=left, y=top, width=width, height=tall, rx=10.0, class_="ground"),
+        el("text", title, x=0.0, y=16.0 - _TITLE, class_="head"),
+        join(list(parts)),
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"{left:g} {top:g} {width:g} {tall:g}",
+        width=f"{width:g}",
+        height=f"{tall:g}",
+        role="img",
+    )
 
 
 def _fits(row: Row, frame: Frame) -> bool:

@@ -35,20 +35,21 @@ _SECTIONS = (
 def page(found: View, installed: Mapping[str, str]) -> str:
     """Return the whole document. ``installed``: the versions here, told where they are not the data's."""
     here = Path(__file__)
+    style = "".join(here.with_name(name).read_text(encoding="utf-8") for name in ("chart.css", "page.css"))
     head = el(
         "head",
         el("meta", charset="utf-8"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
         el("title", "Tandem benchmark: " + found.run.header.started_at),
-        el("style", Markup("\n" + here.with_name("page.css").read_text(encoding="utf-8"))),
+        el("style", Markup("\n" + style)),
     )
     body = el(
         "body",
         el("a", "To the figures", href="#matters", class_="skip"),
         el("header", *_header(found, installed)),
         el("main", _verdict(found), _health(found), _filter(found), *(each(found) for each in _SECTIONS)),
-        _footer(),
+        _footer(found),
         el("script", Markup("\n" + here.with_name("page.js").read_text(encoding="utf-8"))),
     )
     return "<!doctype html>\n" + el("html", head, body, lang="en") + "\n"
@@ -145,7 +146,7 @@ def _filter(found: View) -> Markup:
     )
 
 
-def _footer() -> Markup:
+def _footer(found: View) -> Markup:
     return el(
         "footer",
         why(
@@ -154,6 +155,6 @@ def _footer() -> Markup:
             "corrected for asking several questions (Holm). Equivalent means inside "
             f"±{MARGIN * 100:g} % by two one-sided tests, a margin chosen beforehand. Bars and dots are "
             "medians over blocks; outliers stay in. A missing figure has its reason and is never a zero. "
-            "This page was made from records.jsonl beside it."
+            f"This page was made from {found.run.file} beside it."
         ),
     )

@@ -22,7 +22,19 @@ from bench.report.words import (
 )
 from bench.stats import CONFIDENCE
 
-__all__ = ["Answer", "client_cost", "doubts", "growths", "headline", "matters", "most", "picks", "resolution"]
+__all__ = [
+    "Answer",
+    "client_cost",
+    "doubts",
+    "growths",
+    "headline",
+    "leading",
+    "matters",
+    "most",
+    "pick",
+    "picks",
+    "resolution",
+]
 
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
 _SHORT = {
@@ -99,17 +111,17 @@ def picks(found: View) -> list[Answer]:
     """Return the answer to each question that was asked."""
     rows = []
     for question in ("framework", "server", "route", "loop", "engine"):
-        for place, contrast in enumerate(_leading(found.asked(question))):
+        for place, contrast in enumerate(leading(found.asked(question))):
             title = upper(question) + (f": {contrast.first} or {contrast.second}" if place else "")
             lines = _sentences(found, contrast)
             lines += _PARSERS if contrast.first == "uvicorn" and contrast.second == "hypercorn" else ()
             cost = client_cost(found, contrast) if question == "engine" else []
             short = ". ".join([_in_short(found, contrast), *cost[:1]])
-            rows.append(Answer(title, _pick(found, contrast), [*lines, *cost], short))
+            rows.append(Answer(title, pick(found, contrast), [*lines, *cost], short))
     rows += [
         Answer(
             f"{upper(contrast.first)} or the recipe",
-            _pick(found, contrast),
+            pick(found, contrast),
             _sentences(found, contrast),
             _in_short(found, contrast),
         )
@@ -122,7 +134,7 @@ def picks(found: View) -> list[Answer]:
     return rows
 
 
-def _leading(asked: list[Contrast]) -> list[Contrast]:
+def leading(asked: list[Contrast]) -> list[Contrast]:
     """Return one contrast for each two levels: the main effect, or the first pair where there is none."""
     first: dict[tuple[str, str], Contrast] = {}
     for contrast in asked:
@@ -178,7 +190,7 @@ def _in_short(found: View, contrast: Contrast) -> str:
     return f"{upper(contrast.first)} over {contrast.second}: {'; '.join(parts)}" if parts else ""
 
 
-def _pick(found: View, contrast: Contrast) -> str:
+def pick(found: View, contrast: Contrast) -> str:
     """Judge by capacity first, by CPU per event where capacity decides nothing or where it says otherwise."""
     if not found.shown("rps", "mb-s", "cpu-event", "kib-stream"):
         return "no figure"
@@ -286,9 +298,9 @@ def headline(found: View) -> str:
     """Return the one sentence on top: what to pick, or that this run does not know."""
     if not found.healthy:
         return "Something is wrong with this run: read its health before its figures."
-    asked = [(title.lower(), pick) for title, pick, *_ in picks(found) if title in _CHOICES]
-    parts = [f"{title}: {pick}" for title, pick in asked if pick != _UNTOLD]
-    untold = list(dict.fromkeys(title for title, pick in asked if pick == _UNTOLD))
+    asked = [(one.question.lower(), one.pick) for one in picks(found) if one.question in _CHOICES]
+    parts = [f"{title}: {chosen}" for title, chosen in asked if chosen != _UNTOLD]
+    untold = list(dict.fromkeys(title for title, chosen in asked if chosen == _UNTOLD))
     if untold:
         parts.append(f"no telling by {' or '.join(untold)}")
     return f"{upper('; '.join(parts))}." if parts else "No question could be answered from these cells."

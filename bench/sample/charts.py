@@ -1,0 +1,67 @@
+"""The charts that stand in papers: files of their own, drawn as the report's are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.cells import QUICK_CELLS
+from bench.metrics import metric
+from bench.record import CellSpec
+from bench.report.charts import bars
+from bench.report.figures import bar
+from bench.report.frame import alone
+from bench.report.view import View
+from bench.report.words import absence_word, number
+
+__all__ = ["CHARTS", "chart", "described", "headed", "told"]
+
+CHARTS = {Path("docs/figures/requests.svg"): "rps", Path("docs/figures/events.svg"): "cpu-event"}
+"""File -> the metric that it shows."""
+
+_ALSO = ("starlette", "django")
+
+
+def told(found: View) -> list[CellSpec]:
+    """Return the cells that papers speak of: those of the quick plan, what people leave, and peers."""
+    quick = [cell.id for cell in QUICK_CELLS if not cell.twin_of]
+    usual = [cell for name in (*quick, *_ALSO) for cell in found.cells if cell.id == name]
+    return usual + [cell for cell in found.cells if cell.group == "peer"]
+
+
+def _known(found: View, name: str) -> list[CellSpec]:
+    """Return those that have the metric, or a reason for having none that says something of themselves."""
+    silent = ("not-run", "unsupported")
+    return [
+        cell
+        for cell in told(found)
+        if (absence := found.figures[cell.id, name].absence) is None or absence.reason not in silent
+    ]
+
+
+def headed(found: View, name: str) -> str:
+    """Return a metric's title, with the unit where the title does not say it."""
+    unit = metric(name).unit
+    return found.title(name) + ("" if unit == "/s" else f", {unit}")
+
+
+def _title(found: View, name: str) -> str:
+    return f"{headed(found, name)} ({metric(name).better} is better)"
+
+
+def chart(found: View, path: Path) -> str:
+    """Return the file's SVG."""
+    name = CHARTS[path]
+    rows = [bar(found, cell, name) for cell in _known(found, name)]
+    drawn = bars(rows, unit=metric(name).unit, title=_title(found, name), shape=alone)
+    return drawn + "\n"
+
+
+def described(found: View, path: Path) -> str:
+    """Return the chart in words, for those who do not see it."""
+    name = CHARTS[path]
+    parts = []
+    for cell in _known(found, name):
+        figure = found.figures[cell.id, name]
+        missing = absence_word(figure.absence) if figure.absence else ""
+        parts.append(f"{cell.label} {number(figure.middle.value) if figure.middle else missing}")
+    return f"{_title(found, name)}: {'; '.join(parts)}"

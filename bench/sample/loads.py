@@ -1,0 +1,110 @@
+"""What cells cost under a reader's load: tables of figures, and what they come to. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bench.record import CellSpec
+from bench.report.cost import Share, share_of
+from bench.report.view import View
+from bench.report.words import DASH, absence_word, number, value_interval
+from bench.sample.charts import headed, told
+from bench.sample.sentences import bullets, table
+
+__all__ = ["BLOCKS", "carried"]
+
+_FILLED = 0.7  # of a core at most: above, queues grow faster than load
+
+
+def _figures(found: View, *kinds: str) -> str:
+    """Cells by metrics, each with its interval; a metric that this run was not read for is left out."""
+    names = found.shown(*kinds)
+    heads = [headed(found, name) for name in names]
+    rows = [[cell.label, *(_value(found, cell, name) for name in names)] for cell in told(found)]
+    return table(["", *heads], rows)
+
+
+def _value(found: View, cell: CellSpec, name: str) -> str:
+    figure = found.figures[cell.id, name]
+    if figure.absence is not None:
+        return absence_word(figure.absence)
+    return value_interval(figure.middle) if figure.middle else DASH
+
+
+def carried(cost_us: float, rate: float) -> int:
+    """Return how many clients one core carries that each ask ``rate`` times a second for what costs
+    ``cost_us`` of CPU, the core being busy to seven tenths."""
+    return int(_FILLED * 1e6 / (cost_us * rate))
+
+
+def _streams(found: View, events_per_s: str) -> str:
+    """How many streams of so many events a second one process carries, by its CPU per event."""
+    name = found.first("cpu-event")
+    rows = [
+        [cell.label, number(figure.middle.value), f"{carried(figure.middle.value, float(events_per_s)):,}"]
+        for cell in told(found)
+        if (figure := found.figures[cell.id, name]).middle is not None
+    ]
+    head = f"streams of {events_per_s} events/s that one core carries"
+    return table(["", headed(found, name), head], rows)
+
+
+def _share(found: View, upstream_ms: str, rate: str) -> str:
+    """What share of a request each cell is, and how many processes it takes, for that upstream and rate."""
+    shares = _shares(found)
+    rows = [[one.label, *one.words(float(upstream_ms), float(rate))] for one in shares]
+    return table(["", "adds (p50)", "share of the request", "cores busy", "processes"], rows)
+
+
+def _felt(found: View, *upstream_ms: str) -> str:
+    """How far apart the apps' own cells are for who waits, beside what the upstream takes."""
+    products = {cell.id for cell in found.cells if cell.group == "product"}
+    timed = [one for one in _shares(found, products) if one.adds_ms is not None]
+    if len(timed) < 2:
+        return "This run has no response times to say how much of a request the proxy is."
+    least, most = (choose(timed, key=lambda one: one.adds_ms or 0.0) for choose in (min, max))
+    apart = (most.adds_ms or 0.0) - (least.adds_ms or 0.0)
+    lines = [
+        f"With an upstream that takes {wait} ms, the whole difference between the quickest of them and the "
+        f"slowest is {apart / ((least.adds_ms or 0.0) + float(wait)):.1%} of a request"
+        for wait in upstream_ms
+    ]
+    ends = (
+        f"Of the apps' cells, {least.label} adds least to a response (p50), {_ms(least)}, and "
+        f"{most.label} most, {_ms(most)}"
+    )
+    return bullets([ends, *lines])
+
+
+def _ms(one: Share) -> str:
+    return f"{'less than ' if one.at_most else ''}{number(one.adds_ms or 0.0)} ms"
+
+
+def _shares(found: View, among: set[str] | None = None) -> list[Share]:
+    every = [share_of(found, cell.id) for cell in told(found) if among is None or cell.id in among]
+    return [one for one in every if one.adds_ms is not None or one.cpu_us is not None]
+
+
+def _moving(found: View, *names: str) -> str:
+    """The cells on a way from one framework to another: speed, cost, contract cases passed."""
+    metrics = [name for kind in ("rps", "cpu-request", "cpu-event") for name in found.shown(kind)[:1]]
+    known = {cell.id: cell for cell in found.cells}
+    rows = []
+    for name in names:
+        if name not in known:
+            rows.append([f"`{name}`", "no part of this run", *[""] * len(metrics)])
+            continue
+        score = found.run.header.scores.get(name)
+        asked = f"{score.passed} of {score.passed + score.failed}" if score else DASH
+        rows.append([known[name].label, *(_value(found, known[name], of) for of in metrics), asked])
+    heads = [headed(found, name) for name in metrics]
+    return table(["", *heads, "contract cases passed"], rows)
+
+
+BLOCKS: Mapping[str, Callable[..., str]] = {
+    "figures": _figures,
+    "streams": _streams,
+    "share": _share,
+    "felt": _felt,
+    "moving": _moving,
+}

@@ -1,0 +1,113 @@
+"""What a run says of each choice, in words and in one table; how sure comes with it. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import get_args
+
+from bench.contrasts import Outcome, Question
+from bench.metrics import metric
+from bench.report.verdict import leading, matters, pick
+from bench.report.view import View
+from bench.report.words import CANNOT_TELL, absence_word, interval, ratio, sentence, upper
+
+__all__ = ["BLOCKS", "bullets", "table", "wrapped"]
+
+_WIDTH = 118
+_HEADED = ("rps", "cpu-request", "cpu-event", "response-p50")
+_SHORT = ("rps", "cpu-event", "response-p50")
+_CHOICES: tuple[Question, ...] = ("framework", "server", "route", "loop", "engine")
+_ANSWERED: tuple[Question, ...] = (*_CHOICES, "recipe", "django")
+_SILENT = ("not-run", "unsupported")
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Return the text in lines that are not too long to be read in a diff."""
+    return textwrap.wrap(
+        text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """Return a Markdown list of sentences."""
+    return "\n".join(part for line in lines for part in wrapped(f"- {line.rstrip('.')}.", indent="  "))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _answers(found: View) -> str:
+    """Each choice: what to pick, and its ratio in each of the headline metrics."""
+    names = [name for name in _SHORT if name in found.shown(name)]
+    rows = []
+    for question in _ANSWERED:
+        for contrast in leading(found.asked(question)):
+            cells = [_told(found.outcome(contrast, name)) for name in names]
+            rows.append([f"{upper(contrast.first)} over {contrast.second}", pick(found, contrast), *cells])
+    if not rows:
+        return "No two cells of this run differ in one choice."
+    return table(["", "pick", *map(found.title, names)], rows)
+
+
+def _told(outcome: Outcome) -> str:
+    if outcome.estimate is None:
+        return absence_word(outcome.absence) if outcome.absence else ""
+    figure = f"{ratio(outcome.estimate.ratio)} ({interval(outcome.estimate.low, outcome.estimate.high)})"
+    unsure = {"cannot-tell": CANNOT_TELL, "equivalent": "the same"}.get(outcome.verdict or "", "")
+    return ", ".join(filter(None, (figure, unsure)))
+
+
+def _choice(found: View, question: str, *kinds: str) -> str:
+    """One choice, sentence by sentence; ``kinds``: of which metrics, all headline ones unless told."""
+    assert question in get_args(Question), question
+    names = [name for name in found.shown(*(kinds or _HEADED)) if metric(name).headline]
+    lines = [
+        sentence(outcome, found.load(metric(name).scenario))
+        for contrast in leading(found.asked(question))
+        for name in names
+        if (outcome := found.outcome(contrast, name)).absence is None or outcome.absence.reason not in _SILENT
+    ]
+    return bullets(lines) if lines else _unasked(f"about the {question}")
+
+
+def _matters(found: View) -> str:
+    """Which choice explains how much of what differs between the products."""
+    lines = [" ".join(matters(one)) for one in found.decompositions]
+    return bullets(lines) if lines else _unasked("about which choice matters most")
+
+
+def _same(found: View) -> str:
+    """What the run found to be the same, and what it could not tell."""
+    verdicts: Mapping[str, str] = {"equivalent": "The same", "cannot-tell": "Cannot be told apart here"}
+    lines = []
+    for verdict, title in verdicts.items():
+        parts = [
+            f"{contrast.first} and {contrast.second} in {_inside(found.title(name))}"
+            for question in _CHOICES
+            for contrast in leading(found.asked(question))
+            for name in found.shown(*_HEADED)
+            if found.outcome(contrast, name).verdict == verdict
+        ]
+        lines += [f"{title}: {'; '.join(parts)}"] if parts else []
+    return bullets(lines) if lines else "Every choice makes a difference in everything that this run read."
+
+
+def _inside(title: str) -> str:
+    """Return a title as it stands within a sentence."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
+def _unasked(about: str) -> str:
+    return f"This run says nothing {about}: it has no cells that differ in that alone."
+
+
+BLOCKS: Mapping[str, Callable[..., str]] = {
+    "answers": _answers,
+    "choice": _choice,
+    "matters": _matters,
+    "same": _same,
+}
