@@ -16,6 +16,7 @@ from bench.cells import DIRECT
 from bench.histogram import merge_histograms
 from bench.record import (
     Absence,
+    BurstResult,
     CellRecord,
     ClosedResult,
     DownloadResult,
@@ -101,7 +102,7 @@ def _result_absence(result: Result) -> Absence | None:
         return Absence("failed", f"integrity: {result.integrity.first}")
     if timeouts:
         return Absence("saturated", result.integrity.first)
-    if isinstance(result, ClosedResult | DownloadResult) and not result.completed:
+    if isinstance(result, ClosedResult | DownloadResult | BurstResult) and not result.completed:
         return Absence("failed", "nothing completed")
     return None
 
@@ -259,11 +260,16 @@ def _dropped_why(run: Run, cell: str) -> str:
 
 
 def _rates(run: Run, cell: str, scenario: str) -> list[float]:
-    return [
-        result.completed / result.span.seconds
-        for result in run.by_block(cell, scenario).values()
-        if isinstance(result, ClosedResult | DownloadResult) and result.span.seconds > 0
-    ]
+    results = run.by_block(cell, scenario).values()
+    return [rate for result in results if (rate := _rate(result)) is not None]
+
+
+def _rate(result: Result) -> float | None:
+    if isinstance(result, BurstResult):  # between two bursts the engine checks what has come
+        return 1e3 / _quantile_ms([result.whole], 50) if result.completed else None
+    if isinstance(result, ClosedResult | DownloadResult) and result.span.seconds > 0:
+        return result.completed / result.span.seconds
+    return None
 
 
 def _quantile_ms(encoded: list[str], percent: float) -> float:

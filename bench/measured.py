@@ -14,6 +14,7 @@ from bench.usage import Memory, Span
 
 __all__ = [
     "Absence",
+    "BurstResult",
     "ClosedResult",
     "DownloadResult",
     "GateResult",
@@ -113,6 +114,19 @@ class DownloadResult(msgspec.Struct, frozen=True, tag="download"):
     integrity: Integrity = Integrity()
 
 
+class BurstResult(msgspec.Struct, frozen=True, tag="burst"):
+    """Bursts of ``events`` that came whole and in order, and the reads that brought them. ``whole``: request
+    to last byte; ``spread``: first byte of an event to last. Encoded histograms, one sample a burst."""
+
+    completed: int
+    events: int
+    deliveries: int
+    span: Span
+    whole: str
+    spread: str
+    integrity: Integrity = Integrity()
+
+
 class HoldingResult(msgspec.Struct, frozen=True, tag="holding"):
     """Memory of the subject's tree with few streams open, then with many; None: there is no process."""
 
@@ -124,5 +138,5 @@ class HoldingResult(msgspec.Struct, frozen=True, tag="holding"):
     integrity: Integrity = Integrity()
 
 
-Timed = ClosedResult | OpenResult | StreamsResult | DownloadResult | HoldingResult
+Timed = ClosedResult | OpenResult | StreamsResult | DownloadResult | HoldingResult | BurstResult
 Result = GateResult | Timed | Absence

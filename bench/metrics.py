@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from bench.histogram import merge_histograms
 from bench.record import (
     Absence,
+    BurstResult,
     ClosedResult,
     DownloadResult,
     HoldingResult,
@@ -15,12 +15,10 @@ from bench.record import (
     Result,
     StreamsResult,
 )
-from bench.scenarios import MORE, QUICK, SWEEP, Closed, Download, Holding, Open, Scenario, Streams
-from bench.stats import least_samples
+from bench.scenarios import MORE, QUICK, SWEEP, Burst, Closed, Download, Holding, Open, Scenario, Streams
+from bench.values import Value, burst_coalescing, burst_spread, burst_whole, cpu_us_per, quantile_us
 
 __all__ = ["METRICS", "Metric", "metric", "metrics_in", "quantile_us"]
-
-Value = float | Absence
 
 
 class Metric(NamedTuple):
@@ -48,15 +46,6 @@ class Metric(NamedTuple):
         return self.what + self.under.format(load=load) if load else self.what
 
 
-def quantile_us(encoded: list[str], quantile: float) -> Value:
-    """Return a quantile of merged histograms in µs; an absence when it has too few samples."""
-    merged = merge_histograms(encoded)
-    count, least = merged.get_total_count(), least_samples(quantile)
-    if count < least:
-        return Absence("too-few-samples", f"{count} samples, p{quantile * 100:g} needs {least}")
-    return float(merged.get_value_at_percentile(quantile * 100)) / 1e3
-
-
 def _rps(result: Result) -> Value:
     assert isinstance(result, ClosedResult)
     return result.completed / result.span.seconds
@@ -64,18 +53,13 @@ def _rps(result: Result) -> Value:
 
 def _cpu_per_request(result: Result) -> Value:
     assert isinstance(result, ClosedResult | OpenResult)
-    return _per(result.span.cpu_s, result.completed)
+    return cpu_us_per(result.span.cpu_s, result.completed)
 
 
 def _cpu_per_event(result: Result) -> Value:
-    assert isinstance(result, StreamsResult)
-    return _per(result.span.cpu_s, result.events)
-
-
-def _per(cpu_s: float, count: int) -> Value:
-    if cpu_s <= 0:
-        return Absence("unsupported", "the system does not show another process's CPU time")
-    return cpu_s / count * 1e6 if count else Absence("failed", "nothing completed")
+    assert isinstance(result, StreamsResult | BurstResult)
+    events = result.events * result.completed if isinstance(result, BurstResult) else result.events
+    return cpu_us_per(result.span.cpu_s, events)
 
 
 def _response(quantile: float) -> Callable[[Result], Value]:
@@ -101,7 +85,7 @@ def _megabytes_per_s(result: Result) -> Value:
 
 def _cpu_per_megabyte(result: Result) -> Value:
     assert isinstance(result, DownloadResult)
-    value = _per(result.span.cpu_s, result.completed)
+    value = cpu_us_per(result.span.cpu_s, result.completed)
     return value if isinstance(value, Absence) else value / (result.size / 1e6)
 
 
@@ -153,6 +137,21 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
     Download: (
         Metric("mb-s", "S7", "MB per second", _LOAD, "MB/s", "more", *_SPEED, _megabytes_per_s, True),
         Metric("cpu-mb", "S7", "CPU per MB", _LOAD, "µs", "less", *_COST, _cpu_per_megabyte),
+    ),
+    Burst: (
+        Metric(
+            "burst-whole", "S6", "Burst, request to last event p50", _LOAD, "µs", "less", *_DELAY,
+            burst_whole, True,
+        ),
+        Metric("cpu-event", "S6", "CPU per SSE event", _LOAD, "µs", "less", *_COST, _cpu_per_event),
+        Metric(
+            "burst-spread", "S6", "Burst, first event to last p50", _LOAD, "µs", "less", *_DELAY,
+            burst_spread, True, headline=False,
+        ),
+        Metric(
+            "burst-coalescing", "S6", "Events per delivery", _LOAD, "", "less", "more", "fewer",
+            burst_coalescing, True, headline=False,
+        ),
     ),
     Holding: (
         Metric(

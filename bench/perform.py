@@ -21,6 +21,7 @@ from bench.load import (
     fill_pool,
     quiet,
     request_bytes,
+    run_burst,
     run_closed,
     run_download,
     run_gate,
@@ -30,7 +31,7 @@ from bench.load import (
 )
 from bench.plan import schedule_seed
 from bench.record import Absence, CellSpec, Result, RunRecord
-from bench.shapes import Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.shapes import Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
 from bench.usage import Meter
 from shared.harness.origin.payload import JSON_BODY, pattern
 from shared.harness.process import Process
@@ -90,6 +91,8 @@ def perform(
             return run(run_streams(address, scenario, meter=meter))
         case Download():
             return run(run_download(address, scenario, meter=meter))
+        case Burst():
+            return run(run_burst(address, scenario, meter=meter))
         case Holding():
             return run(run_holding(address, scenario, meter=meter, pid=meter.pid))
 

@@ -19,6 +19,7 @@ import msgspec
 
 from bench.measured import (
     Absence,
+    BurstResult,
     ClosedResult,
     DownloadResult,
     GateResult,
@@ -38,6 +39,7 @@ from bench.usage import Memory
 __all__ = [
     "SCHEMA",
     "Absence",
+    "BurstResult",
     "CellRecord",
     "CellSpec",
     "ClosedResult",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.shapes import Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.shapes import Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
 
 __all__ = [
     "MORE",
     "QUICK",
     "SWEEP",
+    "Burst",
     "Closed",
     "Download",
     "Gate",
@@ -49,6 +50,7 @@ MORE: tuple[Scenario, ...] = (
     Closed(
         id="S3-64k", title="64 KiB bodies, closed loop", path="/bytes/65536", connections=32, window_s=0.8
     ),
+    Burst(id="S6", title="a burst of tiny SSE events", events=4096, times=8),
     Download(id="S7-100m", title="one large download", size=100 * _MB, times=3),
     Closed(id="S3-idle-50", title=_JSON, path="/json", connections=32, window_s=0.8, idle=50),
     Holding(id="S5-memory", title="SSE streams held open", few=100, many=1000, every_us=1_000_000),

@@ -5,6 +5,7 @@
     gate        S0, before anything is timed  closed      capacity: next request when the answer is in
     open        latency: a fixed schedule     streams     SSE: events against their origin's stamps
     body        large downloads               holding     memory of streams held open
+    burst       tiny events, as fast as they come
     idle        fills a subject's pool        control     what is asked of the origin itself
 
 Every function here takes the address of whatever answers: a subject, or the origin itself for the direct leg.
@@ -13,6 +14,7 @@ Every function here takes the address of whatever answers: a subject, or the ori
 from __future__ import annotations
 
 from bench.load.body import run_download
+from bench.load.burst import run_burst
 from bench.load.closed import run_closed
 from bench.load.control import streams_closed
 from bench.load.expect import Address, Expected, request_bytes
@@ -30,6 +32,7 @@ __all__ = [
     "fill_pool",
     "quiet",
     "request_bytes",
+    "run_burst",
     "run_closed",
     "run_download",
     "run_gate",

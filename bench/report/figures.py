@@ -44,7 +44,11 @@ def figures_section(found: View) -> Markup:
     ]
     if passed:
         parts.append(why(f"Contract cases passed, beside the speed: {'; '.join(passed)}."))
-    parts.append(behind(cells_table(found, found.shown(*FIGURES, "cpu-request-paced"))))
+    parts.append(
+        behind(
+            cells_table(found, found.shown(*FIGURES, "burst-spread", "burst-coalescing", "cpu-request-paced"))
+        )
+    )
     return section("figures", "Figures by cell", *parts)
 
 

@@ -26,6 +26,8 @@ _COLUMNS = {
     "cpu-event": "us/event",
     "mb-s": "MB/s",
     "cpu-mb": "us/MB",
+    "burst-whole": "us/burst",
+    "burst-coalescing": "events/read",
     "kib-stream": "KiB/stream",
 }
 _ADDED = {"response": "response", "first event": "first", "event": "event"}

@@ -43,6 +43,7 @@ _SHORT = {
     "mb-s": "MB/s",
     "cpu-mb": "CPU per MB",
     "cpu-event": "CPU per event",
+    "burst-whole": "time of a burst",
     "kib-stream": "memory per stream",
     "response-p50": "response p50",
 }

@@ -34,7 +34,7 @@ DASH = "\N{EN DASH}"
 """Also what stands where there is nothing to show."""
 CANNOT_TELL = "cannot tell"
 
-FIGURES = ("rps", "cpu-request", "mb-s", "cpu-mb", "cpu-event", "kib-stream")
+FIGURES = ("rps", "cpu-request", "mb-s", "cpu-mb", "cpu-event", "burst-whole", "kib-stream")
 """The kinds of metrics that a cell is shown by."""
 
 _PROGRAMS = ("uvicorn", "hypercorn")
@@ -58,6 +58,7 @@ _SENTENCES = {
     "delay-p50": "passes an event on in {ratio} the time (p50) of",
     "mb-s": "hands on {ratio} the MB per second of",
     "cpu-mb": "needs {ratio} the CPU per MB of",
+    "burst-whole": "hands a burst on in {ratio} the time (p50) of",
     "kib-stream": "holds {ratio} the memory per open stream of",
 }
 

@@ -1,10 +1,10 @@
-"""Loads of SSE streams: watched in steady state, held open."""
+"""Loads of SSE streams: watched in steady state, held open, poured out in one burst."""
 
 from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Holding", "Streams"]
+__all__ = ["Burst", "Holding", "Streams"]
 
 
 class Streams(msgspec.Struct, frozen=True, tag="streams"):
@@ -74,3 +74,32 @@ class Holding(msgspec.Struct, frozen=True, tag="holding"):
     def seconds(self) -> float:
         """About how long it takes, for the plan."""
         return 0.002 * self.many + 2 * self.settle_s
+
+
+class Burst(msgspec.Struct, frozen=True, tag="burst"):
+    """Closed loop, one connection: tiny SSE events that the origin sends without a pause, again and again."""
+
+    id: str
+    title: str
+    events: int
+    times: int
+
+    @property
+    def load(self) -> str:
+        """How much is asked for, in few words."""
+        return f"{self.events:,} events at once"
+
+    @property
+    def words(self) -> str:
+        """What is sent, how fast, for how long."""
+        return f"{self.title}: {self.load}, {self.times} times after one to warm up"
+
+    @property
+    def pool(self) -> int:
+        """How many connections to the upstream it takes at once."""
+        return 1
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan: at 30 µs an event."""
+        return (self.times + 1) * self.events * 30e-6

@@ -7,8 +7,12 @@
     GET  /step/<id>                  the same events, but each waits for a POST to the same path
     POST /step/<id>                  lets one more event out of that stream
     POST, PUT anything else          the body is swallowed and counted: {"bytes": n}
+    GET  /burst/<n>                  n tiny events at once, each a chunk of its own
     GET  /hold                       the JSON, but not before the next POST to /hold
     GET  /stats                      {"open_streams": n, "requests": n, "connections": n, "held": n}
+    GET  …?watch=<name>              the same, watched: how much of it is accepted, when it is closed
+    GET  /watched                    what is known of those (`watched`)
+    POST /watched                    closes those that do not end by themselves, and forgets all
 
 Every event carries its number and the CLOCK_MONOTONIC nanosecond at which it was handed to the socket, so
 that a reader on the same machine knows its one-way delay instead of guessing it. Streams share one time grid
@@ -23,17 +27,17 @@ import asyncio
 import gc
 import signal
 import sys
-import time
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import parse_qs
 
 from shared.harness.origin.chunked import ChunkedError, ChunkedReader
-from shared.harness.origin.payload import JSON_BODY, PATTERN, event
+from shared.harness.origin.fast_bodies import HIGH_WATER, paced, send_body, send_burst, stepped
+from shared.harness.origin.payload import JSON_BODY
+from shared.harness.origin.watched import Watched
 
 __all__ = ["FastOrigin", "OriginState", "loop_factory", "main"]
 
-_HIGH_WATER = 256 * 1024
 _MAX_HEAD = 64 * 1024
 
 
@@ -46,14 +50,6 @@ _JSON = _answer(JSON_BODY)
 _NOT_FOUND = _answer(b'{"error":"no such path"}', status=b"404 Not Found")
 _BAD_REQUEST = _answer(b'{"error":"bad request"}', status=b"400 Bad Request")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_SSE_HEAD = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n"
-    b"transfer-encoding: chunked\r\n\r\n"
-)
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 class OriginState:
@@ -65,6 +61,7 @@ class OriginState:
         self.connections = 0
         self.held: set[FastOrigin] = set()
         self.steps: dict[bytes, Callable[[], None]] = {}
+        self.watched = Watched()
 
     def counts(self) -> bytes:
         """Return what /stats answers."""
@@ -78,31 +75,41 @@ class FastOrigin(asyncio.Protocol):
     def __init__(self, state: OriginState) -> None:
         self.state = state
         self.transport: asyncio.Transport | None = None
-        self._loop = asyncio.get_running_loop()
         self._buffer = b""
         self._upload: ChunkedReader | None = None  # the chunked request body being read
         self._upload_left = 0  # or what is left of one with Content-Length
         self._upload_bytes = 0
         self._target = b""
         self._end_stream: Callable[[], None] | None = None
-        self._resume: Callable[[], None] | None = None
+        self.resume: Callable[[], None] | None = None  # sends on when there is room again
+        self.unsent = 0  # of the body that is being sent
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer has begun, or is held back, and does not end by itself."""
+        return self in self.state.held or self._end_stream is not None or self.unsent > 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass of it
-        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER)
         self.state.connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.state.connections -= 1
         self.state.held.discard(self)
+        self.state.watched.gone(self)
         if self._end_stream is not None:
             self._end_stream()
-        self._resume = None
+        self.resume = None
         self.transport = None
 
+    def eof_received(self) -> None:
+        # with bytes left to send the connection is lost only once they are gone, which may be never
+        self.state.watched.gone(self)
+
     def resume_writing(self) -> None:
-        if self._resume is not None:
-            self._resume()
+        if self.resume is not None:
+            self.resume()
 
     def data_received(self, data: bytes) -> None:
         data = self._buffer + data if self._buffer else data
@@ -172,6 +179,8 @@ class FastOrigin(asyncio.Protocol):
             for connection in held:
                 connection.write(_JSON)
             self.write(_answer(b'{"released":%d}' % len(held)))
+        elif self._target == b"/watched":
+            self.write(_answer(b'{"closed":%d}' % self.state.watched.forget()))
         else:
             self.write(_answer(b'{"bytes":%d}' % self._upload_bytes))
         self._upload_bytes = 0
@@ -180,16 +189,25 @@ class FastOrigin(asyncio.Protocol):
         """Answer one GET; ``target`` is the request target as it came."""
         if target in (b"/json", b"/json?"):  # httpx.URL(query=b"") makes the second of the first
             self.write(_JSON)
-        elif target.startswith(b"/sse"):
-            self._stream_paced(target)
-        elif target.startswith(b"/step/"):
-            self._stream_stepped(target.rstrip(b"?"))
-        elif target.startswith(b"/bytes/") and target[7:].rstrip(b"?").isdigit():
-            self._send_body(int(target[7:].rstrip(b"?")))
-        elif target in (b"/hold", b"/hold?"):
+            return
+        path, _, query = target.partition(b"?")
+        asked = parse_qs(query.decode("ascii", "replace")) if query else {}
+        if "watch" in asked:
+            self.state.watched.begin(asked["watch"][0], self)
+        if path == b"/sse":
+            paced(self, asked)
+        elif path.startswith(b"/step/"):
+            stepped(self, path)
+        elif path.startswith(b"/bytes/") and path[7:].isdigit():
+            send_body(self, int(path[7:]))
+        elif path.startswith(b"/burst/") and path[7:].isdigit():
+            send_burst(self, int(path[7:]))
+        elif path == b"/hold":
             self.state.held.add(self)
-        elif target == b"/stats":
+        elif path == b"/stats":
             self.write(_answer(self.state.counts()))
+        elif path == b"/watched":
+            self.write(_answer(self.state.watched.report()))
         else:
             self.write(_NOT_FOUND)
 
@@ -198,28 +216,8 @@ class FastOrigin(asyncio.Protocol):
         if self.transport is not None:
             self.transport.write(data)
 
-    def _send_body(self, size: int) -> None:
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: %d\r\n\r\n"
-        if size <= len(PATTERN):
-            self.write(head % size + PATTERN[:size])
-            return
-        self.write(head % size)
-        left = size
-
-        def push() -> None:
-            nonlocal left
-            while left and self.transport is not None:
-                piece = PATTERN if left >= len(PATTERN) else PATTERN[:left]
-                left -= len(piece)
-                self.transport.write(piece)
-                if self.transport.get_write_buffer_size() > _HIGH_WATER:
-                    return  # resume_writing() calls again
-            self._resume = None
-
-        self._resume = push
-        push()
-
-    def _open_stream(self, stop: Callable[[], None]) -> None:
+    def open_stream(self, stop: Callable[[], None]) -> None:
+        """Count a stream that ends with the connection; ``stop`` is called then."""
         self.state.open_streams += 1
 
         def end() -> None:
@@ -228,46 +226,6 @@ class FastOrigin(asyncio.Protocol):
             stop()
 
         self._end_stream = end
-
-    def _stream_paced(self, target: bytes) -> None:
-        query = parse_qs(target.partition(b"?")[2].decode("ascii", "replace"))
-        every_ns = int(query.get("every_us", ["20000"])[0]) * 1000
-        phase_ns = int(query.get("phase_us", ["0"])[0]) * 1000
-        if every_ns < 1_000_000 or phase_ns < 0:
-            raise ValueError("every_us must be at least 1000, phase_us at least 0")
-        number = 0
-        now_ns = time.monotonic_ns()
-        due_ns = ((now_ns - phase_ns) // every_ns + 1) * every_ns + phase_ns
-        timer: asyncio.TimerHandle | None = None
-
-        def tick() -> None:
-            nonlocal number, due_ns, timer
-            now_ns = time.monotonic_ns()
-            self.write(_chunk(event(number, now_ns)))
-            number += 1
-            due_ns += every_ns
-            # a tick that comes late is not made up for by a burst: the stream then simply has a gap,
-            # which the stamps show as the origin's own
-            while due_ns <= now_ns:
-                due_ns += every_ns
-            timer = self._loop.call_later((due_ns - now_ns) / 1e9, tick)
-
-        self._open_stream(lambda: timer.cancel() if timer is not None else None)
-        self.write(_SSE_HEAD + _chunk(event(number, now_ns)))
-        number = 1
-        timer = self._loop.call_later((due_ns - now_ns) / 1e9, tick)
-
-    def _stream_stepped(self, target: bytes) -> None:
-        number = 0
-
-        def release() -> None:
-            nonlocal number
-            self.write(_chunk(event(number, time.monotonic_ns())))
-            number += 1
-
-        self.state.steps[target] = release
-        self._open_stream(lambda: self.state.steps.pop(target, None) and None)
-        self.write(_SSE_HEAD)
 
 
 async def _serve(host: str, port: int) -> None:

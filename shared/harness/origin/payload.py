@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["EVENT_SIZE", "JSON_BODY", "PATTERN", "event", "pattern", "read_event"]
+__all__ = [
+    "EVENT_SIZE",
+    "JSON_BODY",
+    "PATTERN",
+    "TINY_SIZE",
+    "event",
+    "pattern",
+    "read_event",
+    "tiny_event",
+]
 
 _FILL = b"the quick brown fox jumps over the lazy dog, then does so again, and again."
 _EVENT = b"data: %010d %020d " + _FILL + b"\n\n"
 EVENT_SIZE = len(_EVENT % (0, 0))
 _EVENT_TAIL = b" " + _FILL + b"\n\n"
+
+_TINY = b"data: %010d\n\n"
+TINY_SIZE = len(_TINY % 0)
 
 PATTERN = bytes(range(256)) * 256  # 64 KiB
 
@@ -39,3 +51,8 @@ def read_event(data: bytes) -> tuple[int, int]:
     if len(data) != EVENT_SIZE or not data.startswith(b"data: ") or not data.endswith(_EVENT_TAIL):
         raise ValueError(f"not an event of this origin: {data[:48]!r}")
     return int(data[6:16]), int(data[17:37])
+
+
+def tiny_event(number: int) -> bytes:
+    """Return one SSE event of `TINY_SIZE` bytes that holds its number and nothing else."""
+    return _TINY % number
