@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import secrets
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
@@ -155,10 +152,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     console.print(f"[dim]{header.pinning}[/]")
     if left_out:
         console.print(f"[yellow]left out, for lack of time: {', '.join(cell.id for cell in left_out)}[/]")
-    with (
-        _sigterm_interrupts(),
-        Bar(console, total_s=planned_s, steps=len(cells) * options.blocks) as bar,
-    ):
+    with Bar(console, total_s=planned_s, steps=len(cells) * options.blocks) as bar:
         outcome = run_plan(header, folder, dropped=dropped, bar=bar, budget_s=budget_s)
     _write(folder / RECORDS, console)
     if outcome == "interrupted":
@@ -166,20 +160,6 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     if outcome != "finished":
         raise _Refused(outcome)
     return 0
-
-
-@contextlib.contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Inside, SIGTERM is Ctrl-C: what is done is kept, and reported."""
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _header(options: argparse.Namespace, cells: list[CellSpec], scenarios: tuple[Scenario, ...]) -> RunRecord:

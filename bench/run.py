@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.interrupt import interruptible
 from bench.load import Address, streams_closed
 from bench.perform import Rig, perform
 from bench.plan import fit, order
@@ -70,12 +71,13 @@ def run_plan(
             records.append(cell)
         try:
             with (
+                interruptible() as check_interrupt,
                 Process.start(
                     [sys.executable, "-m", "shared.harness.origin.fast"], name="fast origin", cpus=rig_cpus
                 ) as origin,
                 asyncio.Runner(loop_factory=loop_factory()) as runner,
             ):
-                _blocks(Rig(header, origin, runner), records, bar, budget_s)
+                _blocks(Rig(header, origin, runner), records, bar, budget_s, check_interrupt)
         except KeyboardInterrupt:
             outcome = "interrupted"
         except ProcessFailed as failure:
@@ -84,7 +86,9 @@ def run_plan(
     return outcome
 
 
-def _blocks(rig: Rig, records: RecordFile, bar: Bar, budget_s: float | None) -> None:
+def _blocks(
+    rig: Rig, records: RecordFile, bar: Bar, budget_s: float | None, check_interrupt: Callable[[], None]
+) -> None:
     header = rig.header
     cells = list(header.cells)
     began = time.monotonic()
@@ -99,6 +103,7 @@ def _blocks(rig: Rig, records: RecordFile, bar: Bar, budget_s: float | None) -> 
                 bar.show(block, header.blocks, f"{cell.label} · {what}")
 
             records.append(_cell(rig, cell, block, position, tell))
+            check_interrupt()
             bar.advance()
             took[name] = time.monotonic() - start
             if not rig.origin.running():

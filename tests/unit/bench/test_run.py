@@ -168,7 +168,7 @@ def test_ctrl_c_keeps_what_is_done_reports_it_and_stops_every_child(tmp_path: Pa
         printed, _ = process.communicate(timeout=30)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
     assert process.returncode == 130, printed
     assert "interrupted after" in printed
     assert "Traceback" not in printed

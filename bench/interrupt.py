@@ -1,0 +1,36 @@
+"""Ctrl-C and SIGTERM, so that neither is lost.
+
+A KeyboardInterrupt is raised wherever the program happens to be. From a finalizer, or from a loop's own code,
+nothing is raised any further; so it is noted as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+__all__ = ["interruptible"]
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Inside, both raise KeyboardInterrupt; what is yielded raises it again when it came and was lost."""
+    asked = False
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    def again() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield again
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
