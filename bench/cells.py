@@ -111,6 +111,9 @@ _POOL_OF_100 = tuple(
 )
 """For a client that opens a hundred connections and no more: streams beyond would wait until it gives up."""
 
+_ANY_ANSWER = ("S3", "S2", "S3-16", "S3-512", "S11-keep", "S11-close", "S14-one", "S14-many")
+"""For what asks no upstream."""
+
 
 def _recipe_like(name: str, label: str, *, framework: str, engine: str = "httpx") -> CellSpec:
     return _baseline(name, label, framework=framework, engine=engine, scenarios=_POOL_OF_100)
@@ -168,7 +171,7 @@ EXTRA: tuple[CellSpec, ...] = (
     _product("fastapi", "handler", _UVICORN, engine="httpx"),
     _product("litestar", "handler", _UVICORN, engine="httpx"),
     _baseline("bare-httpx2", "bare ASGI, uvicorn, httpx2", module="bare", engine="httpx2"),
-    _baseline("static", "static ASGI answer, uvicorn", scenarios=("S3", "S2", "S3-16", "S3-512")),
+    _baseline("static", "static ASGI answer, uvicorn", scenarios=_ANY_ANSWER),
     *_sketches(),
     _recipe_like("starlette", "recipe in Starlette alone, uvicorn", framework="starlette"),
     _recipe_like("django", "recipe in Django on ASGI, uvicorn", framework="django"),

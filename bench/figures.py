@@ -176,6 +176,20 @@ GROWTHS = (
         "cpu-request@S3-idle-5000",
         "cpu-request@S3-idle-50",
     ),
+    Growth("churn", "requests/s, each on a new connection over kept ones", "rps@S11-close", "rps@S11-keep"),
+    Growth(
+        "churn-cpu",
+        "CPU per request, each on a new connection over kept ones",
+        "cpu-request@S11-close",
+        "cpu-request@S11-keep",
+    ),
+    Growth("paths", "requests/s, a million paths over one", "rps@S14-many", "rps@S14-one"),
+    Growth(
+        "paths-cpu",
+        "CPU per request, a million paths over one",
+        "cpu-request@S14-many",
+        "cpu-request@S14-one",
+    ),
 )
 
 

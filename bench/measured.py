@@ -62,13 +62,17 @@ class GateResult(msgspec.Struct, frozen=True, tag="gate"):
 
 class ClosedResult(msgspec.Struct, frozen=True, tag="closed"):
     """A closed-loop window: valid completions, and those of each warm-up slice before it. ``idle``: how many
-    connections to the origin lay idle when it began, where the scenario asks for some."""
+    connections to the origin lay idle when it began, where the scenario asks for some. ``asked``: right
+    answers in all, warm-up and end included; ``memory``: the subject's tree before the first of them and
+    after the last, where the scenario asks for many paths."""
 
     completed: int
     warmup: list[int]
     span: Span
     integrity: Integrity = Integrity()
     idle: int | None = None
+    asked: int | None = None
+    memory: tuple[Memory, Memory] | None = None
 
 
 class OpenResult(msgspec.Struct, frozen=True, tag="open"):

@@ -99,6 +99,15 @@ def _memory_per_stream(result: Result) -> Value:
     )
 
 
+def _bytes_per_request(result: Result) -> Value:
+    assert isinstance(result, ClosedResult)
+    if result.memory is None or not result.asked:
+        return Absence("unsupported", "the system does not show another process's memory")
+    before, after = result.memory
+    rise = (after.private_kib - before.private_kib) * 1024 / result.asked
+    return rise if rise > 0 else Absence("below-resolution", "it held no more afterwards than before")
+
+
 _SPEED = ("faster", "slower")
 _COST = ("dearer", "cheaper")
 _DELAY = ("slower", "faster")
@@ -162,6 +171,17 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
 }  # fmt: skip
 """What is read off each kind of result."""
 
+_KEPT = Metric(
+    "kept-request", "S14", "Memory kept per request", _LOAD, "B", "less", "larger", "smaller",
+    _bytes_per_request,
+)  # fmt: skip
+"""What is read beside it where many paths are asked for."""
+
+
+def _read(scenario: Scenario) -> tuple[Metric, ...]:
+    more = (_KEPT,) if isinstance(scenario, Closed) and scenario.paths else ()
+    return _KINDS.get(type(scenario), ()) + more
+
 
 def _in(scenario: Scenario, of: Metric) -> Metric:
     """Return the metric as it is read in that scenario: under the plain name in the quick plan's."""
@@ -171,10 +191,7 @@ def _in(scenario: Scenario, of: Metric) -> Metric:
 
 
 METRICS: tuple[Metric, ...] = tuple(
-    _in(scenario, of)
-    for scenario in (*QUICK, *MORE)
-    if scenario not in SWEEP
-    for of in _KINDS.get(type(scenario), ())
+    _in(scenario, of) for scenario in (*QUICK, *MORE) if scenario not in SWEEP for of in _read(scenario)
 )
 
 

@@ -22,6 +22,7 @@ from bench.load import (
     quiet,
     request_bytes,
     run_burst,
+    run_churn,
     run_closed,
     run_download,
     run_gate,
@@ -32,7 +33,7 @@ from bench.load import (
 from bench.plan import schedule_seed
 from bench.record import Absence, CellSpec, Result, RunRecord
 from bench.shapes import Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
-from bench.usage import Meter
+from bench.usage import Memory, Meter, memory
 from shared.harness.origin.payload import JSON_BODY, pattern
 from shared.harness.process import Process
 
@@ -107,14 +108,20 @@ async def _closed(rig: Rig, cell: CellSpec, scenario: Closed, address: Address, 
         if idle < _POOL_FULL * scenario.idle:
             return Absence("unsupported", f"its pool keeps {idle:,} of {scenario.idle:,} connections")
         await quiet(meter)
-    result = await run_closed(
-        address,
-        scenario,
-        request=request_bytes(address, scenario.path),
-        expected=_expected(scenario.path),
-        meter=meter,
-    )
-    return msgspec.structs.replace(result, idle=idle)
+    run = run_churn if scenario.churn else run_closed
+    request = request_bytes(address, scenario.path, close=scenario.churn)
+    before = await _memory(scenario, meter)
+    result = await run(address, scenario, request=request, expected=_expected(scenario.path), meter=meter)
+    after = await _memory(scenario, meter)
+    grown = (before, after) if before and after else None
+    return msgspec.structs.replace(result, idle=idle, memory=grown)
+
+
+async def _memory(scenario: Closed, meter: Meter) -> Memory | None:
+    if not scenario.paths or meter.pid is None:
+        return None
+    await quiet(meter)
+    return memory(meter.pid)
 
 
 def _expected(path: str) -> Expected:

@@ -35,6 +35,7 @@ QUICK: tuple[Scenario, ...] = (
 """In the order in which a cell runs them: the closed loop has a warm-up rule, and so warms the process."""
 
 _JSON = "1 KiB JSON, closed loop"
+_PATHS = "1 KiB JSON whatever the path, closed loop"
 
 SWEEP: tuple[Open, ...] = tuple(
     Open(id=f"S4-{rate}", title="1 KiB JSON, open loop", path="/json", rate=float(rate), window_s=0.6)
@@ -53,7 +54,11 @@ MORE: tuple[Scenario, ...] = (
     Burst(id="S6", title="a burst of tiny SSE events", events=4096, times=8),
     Download(id="S7-100m", title="one large download", size=100 * _MB, times=3),
     Closed(id="S3-idle-50", title=_JSON, path="/json", connections=32, window_s=0.8, idle=50),
+    Closed(id="S14-one", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1),
+    Closed(id="S14-many", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1_000_000),
     Holding(id="S5-memory", title="SSE streams held open", few=100, many=1000, every_us=1_000_000),
+    Closed(id="S11-keep", title=_JSON, path="/json", connections=32, window_s=0.8),
+    Closed(id="S11-close", title=_JSON, path="/json", connections=32, window_s=0.8, churn=True),
     Closed(id="S3-512", title=_JSON, path="/json", connections=512, window_s=0.8),
     Streams(id="S5-200", title="SSE streams", streams=200, every_us=20_000, window_s=1.0),
     Closed(id="S3-idle-5000", title=_JSON, path="/json", connections=32, window_s=0.8, idle=5000),

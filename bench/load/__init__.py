@@ -4,6 +4,7 @@
     expect      what is sent, and what has to come back
     gate        S0, before anything is timed  closed      capacity: next request when the answer is in
     open        latency: a fixed schedule     streams     SSE: events against their origin's stamps
+    churn       the same, a connection for each request
     body        large downloads               holding     memory of streams held open
     burst       tiny events, as fast as they come
     idle        fills a subject's pool        control     what is asked of the origin itself
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from bench.load.body import run_download
 from bench.load.burst import run_burst
+from bench.load.churn import run_churn
 from bench.load.closed import run_closed
 from bench.load.control import streams_closed
 from bench.load.expect import Address, Expected, request_bytes
@@ -33,6 +35,7 @@ __all__ = [
     "quiet",
     "request_bytes",
     "run_burst",
+    "run_churn",
     "run_closed",
     "run_download",
     "run_gate",

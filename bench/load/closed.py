@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from itertools import chain, repeat
+
+import msgspec
 
 from bench.load.expect import Address, Connection, Expected, Failures, connect_all
 from bench.load.response import Mismatch, Response
@@ -11,34 +15,39 @@ from bench.record import ClosedResult
 from bench.scenarios import Closed
 from bench.usage import Meter, span
 
-__all__ = ["run_closed", "warm"]
+__all__ = ["Tally", "run_closed", "timed", "warm"]
 
 
-class _Counter:
-    """What all connections of one loop share."""
+class Tally:
+    """What all connections of one loop share. ``requests``: what is sent, one after the other."""
 
-    def __init__(self, request: bytes, expected: Expected) -> None:
-        self.request = request
+    def __init__(self, requests: Iterator[bytes], expected: Expected) -> None:
+        self.requests = requests
         self.expected = expected
         self.completed = 0
         self.going = True
         self.failures = Failures()
 
+    def whole(self, result: ClosedResult) -> ClosedResult:
+        """Return the result with what came of the requests that were still under way at the window's end."""
+        integrity = self.failures.integrity()
+        return msgspec.structs.replace(result, asked=self.completed, integrity=integrity)
+
 
 class _Looping(Connection):
-    def __init__(self, counter: _Counter) -> None:
+    def __init__(self, tally: Tally) -> None:
         super().__init__()
-        self.counter = counter
+        self.tally = tally
 
     def on_response(self, response: Response) -> None:
-        counter = self.counter
-        counter.expected.check(response)
-        counter.completed += 1
-        if counter.going:
-            self.send(counter.request)
+        tally = self.tally
+        tally.expected.check(response)
+        tally.completed += 1
+        if tally.going:
+            self.send(next(tally.requests))
 
     def on_failure(self, failure: Mismatch) -> None:
-        self.counter.failures.add(failure)
+        self.tally.failures.add(failure)
 
 
 def warm(trace: list[int], *, least: int, tolerance: float) -> bool:
@@ -54,36 +63,50 @@ def warm(trace: list[int], *, least: int, tolerance: float) -> bool:
 async def run_closed(
     address: Address, scenario: Closed, *, request: bytes, expected: Expected, meter: Meter
 ) -> ClosedResult:
-    """Warm up until `warm` says so or ``warm_most`` slices have passed, then time one window.
-
-    The window's edges are where count, clock and CPU are read together. The first failure ends it early.
-    """
-    counter = _Counter(request, expected)
+    """Ask over connections that are kept. ``request`` holds a %d for the number of the path where the
+    scenario has several."""
+    tally = Tally(_requests(request, scenario.paths), expected)
     try:
-        connections = await connect_all(address, lambda _: _Looping(counter), scenario.connections)
+        connections = await connect_all(address, lambda _: _Looping(tally), scenario.connections)
     except Mismatch as failure:
-        counter.failures.add(failure)
+        tally.failures.add(failure)
         now = meter.read()
-        return ClosedResult(0, [], span(now, meter.read()), counter.failures.integrity())
-    trace: list[int] = []
+        return ClosedResult(0, [], span(now, meter.read()), tally.failures.integrity())
     try:
         for connection in connections:
-            connection.send(request)
-        while len(trace) < scenario.warm_most and not counter.failures.counts:
-            count = counter.completed
-            await counter.failures.wait(scenario.warm_slice_s)
-            trace.append(counter.completed - count)
-            if warm(trace, least=scenario.warm_least, tolerance=scenario.warm_tolerance):
-                break
-        before, count = meter.read(), counter.completed
-        await counter.failures.wait(scenario.window_s)
-        completed, after = counter.completed - count, meter.read()
-        counter.going = False
+            connection.send(next(tally.requests))
+        result = await timed(tally, scenario, meter)
+        tally.going = False
         await _drained(connections)
     finally:
         for connection in connections:
             connection.close()
-    return ClosedResult(completed, trace, span(before, after), counter.failures.integrity())
+    return tally.whole(result)
+
+
+def _requests(request: bytes, paths: int) -> Iterator[bytes]:
+    """Return an endless row of requests: none of its steps is a step of Python's."""
+    if not paths:
+        return repeat(request)
+    return map(request.__mod__, chain.from_iterable(repeat(range(paths))))
+
+
+async def timed(tally: Tally, scenario: Closed, meter: Meter) -> ClosedResult:
+    """Warm up until `warm` says so or ``warm_most`` slices have passed, then time one window.
+
+    The window's edges are where count, clock and CPU are read together. The first failure ends it early.
+    """
+    trace: list[int] = []
+    while len(trace) < scenario.warm_most and not tally.failures.counts:
+        count = tally.completed
+        await tally.failures.wait(scenario.warm_slice_s)
+        trace.append(tally.completed - count)
+        if warm(trace, least=scenario.warm_least, tolerance=scenario.warm_tolerance):
+            break
+    before, count = meter.read(), tally.completed
+    await tally.failures.wait(scenario.window_s)
+    completed, after = tally.completed - count, meter.read()
+    return ClosedResult(completed, trace, span(before, after))
 
 
 async def _drained(connections: list[_Looping], deadline_s: float = 2.0) -> None:

@@ -39,12 +39,16 @@ class Expected(NamedTuple):
             raise Mismatch("content", f"byte {at} differs")
 
 
-def request_bytes(address: Address, path: str, *, method: str = "GET", body: bytes = b"") -> bytes:
-    """Return a whole request as it goes on the wire, with the few fields that any client sends."""
-    length = f"content-length: {len(body)}\r\n" if body or method != "GET" else ""
+def request_bytes(
+    address: Address, path: str, *, method: str = "GET", body: bytes = b"", close: bool = False
+) -> bytes:
+    """Return a whole request as it goes on the wire, with the few fields that any client sends; ``close``:
+    it is the connection's last."""
+    more = f"content-length: {len(body)}\r\n" if body or method != "GET" else ""
+    more += "connection: close\r\n" if close else ""
     head = (
         f"{method} {path} HTTP/1.1\r\nhost: {address.host}:{address.port}\r\n"
-        f"user-agent: tandem-bench\r\naccept: */*\r\n{length}\r\n"
+        f"user-agent: tandem-bench\r\naccept: */*\r\n{more}\r\n"
     )
     return head.encode("ascii") + body
 
@@ -81,6 +85,9 @@ class Connection(asyncio.Protocol):
 
     After a failure it is closed and silent: one failure is counted once.
     """
+
+    persistent = True
+    """Whether it is a failure that the peer closes it after an answer."""
 
     def __init__(self) -> None:
         self.transport: asyncio.WriteTransport | None = None
@@ -128,7 +135,7 @@ class Connection(asyncio.Protocol):
                 raise Mismatch("framing", "a response that nobody asked for")
             self.busy = False
             self.on_response(response)
-            if not response.head.keep_alive:
+            if self.persistent and not response.head.keep_alive:
                 raise Mismatch("connection", "Connection: close on a keep-alive connection")
         except Mismatch as failure:
             self.fail(failure)
@@ -149,6 +156,8 @@ class Connection(asyncio.Protocol):
             except Mismatch as failure:
                 self.fail(failure)
                 return
+        if not (self.persistent or self.busy):
+            return
         why = "closed by the peer" if exc is None else f"lost: {exc}"
         self.fail(Mismatch("connection", why))
 

@@ -29,6 +29,7 @@ _COLUMNS = {
     "burst-whole": "us/burst",
     "burst-coalescing": "events/read",
     "kib-stream": "KiB/stream",
+    "kept-request": "B kept/req",
 }
 _ADDED = {"response": "response", "first event": "first", "event": "event"}
 

@@ -225,7 +225,7 @@ def _span(found: View, question: str) -> str:
 
 
 def growths(found: View) -> list[str]:
-    """Return what more connections do to each cell, in sentences."""
+    """Return what the larger load does to each cell, in sentences."""
     lines = []
     for one in found.growths:
         name = found.cell(one.cell).label

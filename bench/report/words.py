@@ -34,7 +34,7 @@ DASH = "\N{EN DASH}"
 """Also what stands where there is nothing to show."""
 CANNOT_TELL = "cannot tell"
 
-FIGURES = ("rps", "cpu-request", "mb-s", "cpu-mb", "cpu-event", "burst-whole", "kib-stream")
+FIGURES = ("rps", "cpu-request", "mb-s", "cpu-mb", "cpu-event", "burst-whole", "kib-stream", "kept-request")
 """The kinds of metrics that a cell is shown by."""
 
 _PROGRAMS = ("uvicorn", "hypercorn")
@@ -60,6 +60,7 @@ _SENTENCES = {
     "cpu-mb": "needs {ratio} the CPU per MB of",
     "burst-whole": "hands a burst on in {ratio} the time (p50) of",
     "kib-stream": "holds {ratio} the memory per open stream of",
+    "kept-request": "keeps {ratio} the memory per request of",
 }
 
 

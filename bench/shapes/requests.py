@@ -40,7 +40,9 @@ class Gate(msgspec.Struct, frozen=True, tag="gate"):
 class Closed(msgspec.Struct, frozen=True, tag="closed"):
     """Closed loop: each connection sends its next request when the answer is in. For capacity only.
 
-    ``idle``: so many connections to the upstream lie idle in the pool meanwhile.
+    ``idle``: so many connections to the upstream lie idle in the pool meanwhile. ``churn``: each request on
+    a connection of its own. ``paths``: so many are asked for in turn, numbered in the place of the path's %d;
+    none: the path as it is.
     """
 
     id: str
@@ -49,6 +51,8 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     connections: int
     window_s: float
     idle: int = 0
+    churn: bool = False
+    paths: int = 0
     warm_slice_s: float = 0.08
     warm_tolerance: float = 0.15
     warm_least: int = 3
@@ -59,7 +63,10 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
         """How much is asked for, in few words."""
         size = int(self.path.removeprefix("/bytes/")) if self.path.startswith("/bytes/") else 0
         body = f", {size // _KIB:,} KiB bodies" if size else ""
-        return f"{self.connections:,} connections{body}" + (f", {self.idle:,} idle" if self.idle else "")
+        more = f", {self.idle:,} idle" if self.idle else ""
+        more += f", {self.paths:,} path{'s' * (self.paths > 1)}" if self.paths else ""
+        each = ", each request a new one" if self.churn else ""
+        return f"{self.connections:,} connections{each}{body}{more}"
 
     @property
     def words(self) -> str:

@@ -1,9 +1,11 @@
 """The origin for load: precomputed bytes on a raw `asyncio.Protocol`, so that it is never what gets measured.
 
     GET  /json                       1 KiB of JSON, Content-Length
+    GET  /json/<anything>            the same: as many paths as one likes
     GET  /bytes/<n>                  n bytes of a known pattern, Content-Length, back-pressure kept
     GET  /sse?every_us=&phase_us=    events of `payload.EVENT_SIZE` bytes for as long as the client stays:
                                      one at once, then one at every grid time k * every + phase
+    GET  /stay?us=                   a stream that ends: one of these events at once, one so much later
     GET  /step/<id>                  the same events, but each waits for a POST to the same path
     POST /step/<id>                  lets one more event out of that stream
     POST, PUT anything else          the body is swallowed and counted: {"bytes": n}
@@ -13,6 +15,8 @@
     GET  …?watch=<name>              the same, watched: how much of it is accepted, when it is closed
     GET  /watched                    what is known of those (`watched`)
     POST /watched                    closes those that do not end by themselves, and forgets all
+
+What asks for `Connection: close` gets it, once its answer is whole.
 
 Every event carries its number and the CLOCK_MONOTONIC nanosecond at which it was handed to the socket, so
 that a reader on the same machine knows its one-way delay instead of guessing it. Streams share one time grid
@@ -32,7 +36,7 @@ from typing import cast
 from urllib.parse import parse_qs
 
 from shared.harness.origin.chunked import ChunkedError, ChunkedReader
-from shared.harness.origin.fast_bodies import HIGH_WATER, paced, send_body, send_burst, stepped
+from shared.harness.origin.fast_bodies import HIGH_WATER, paced, send_body, send_burst, stay, stepped
 from shared.harness.origin.payload import JSON_BODY
 from shared.harness.origin.watched import Watched
 
@@ -80,6 +84,7 @@ class FastOrigin(asyncio.Protocol):
         self._upload_left = 0  # or what is left of one with Content-Length
         self._upload_bytes = 0
         self._target = b""
+        self._close = False  # after this answer
         self._end_stream: Callable[[], None] | None = None
         self.resume: Callable[[], None] | None = None  # sends on when there is room again
         self.unsent = 0  # of the body that is being sent
@@ -137,6 +142,7 @@ class FastOrigin(asyncio.Protocol):
         method, target, _ = head.split(b"\r\n", 1)[0].split(b" ", 2)
         fields = head.lower()
         self._target = target
+        self._close = b"\r\nconnection: close" in fields
         if b"\r\nexpect:" in fields:
             self.write(_CONTINUE)
         if b"\r\ntransfer-encoding:" in fields:
@@ -184,10 +190,13 @@ class FastOrigin(asyncio.Protocol):
         else:
             self.write(_answer(b'{"bytes":%d}' % self._upload_bytes))
         self._upload_bytes = 0
+        if self._close and not self.answering and self.transport is not None:
+            self.transport.close()
 
     def get(self, target: bytes) -> None:
         """Answer one GET; ``target`` is the request target as it came."""
-        if target in (b"/json", b"/json?"):  # httpx.URL(query=b"") makes the second of the first
+        # httpx.URL(query=b"") makes /json? of /json
+        if target in (b"/json", b"/json?") or target.startswith(b"/json/"):
             self.write(_JSON)
             return
         path, _, query = target.partition(b"?")
@@ -196,6 +205,8 @@ class FastOrigin(asyncio.Protocol):
             self.state.watched.begin(asked["watch"][0], self)
         if path == b"/sse":
             paced(self, asked)
+        elif path == b"/stay":
+            stay(self, int(asked["us"][0]) / 1e6)
         elif path.startswith(b"/step/"):
             stepped(self, path)
         elif path.startswith(b"/bytes/") and path[7:].isdigit():
@@ -216,8 +227,9 @@ class FastOrigin(asyncio.Protocol):
         if self.transport is not None:
             self.transport.write(data)
 
-    def open_stream(self, stop: Callable[[], None]) -> None:
-        """Count a stream that ends with the connection; ``stop`` is called then."""
+    def open_stream(self, stop: Callable[[], None]) -> Callable[[], None]:
+        """Count a stream that ends with the connection, or when what is returned is called; ``stop`` is
+        called then."""
         self.state.open_streams += 1
 
         def end() -> None:
@@ -226,6 +238,7 @@ class FastOrigin(asyncio.Protocol):
             stop()
 
         self._end_stream = end
+        return end
 
 
 async def _serve(host: str, port: int) -> None:

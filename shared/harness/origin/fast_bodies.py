@@ -13,7 +13,7 @@ from shared.harness.origin.payload import PATTERN, event, tiny_event
 if TYPE_CHECKING:
     from shared.harness.origin.fast import FastOrigin
 
-__all__ = ["HIGH_WATER", "paced", "send_body", "send_burst", "stepped"]
+__all__ = ["HIGH_WATER", "paced", "send_body", "send_burst", "stay", "stepped"]
 
 HIGH_WATER = 256 * 1024
 """Bytes of a connection's buffer beyond which nothing is added to it."""
@@ -88,6 +88,18 @@ def paced(to: FastOrigin, asked: Mapping[str, Sequence[str]]) -> None:
     to.write(_SSE_HEAD + _chunk(event(number, now_ns)))
     number = 1
     timer = loop.call_later((due_ns - now_ns) / 1e9, tick)
+
+
+def stay(to: FastOrigin, seconds: float) -> None:
+    """Send one event at once, a second one so much later, and end there."""
+
+    def last() -> None:
+        end()
+        to.write(_chunk(event(1, time.monotonic_ns())) + _chunk(b""))
+
+    timer = asyncio.get_running_loop().call_later(seconds, last)
+    end = to.open_stream(timer.cancel)
+    to.write(_SSE_HEAD + _chunk(event(0, time.monotonic_ns())))
 
 
 def stepped(to: FastOrigin, path: bytes) -> None:
