@@ -1,7 +1,7 @@
 # Every command a person needs. `make` alone lists them; each makes .venv first when it is missing or out of date.
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-long contract-reference soak coverage fuzz check run report venv clean
+.PHONY: help bench bench-full test test-long contract-reference soak coverage fuzz check run report venv clean
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
@@ -22,6 +22,9 @@ help:
 
 bench: venv ## the quick benchmark: about four minutes, then a verdict and bench/results/<time>/report.html
 	@$(python) -m bench run --quick $(ARGS)
+
+bench-full: venv ## every factor and scenario: about half an hour; ARGS=--resume goes on after Ctrl-C or a crash
+	@$(python) -m bench run $(if $(findstring --resume,$(ARGS)),,--full) $(ARGS)
 
 test: venv ## the quick tier: unit tests, the contract on every subject, the mutants
 	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q $(ARGS)

@@ -22,6 +22,7 @@ from bench.record import (
     DownloadResult,
     GateResult,
     OpenResult,
+    Part,
     Result,
     Run,
     StreamsResult,
@@ -64,19 +65,21 @@ class Health(msgspec.Struct, frozen=True):
 def cell_absence(run: Run, cell: str, scenario: str) -> Absence | None:
     """Return why a cell has no figures for a scenario, or None when it has.
 
-    One integrity failure in any block fails the cell: a proxy that is wrong sometimes has no speed.
+    One integrity failure in any block fails the cell in that part of the run: a proxy that is wrong sometimes
+    has no speed.
     """
-    records = [record for record in run.cells if record.cell == cell]
+    part = run.header.part_of(scenario)
+    if part is None:
+        return Absence("not-run", f"{scenario} was not part of this run")
+    records = [record for record in run.cells if record.cell == cell and record.part == part.id]
     if not records:
-        return Absence("not-run", _dropped_why(run, cell))
+        return _not_run(run, cell, part)
     for record in records:
         gate = record.results.get("S0")
         if isinstance(gate, GateResult) and gate.failed:
             return Absence("failed", f"gate, block {record.block + 1}: {gate.failed}: {gate.detail}")
         if record.failure:
             return Absence("failed", f"block {record.block + 1}: {record.failure}")
-    if scenario not in {planned.id for planned in run.header.scenarios}:
-        return Absence("not-run", f"{scenario} was not part of this run")
     results = [record.results[scenario] for record in records if scenario in record.results]
     if not results:
         return Absence("unsupported", f"this cell does not take part in {scenario}")
@@ -253,10 +256,13 @@ def _has_failed(record: CellRecord) -> bool:
     return bool(record.failure)
 
 
-def _dropped_why(run: Run, cell: str) -> str:
-    return next(
-        (dropped.why for dropped in run.dropped if dropped.cell == cell), "the run ended before its turn"
-    )
+def _not_run(run: Run, cell: str, part: Part) -> Absence:
+    for dropped in run.dropped:
+        if dropped.cell == cell and dropped.part in ("", part.id):
+            return Absence("not-run", dropped.why)
+    if cell not in part.cells:
+        return Absence("not-asked", "the plan asks this of other cells")
+    return Absence("not-run", "the run ended before its turn")
 
 
 def _rates(run: Run, cell: str, scenario: str) -> list[float]:

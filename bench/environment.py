@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -109,21 +110,17 @@ def _release() -> str:
 
 
 def _git() -> tuple[str, str]:
+    def ask(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, check=True, timeout=10)
+        return done.stdout.decode(errors="replace").strip()
+
     try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
+        commit, changed = ask("rev-parse", "--short=12", "HEAD"), ask("status", "--porcelain")
+        # which change it is, so that a run is never resumed on another
+        digest = hashlib.sha256((changed + ask("diff", "HEAD")).encode()).hexdigest()[:12] if changed else ""
     except (OSError, subprocess.SubprocessError):
         return "not a git checkout", "unknown"
-    return commit, "changed since the commit" if changed else "as committed"
+    return commit, f"changed since the commit ({digest})" if changed else "as committed"
 
 
 def _read(path: str) -> str:

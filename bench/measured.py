@@ -35,6 +35,7 @@ Reason = Literal[
     "failed",  # gate or integrity failed, or the subject died
     "too-few-samples",
     "not-run",  # interrupted, or dropped from the plan
+    "not-asked",  # the plan asks it of other cells only
 ]
 
 

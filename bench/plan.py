@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
-from bench.record import CellSpec
-from bench.scenarios import Gate, Scenario
+from bench.record import CellRecord, CellSpec, Dropped, Part, RunRecord
+from bench.shapes import Gate, Scenario
 
-__all__ = ["LEAST_BLOCKS", "cell_seconds", "fit", "order", "schedule_seed"]
+__all__ = [
+    "LEAST_BLOCKS",
+    "Step",
+    "cell_seconds",
+    "fit",
+    "order",
+    "schedule_seed",
+    "seconds_of",
+    "steps",
+    "trim",
+]
 
 LEAST_BLOCKS = 6
-_LEAST_CELLS = 5  # below that no question is left to answer
+_DIRECT = "direct"  # the leg that every other is held against: it always stays
+
+Seconds = Mapping[tuple[str, str], float]
+"""(part, cell) -> about how long the cell takes in one block of the part."""
+
+
+class Step(NamedTuple):
+    """One process that is due: what it is, and where in its block it stands."""
+
+    part: Part
+    block: int
+    position: int
+    cell: str
 
 
 def order(cells: Sequence[str], *, seed: int, block: int) -> list[str]:
@@ -26,6 +50,17 @@ def schedule_seed(seed: int, block: int) -> int:
     return int(np.random.default_rng([seed, block, 1]).integers(2**31))
 
 
+def steps(parts: Sequence[Part], *, seed: int, block: int) -> list[Step]:
+    """Return one block of every part that has so many, part after part: whatever ends a run early has taken
+    blocks from all parts alike, and a bad minute of the machine is spread over them."""
+    return [
+        Step(part, block, position, cell)
+        for part in parts
+        if block < part.blocks
+        for position, cell in enumerate(order(part.cells, seed=seed, block=block))
+    ]
+
+
 def cell_seconds(cell: CellSpec, scenarios: Sequence[Scenario], *, start_stop_s: float) -> float:
     """Return about how long one cell takes in one block."""
     process_s = 0.0 if cell.group == "direct" else start_stop_s
@@ -33,23 +68,48 @@ def cell_seconds(cell: CellSpec, scenarios: Sequence[Scenario], *, start_stop_s:
     return process_s + sum(timed)
 
 
-def fit(
-    cells: Sequence[CellSpec],
-    seconds: Sequence[float],
-    *,
-    blocks: int,
-    budget_s: float,
-) -> tuple[list[CellSpec], list[CellSpec]]:
-    """Return (kept, left out) so that ``blocks`` blocks of ``seconds[i]`` per cell fit into the budget.
+def seconds_of(parts: Sequence[Part], seconds: Seconds) -> float:
+    """Return about how long these parts take, all blocks."""
+    return sum(seconds[part.id, cell] * part.blocks for part in parts for cell in part.cells)
 
-    Cells are given in order of weight and left out from the end, never blocks: fewer blocks would make every
-    answer vaguer, fewer cells only make some questions go unanswered. The direct leg always stays.
+
+def fit(parts: Sequence[Part], seconds: Seconds, *, budget_s: float) -> tuple[list[Part], list[Dropped]]:
+    """Return (the parts with the cells that are kept, what is left out) so that all fits into the budget.
+
+    Parts, and the cells in each, are given in order of weight: the last part gives up its last cells first,
+    down to its ``least``, then the part before it. Never blocks: fewer blocks would make every answer vaguer,
+    fewer cells only make some questions go unanswered. The direct leg always stays.
     """
-    kept = list(zip(cells, seconds, strict=True))
-    left_out: list[CellSpec] = []
-    while sum(s for _, s in kept) * blocks > budget_s:
-        droppable = [i for i, (cell, _) in enumerate(kept) if cell.group != "direct"]
-        if len(droppable) <= _LEAST_CELLS:
-            break
-        left_out.insert(0, kept.pop(droppable[-1])[0])
-    return [cell for cell, _ in kept], left_out
+    kept = [list(part.cells) for part in parts]
+    left_out: list[Dropped] = []
+
+    def over() -> bool:
+        total = sum(
+            seconds[p.id, cell] * p.blocks for p, cells in zip(parts, kept, strict=True) for cell in cells
+        )
+        return total > budget_s
+
+    for part, cells in reversed(list(zip(parts, kept, strict=True))):
+        while over() and len(droppable := [cell for cell in cells if cell != _DIRECT]) > part.least:
+            cells.remove(droppable[-1])
+            left_out.insert(0, Dropped(droppable[-1], 0, "all cells would not fit into the time", part.id))
+    return [
+        msgspec.structs.replace(part, cells=cells) for part, cells in zip(parts, kept, strict=True)
+    ], left_out
+
+
+def trim(header: RunRecord, done: Sequence[CellRecord]) -> tuple[list[Part], list[Dropped]]:
+    """Return as `fit` does what the blocks after the first have room for, by how long the first really took.
+
+    Of the records alone: a run that is resumed comes to the same parts.
+    """
+    if header.budget_s is None:
+        return header.plan, []
+    took = {(record.part, record.cell): record.seconds for record in done if record.block == 0}
+    rest = [msgspec.structs.replace(part, blocks=part.blocks - 1) for part in header.plan]
+    kept, left_out = fit(rest, took, budget_s=header.budget_s - sum(took.values()))
+    why = "the first block showed that all cells would not fit into the time"
+    return (
+        [msgspec.structs.replace(part, blocks=part.blocks + 1) for part in kept],
+        [msgspec.structs.replace(dropped, from_block=1, why=why) for dropped in left_out],
+    )

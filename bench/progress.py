@@ -68,10 +68,10 @@ class Bar:
         """One more cell is done."""
         self._done += 1
 
-    def shorten(self, steps: int) -> None:
-        """Cells were left out: so many steps in all."""
-        self._steps = steps
-        self._progress.update(self._task, total=steps)
+    def expect(self, more: int) -> None:
+        """So many cells are still to come."""
+        self._steps = self._done + more
+        self._progress.update(self._task, total=self._steps)
 
     def _left_s(self) -> float:
         if not self._done:

@@ -1,15 +1,16 @@
 """The records of a run: one JSON line each, appended as it happens; all later stages read nothing else.
 
     run       once, first: the plan, the scenarios, the environment, the command that repeats it
-    cell      one per cell and block: the gate, each scenario's result, memory; a failure with its reason
+    cell      one per part, block and cell: the gate, each scenario's result, memory; why it failed
     dropped   a cell that was left out, and why
-    end       once, last: finished or interrupted
+    end       where a sitting ended: finished or interrupted; a run that was resumed goes on after it
 
 What is measured is in `bench.measured`.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -50,6 +51,7 @@ __all__ = [
     "HoldingResult",
     "Integrity",
     "OpenResult",
+    "Part",
     "Reason",
     "Record",
     "RecordFile",
@@ -86,8 +88,23 @@ class CellSpec(msgspec.Struct, frozen=True):
         return not self.scenarios or scenario in self.scenarios
 
 
+class Part(msgspec.Struct, frozen=True):
+    """Cells that meet the same scenarios, one process each in each of so many blocks. But for the gate a
+    scenario is in one part of a run only: cells are compared within their block. ``settings``: beside those
+    of the run. ``least``: so many cells stay, however short the time."""
+
+    id: str
+    title: str
+    cells: list[str]
+    scenarios: list[str]
+    blocks: int
+    settings: dict[str, str] = {}
+    least: int = 5
+
+
 class RunRecord(msgspec.Struct, frozen=True, tag="run"):
-    """What was planned, on what, and how to repeat it."""
+    """What was planned, on what, and how to repeat it. ``parts``: none where every cell meets every scenario
+    in every block; otherwise ``blocks`` are those of the longest. ``budget_s``: None for no limit."""
 
     schema: int
     started_at: str
@@ -103,10 +120,23 @@ class RunRecord(msgspec.Struct, frozen=True, tag="run"):
     packages: dict[str, str]
     settings: dict[str, str]
     scores: dict[str, Score] = {}
+    parts: list[Part] = []
+    budget_s: float | None = None
+
+    @property
+    def plan(self) -> list[Part]:
+        """The parts, in order; one of everything where none are told apart."""
+        cells, scenarios = [cell.id for cell in self.cells], [scenario.id for scenario in self.scenarios]
+        return self.parts or [Part("", "", cells, scenarios, self.blocks)]
+
+    def part_of(self, scenario: str) -> Part | None:
+        """Return the part that a scenario is in; for the gate the first."""
+        return next((part for part in self.plan if scenario in part.scenarios), None)
 
 
 class CellRecord(msgspec.Struct, frozen=True, tag="cell"):
-    """One process in one block: the unit of replication."""
+    """One process in one block of one part: the unit of replication. ``seconds``: from before its start until
+    it was gone."""
 
     block: int
     position: int
@@ -117,18 +147,22 @@ class CellRecord(msgspec.Struct, frozen=True, tag="cell"):
     after: Memory | None = None
     streams_left: int | None = None
     failure: str = ""
+    part: str = ""
+    seconds: float = 0.0
 
 
 class Dropped(msgspec.Struct, frozen=True, tag="dropped"):
-    """A cell that is left out from ``from_block`` on."""
+    """A cell that is left out of a part from ``from_block`` on."""
 
     cell: str
     from_block: int
     why: str
+    part: str = ""
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):
-    """How the run ended: ``outcome`` is finished or interrupted, or why it could not go on."""
+    """How the run ended: ``outcome`` is finished or interrupted, or why it could not go on. ``seconds``: what
+    it took, without the pauses between sittings."""
 
     outcome: str
     seconds: float
@@ -138,11 +172,19 @@ Record = RunRecord | CellRecord | Dropped | End
 
 
 class RecordFile:
-    """Appends records, each on the disk's side of a crash before the next is measured."""
+    """Appends records, each on the disk's side of a crash before the next is measured. Raises ValueError when
+    another process is at it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = path.open("ab")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise ValueError(f"{path.parent.name}: another process is writing its records") from None
+        if path.stat().st_size:  # a crash may have cut the last line short: it goes, what follows is whole
+            self._file.truncate(path.read_bytes().rfind(b"\n") + 1)
 
     def append(self, record: Record) -> None:
         """Write one line and push it out of this process."""
@@ -193,12 +235,12 @@ class Run(msgspec.Struct, frozen=True):
         records = list(read_records(path))
         if not records or not isinstance(records[0], RunRecord):
             raise ValueError(f"{path.name} does not begin with a run record")
-        ends = [record for record in records if isinstance(record, End)]
+        last = records[-1]
         return cls(
             header=records[0],
             cells=[record for record in records if isinstance(record, CellRecord)],
             dropped=[record for record in records if isinstance(record, Dropped)],
-            end=ends[-1] if ends else None,
+            end=last if isinstance(last, End) else None,
             file=path.name,
         )
 

@@ -1,6 +1,6 @@
 """plan -> records: one fresh process per cell and block, the gate first, then each scenario, then memory.
 
-    1 start the origin        2 for each block, in its random order: start the cell's process
+    1 start the origin        2 for each block, part and cell, in random order: start the cell's process
     3 gate (S0)               4 closed, open, streams, each between two readings of the clocks
     5 memory, stop            6 append the record; then the next
 
@@ -14,7 +14,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from pathlib import Path
 
 import msgspec
@@ -22,7 +22,7 @@ import msgspec
 from bench.interrupt import interruptible
 from bench.load import Address, streams_closed
 from bench.perform import Rig, perform
-from bench.plan import fit, order
+from bench.plan import Step, steps, trim
 from bench.progress import Bar
 from bench.record import (
     Absence,
@@ -32,13 +32,16 @@ from bench.record import (
     End,
     GateResult,
     HoldingResult,
+    Part,
     RecordFile,
     Result,
+    Run,
     RunRecord,
     StreamsResult,
 )
-from bench.shapes import Gate
+from bench.shapes import Gate, Scenario
 from bench.start import start
+from bench.stored import RECORDS
 from bench.usage import Meter, memory
 from shared.harness.origin.fast import loop_factory
 from shared.harness.process import ROOT, Process, ProcessFailed
@@ -55,20 +58,27 @@ START_STOP_S = 0.6
 
 
 def run_plan(
-    header: RunRecord, folder: Path, *, dropped: Sequence[Dropped] = (), bar: Bar, budget_s: float | None
+    header: RunRecord,
+    folder: Path,
+    *,
+    dropped: Sequence[Dropped] = (),
+    before: Run | None = None,
+    bar: Bar,
 ) -> str:
     """Run everything ``header`` plans and append the records to ``folder``/records.jsonl.
 
     Returns the outcome that the end record holds: "finished", "interrupted", or why the rig gave up.
-    With a budget, cells are left out after the first block when the rest would not fit.
+    With a budget, cells are left out after the first block when the rest would not fit. ``before``: what is
+    there already, of a run that goes on. Raises ValueError when another process writes these records.
     """
     began = time.monotonic()
     rig_cpus = frozenset(header.rig_cpus) or None
     outcome = "finished"
-    with RecordFile(folder / "records.jsonl") as records:
-        records.append(header)
-        for cell in dropped:
-            records.append(cell)
+    with RecordFile(folder / RECORDS) as records:
+        if before is None:
+            records.append(header)
+            for one in dropped:
+                records.append(one)
         try:
             with (
                 interruptible() as check_interrupt,
@@ -77,67 +87,84 @@ def run_plan(
                 ) as origin,
                 asyncio.Runner(loop_factory=loop_factory()) as runner,
             ):
-                _blocks(Rig(header, origin, runner), records, bar, budget_s, check_interrupt)
+                _blocks(Rig(header, origin, runner), records, before, bar, check_interrupt)
         except KeyboardInterrupt:
             outcome = "interrupted"
         except ProcessFailed as failure:
             outcome = _one_line(failure)
-        records.append(End(outcome=outcome, seconds=time.monotonic() - began))
+        spent_s = _spent_s(before) if before else 0.0
+        records.append(End(outcome=outcome, seconds=spent_s + time.monotonic() - began))
     return outcome
 
 
+def _spent_s(before: Run) -> float:
+    return before.end.seconds if before.end else sum(record.seconds for record in before.cells)
+
+
 def _blocks(
-    rig: Rig, records: RecordFile, bar: Bar, budget_s: float | None, check_interrupt: Callable[[], None]
+    rig: Rig, records: RecordFile, before: Run | None, bar: Bar, check_interrupt: Callable[[], None]
 ) -> None:
     header = rig.header
-    cells = list(header.cells)
-    began = time.monotonic()
+    parts = header.plan
+    by_id = {cell.id: cell for cell in header.cells}
+    done = list(before.cells) if before else []
+    there = {(record.part, record.block, record.cell) for record in done}
+    bar.expect(len(_due(header, parts, there, range(header.blocks))))
     for block in range(header.blocks):
-        took: dict[str, float] = {}
-        by_id = {cell.id: cell for cell in cells}
-        for position, name in enumerate(order(list(by_id), seed=header.seed, block=block)):
-            start = time.monotonic()
-            cell = by_id[name]
+        for step in _due(header, parts, there, [block]):
 
-            def tell(what: str, cell: CellSpec = cell, block: int = block) -> None:
+            def tell(what: str, cell: CellSpec = by_id[step.cell], block: int = block) -> None:
                 bar.show(block, header.blocks, f"{cell.label} · {what}")
 
-            records.append(_cell(rig, cell, block, position, tell))
+            record = _cell(rig, by_id[step.cell], step, tell)
+            records.append(record)
             check_interrupt()
+            done.append(record)
             bar.advance()
-            took[name] = time.monotonic() - start
             if not rig.origin.running():
                 raise ProcessFailed("the fast origin died; its records end here")
-        if block == 0 and budget_s is not None:
-            left_s = budget_s - (time.monotonic() - began)
-            seconds = [took[cell.id] for cell in cells]
-            cells, left_out = fit(cells, seconds, blocks=header.blocks - 1, budget_s=left_s)
-            for cell in left_out:
-                why = "the first block showed that all cells would not fit into the time"
-                records.append(Dropped(cell=cell.id, from_block=1, why=why))
-            bar.shorten(len(by_id) + len(cells) * (header.blocks - 1))
+        if block == 0:
+            parts, left_out = trim(header, done)
+            for dropped in left_out:
+                if before is None or dropped not in before.dropped:
+                    records.append(dropped)
+            bar.expect(len(_due(header, parts, there, range(1, header.blocks))))
 
 
-def _cell(rig: Rig, cell: CellSpec, block: int, position: int, tell: Callable[[str], None]) -> CellRecord:
-    record = CellRecord(block=block, position=position, cell=cell.id, results={})
-    if cell.group == "direct":
-        return _measure(rig, cell, record, rig.address, None, tell)
-    tell("starting")
+def _due(
+    header: RunRecord, parts: Sequence[Part], there: Set[tuple[str, int, str]], blocks: Iterable[int]
+) -> list[Step]:
+    """Return what these blocks still lack, in order."""
+    whole = (step for block in blocks for step in steps(parts, seed=header.seed, block=block))
+    return [step for step in whole if (step.part.id, step.block, step.cell) not in there]
+
+
+def _cell(rig: Rig, cell: CellSpec, step: Step, tell: Callable[[str], None]) -> CellRecord:
     began = time.monotonic()
+    record = CellRecord(step.block, step.position, cell.id, {}, part=step.part.id)
+    asked = [scenario for scenario in rig.header.scenarios if scenario.id in step.part.scenarios]
+    if cell.group == "direct":
+        record = _measure(rig, cell, record, asked, rig.address, None, tell)
+        return msgspec.structs.replace(record, seconds=time.monotonic() - began)
+    tell("starting")
+    settings = rig.header.settings | step.part.settings
     try:
-        with start(cell, rig.url, settings=rig.header.settings, cpus=rig.subject_cpus) as running:
+        with start(cell, rig.url, settings=settings, cpus=rig.subject_cpus) as running:
             record = msgspec.structs.replace(
                 record, started_s=time.monotonic() - began, idle=memory(running.process.pid)
             )
-            return _measure(rig, cell, record, Address(running.host, running.port), running.process, tell)
+            address = Address(running.host, running.port)
+            record = _measure(rig, cell, record, asked, address, running.process, tell)
     except ProcessFailed as failure:
-        return msgspec.structs.replace(record, failure=_one_line(failure))
+        record = msgspec.structs.replace(record, failure=_one_line(failure))
+    return msgspec.structs.replace(record, seconds=time.monotonic() - began)
 
 
 def _measure(
     rig: Rig,
     cell: CellSpec,
     record: CellRecord,
+    scenarios: Sequence[Scenario],
     address: Address,
     process: Process | None,
     tell: Callable[[str], None],
@@ -145,7 +172,7 @@ def _measure(
     results: dict[str, Result] = {}
     failure = ""
     meter = Meter(process.pid if process else None, rig=(os.getpid(), rig.origin.pid))
-    for scenario in rig.header.scenarios:
+    for scenario in scenarios:
         if not isinstance(scenario, Gate) and not cell.takes_part(scenario.id):
             continue
         if failure:

@@ -89,13 +89,16 @@ def _health(found: View) -> Text:
 
 
 def _blocks_done(found: View, console: Console) -> None:
-    done = {record.block for record in found.run.cells}
-    complete = sum(
-        len({r.cell for r in found.run.cells if r.block == block}) == len(found.run.header.cells)
-        for block in done
-    )
-    if complete < found.run.header.blocks:
-        console.print(Text(f"{complete} of {found.run.header.blocks} blocks are complete.", style="yellow"))
+    there = {(record.part, record.block, record.cell) for record in found.run.cells}
+    for part in found.run.header.plan:
+        out = {one.cell: one.from_block for one in found.run.dropped if one.part in ("", part.id)}
+        complete = sum(
+            all((part.id, n, cell) in there or n >= out.get(cell, part.blocks) for cell in part.cells)
+            for n in range(part.blocks)
+        )
+        if complete < part.blocks:
+            of = f" of {part.id}" if part.id else ""
+            console.print(Text(f"{complete} of {part.blocks} blocks{of} are complete.", style="yellow"))
     for dropped in found.run.dropped:
         console.print(Text(f"{dropped.cell}: {left_out(dropped)}.", style="yellow"))
 

@@ -47,6 +47,7 @@ _ABSENCES = {
     "failed": "FAILED",
     "too-few-samples": "too few samples",
     "not-run": "not run",
+    "not-asked": "not asked",
 }
 
 _SENTENCES = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import command, start
+from bench import begin, command, folders, start
 from bench.cells import EXTRA, PACKAGES, choose
 from bench.record import ClosedResult, Dropped, GateResult
 from bench.start import lacks
@@ -64,9 +64,9 @@ def test_a_package_that_is_not_installed_is_an_absence_with_the_command_that_ins
         return "finished"
 
     _without(monkeypatch, "django")
-    monkeypatch.setattr(command, "_RESULTS", tmp_path)
-    monkeypatch.setattr(command, "run_plan", plan)
-    monkeypatch.setattr(command, "_write", lambda folder, console: None)
+    monkeypatch.setattr(folders, "_RESULTS", tmp_path)
+    monkeypatch.setattr(begin, "run_plan", plan)
+    monkeypatch.setattr(begin, "write_report", lambda folder, console: None)
     assert command.main(["run", "--subject", "django", "--subject", "static"]) == 0
     why = "it is not installed (pip install --constraint constraints.txt django)"
     assert [(one.cell, one.why) for one in kept] == [("django", why)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import command
+from bench import begin, command, folders
 from bench.own import cell_of, read_own, start_own
 from bench.record import ClosedResult, GateResult, Run, RunRecord
 from shared.harness.process import ROOT, ProcessFailed
@@ -58,7 +58,7 @@ def test_it_runs_through_every_scenario_like_any_cell(mine: Path, tmp_path: Path
 def test_one_command_times_it_and_it_stands_in_the_report(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "_RESULTS", tmp_path / "results")
+    monkeypatch.setattr(folders, "_RESULTS", tmp_path / "results")
     wish = ["--subject", "recipe-fastapi", "--scenario", "S3", "--blocks", "3", "--seed", "1"]
     assert command.main(["run", "--add", str(mine), *wish]) == 0
     (folder,) = (tmp_path / "results").iterdir()
@@ -83,9 +83,9 @@ def test_without_a_wish_it_is_added_to_the_quick_plan_as_what_is_kept_first(
         planned.extend(cell.id for cell in header.cells)
         return "finished"
 
-    monkeypatch.setattr(command, "_RESULTS", tmp_path / "results")
-    monkeypatch.setattr(command, "run_plan", plan)
-    monkeypatch.setattr(command, "_write", lambda folder, console: None)
+    monkeypatch.setattr(folders, "_RESULTS", tmp_path / "results")
+    monkeypatch.setattr(begin, "run_plan", plan)
+    monkeypatch.setattr(begin, "write_report", lambda folder, console: None)
     assert command.main(["run", "--add", str(mine)]) == 0
     assert planned[:2] == ["direct", "mine"]
     assert "fastapi-handler-uvicorn-httptools-wire" in planned

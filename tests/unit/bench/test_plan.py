@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.cells import EXTRA, QUICK_CELLS, choose, direct, subject_of, vary
 from bench.load import schedule_ns
-from bench.plan import cell_seconds, fit, order, schedule_seed
+from bench.plan import cell_seconds, fit, order, schedule_seed, steps, trim
+from bench.record import CellRecord, Part
 from bench.scenarios import MORE, QUICK, Open, settings
+from tests.unit.bench.made import made_header
 
 NAMES = [cell.id for cell in QUICK_CELLS]
 
@@ -66,18 +69,59 @@ def test_cells_of_a_block_share_a_schedule_and_blocks_do_not() -> None:
     assert len({schedule_seed(7, block) for block in range(20)}) == 20
 
 
+def part(name: str, cells: list[str], *, blocks: int = 6, least: int = 5) -> Part:
+    return Part(name, "", ["direct", *cells], ["S0"], blocks, least=least)
+
+
+def even(*parts: Part) -> dict[tuple[str, str], float]:
+    """One second a cell."""
+    return {(one.id, cell): 1.0 for one in parts for cell in one.cells}
+
+
 def test_short_of_time_the_last_cells_go_and_the_direct_leg_stays() -> None:
-    cells = [direct(), *QUICK_CELLS]
-    kept, left_out = fit(cells, [1.0] * len(cells), blocks=6, budget_s=60)
-    assert [cell.id for cell in kept] == [cell.id for cell in cells[:10]]
-    assert [cell.id for cell in left_out] == [cell.id for cell in cells[10:]]
+    whole = part("", NAMES)
+    (kept,), left_out = fit([whole], even(whole), budget_s=60)
+    assert kept.cells == ["direct", *NAMES[:9]]
+    assert [dropped.cell for dropped in left_out] == NAMES[9:]
 
 
 def test_with_time_enough_nothing_is_left_out_and_a_core_of_cells_always_stays() -> None:
-    cells = [direct(), *QUICK_CELLS]
-    assert fit(cells, [1.0] * len(cells), blocks=6, budget_s=1000) == (cells, [])
-    kept, _ = fit(cells, [1.0] * len(cells), blocks=6, budget_s=0)
-    assert [cell.id for cell in kept] == [cell.id for cell in cells[:6]]
+    whole = part("", NAMES)
+    assert fit([whole], even(whole), budget_s=1000) == ([whole], [])
+    (kept,), _ = fit([whole], even(whole), budget_s=0)
+    assert kept.cells == ["direct", *NAMES[:5]]
+
+
+def test_the_last_part_gives_up_its_cells_before_the_one_ahead_of_it() -> None:
+    first, second = part("first", NAMES, least=4), part("second", NAMES, blocks=3, least=2)
+    (one, two), left_out = fit([first, second], even(first, second), budget_s=78 + 3 * 3)
+    assert (one.cells, two.cells) == (first.cells, ["direct", *NAMES[:2]])
+    assert {(dropped.part, dropped.cell) for dropped in left_out} == {("second", name) for name in NAMES[2:]}
+    (one, two), _ = fit([first, second], even(first, second), budget_s=9 + 6 * 8)
+    assert (len(one.cells), len(two.cells)) == (8, 3)
+
+
+def test_a_block_of_every_part_comes_before_the_next_block_of_any() -> None:
+    parts = [part("long", NAMES[:3], blocks=3), part("short", NAMES[:2], blocks=1)]
+    found = [[(step.part.id, step.block) for step in steps(parts, seed=1, block=n)] for n in range(3)]
+    assert found == [
+        [("long", 0)] * 4 + [("short", 0)] * 3,
+        [("long", 1)] * 4,
+        [("long", 2)] * 4,
+    ]
+
+
+def test_what_the_first_block_took_decides_what_the_others_hold_from_the_records_alone() -> None:
+    whole = part("a", NAMES)
+    header = msgspec.structs.replace(made_header(), parts=[whole], budget_s=6 * 13.0)
+    done = [CellRecord(0, at, cell, {}, part="a", seconds=1.0) for at, cell in enumerate(whole.cells)]
+    assert trim(header, done) == ([whole], [])
+    slower = [msgspec.structs.replace(record, seconds=1.3) for record in done]
+    (kept,), left_out = trim(header, slower)
+    # 78 s less the first block's 16.9 leave five blocks of nine cells at 1.3 s
+    assert (kept.cells, kept.blocks) == (["direct", *NAMES[:8]], 6)
+    assert {(dropped.cell, dropped.from_block) for dropped in left_out} == {(name, 1) for name in NAMES[8:]}
+    assert trim(header, [*slower, CellRecord(1, 0, "direct", {}, part="a", seconds=99)])[1] == left_out
 
 
 def test_the_quick_plan_asks_every_question_in_twelve_cells_and_about_four_minutes() -> None:

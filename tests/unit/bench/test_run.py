@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench import command
+from bench import begin, command, folders
 from bench.cells import choose, direct
 from bench.progress import Bar
 from bench.record import CellSpec, ClosedResult, Dropped, GateResult, OpenResult, Run, StreamsResult
@@ -51,7 +51,7 @@ def run(folder: Path, *cells: CellSpec, blocks: int = 1) -> tuple[str, Run]:
         made_header(blocks), cells=[direct(), *cells], scenarios=SHORT, subject_cpus=[], rig_cpus=[]
     )
     with Bar(Console(file=io.StringIO()), total_s=1, steps=len(cells) + 1) as bar:
-        outcome = run_plan(header, folder, bar=bar, budget_s=None)
+        outcome = run_plan(header, folder, bar=bar)
     return outcome, Run.read(folder / "records.jsonl")
 
 
@@ -100,9 +100,9 @@ def test_a_peer_that_is_not_installed_is_an_absence_with_its_reason(
         return "finished"
 
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(command, "_RESULTS", tmp_path)
-    monkeypatch.setattr(command, "run_plan", plan)
-    monkeypatch.setattr(command, "_write", lambda folder, console: None)
+    monkeypatch.setattr(folders, "_RESULTS", tmp_path)
+    monkeypatch.setattr(begin, "run_plan", plan)
+    monkeypatch.setattr(begin, "write_report", lambda folder, console: None)
     assert command.main(["run", "--subject", "nginx", "--subject", "static"]) == 0
     assert [(one.cell, one.why) for one in kept] == [("nginx", "it is not installed (apt-get install nginx)")]
 
@@ -144,7 +144,7 @@ def test_a_cell_that_fails_the_gate_is_not_timed(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="sends a signal to a session of its own")
 def test_ctrl_c_keeps_what_is_done_reports_it_and_stops_every_child(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys, bench.command as c; c._RESULTS = pathlib.Path(sys.argv[1]); "
+        "import pathlib, sys, bench.command as c; c.folders._RESULTS = pathlib.Path(sys.argv[1]); "
         "sys.exit(c.main(['run', '--subject', 'static', '--blocks', '60', '--budget', '0']))"
     )
     process = subprocess.Popen(

@@ -1,0 +1,164 @@
+"""`python -m bench run`: plan, measure, report; or go on with a run that was cut off."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shlex
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from bench import folders
+from bench.cells import choose, direct
+from bench.environment import carriers, choose_pinning, fingerprint, packages
+from bench.listing import show_list
+from bench.own import cell_of, own_scores
+from bench.plan import LEAST_BLOCKS
+from bench.progress import Bar
+from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
+from bench.report import write_html, write_terminal
+from bench.resume import differs
+from bench.run import SETTINGS, run_plan
+from bench.scenarios import MORE, QUICK
+from bench.score import scores
+from bench.stored import RECORDS
+from bench.wishes import Plan, plan
+
+__all__ = ["INTERRUPTED", "begin", "write_report"]
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def begin(options: argparse.Namespace, console: Console) -> int:
+    """Do what the options of `run` ask for; return the exit status. Raises ValueError for what cannot be."""
+    if options.list:
+        show_list(console)
+        return 0
+    if options.resume is not None:
+        return _resume(options, console)
+    planned = plan(options)
+    header = _header(options, planned)
+    folder = folders.make()
+    blocks = f"{header.blocks} blocks" + (f" of {len(header.parts)} parts" if header.parts else "")
+    console.print(
+        f"[bold]Tandem benchmark[/] · {len(header.cells) - 1} cells, {blocks}, fresh processes · "
+        f"seed {header.seed} · about {planned.seconds / 60:.0f} min · Ctrl-C reports what is done"
+    )
+    if short := [dropped for dropped in planned.dropped if "time" in dropped.why]:
+        named = ", ".join(f"{one.cell} ({one.part})" if one.part else one.cell for one in short)
+        console.print(f"[yellow]left out, for lack of time: {named}[/]")
+    return _measure(header, folder, console, seconds=planned.seconds, dropped=planned.dropped)
+
+
+def _resume(options: argparse.Namespace, console: Console) -> int:
+    """Go on at the first cell of the first block that is not in the records."""
+    others = ("quick", "full", "scenario", "subject", "factor", "add", "seed", "budget")
+    if any(getattr(options, name) for name in others) or options.blocks != LEAST_BLOCKS:
+        raise ValueError("--resume goes on with the plan of its run: give it alone")
+    records = folders.find(options.resume or None)
+    folder = records.parent
+    if records.name != RECORDS:
+        raise ValueError(f"{folder.name} is packed: a run goes on where it was made")
+    before = Run.read(records)
+    if before.end is not None and before.end.outcome == "finished":
+        raise ValueError(f"{folder.name} has finished: there is nothing to go on with")
+    if why := differs(before.header, _the_same_now(before.header)):
+        raise ValueError(f"{folder.name} cannot go on, its figures would not be of one thing: {why}")
+    took = [record.seconds for record in before.cells]
+    whole = sum(len(part.cells) * part.blocks for part in before.header.plan)
+    left_s = sum(took) / len(took) * (whole - len(took)) if took else 0.0
+    console.print(
+        f"[bold]Tandem benchmark[/] · {folder.name} goes on after {len(took)} of {whole} processes · "
+        f"seed {before.header.seed} · about {left_s / 60:.0f} min · Ctrl-C reports what is done"
+    )
+    return _measure(before.header, folder, console, seconds=left_s, before=before)
+
+
+def _measure(
+    header: RunRecord,
+    folder: Path,
+    console: Console,
+    *,
+    seconds: float,
+    dropped: list[Dropped] | None = None,
+    before: Run | None = None,
+) -> int:
+    console.print(f"[dim]{header.pinning}[/]")
+    with Bar(console, total_s=seconds, steps=0) as bar:
+        outcome = run_plan(header, folder, dropped=dropped or [], before=before, bar=bar)
+    write_report(folder / RECORDS, console)
+    if outcome == "interrupted":
+        console.print(f"To go on with it: python -m bench run --resume {folder.name}", soft_wrap=True)
+        return INTERRUPTED
+    if outcome != "finished":
+        raise ValueError(outcome)
+    return 0
+
+
+def _header(options: argparse.Namespace, planned: Plan) -> RunRecord:
+    seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
+    pinning = choose_pinning()
+    words = [f"python -m bench run --{'full' if options.full else 'quick'}", f"--seed {seed}"]
+    words += [f"--blocks {options.blocks}"] if options.blocks != LEAST_BLOCKS else []
+    words += [f"--budget {options.budget:g}"] if options.full and options.budget is not None else []
+    words += [f"--scenario {name}" for name in options.scenario]
+    words += [f"--subject {part}" for part in options.subject]
+    words += [f"--factor {name}" for name in options.factor]
+    words += [f"--add {shlex.quote(name)}" for name in options.add]
+    alone = planned.parts[0] if len(planned.parts) == 1 else None
+    return RunRecord(
+        schema=SCHEMA,
+        started_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        command=" ".join(words),
+        seed=seed,
+        blocks=options.blocks,
+        cells=planned.cells,
+        scenarios=planned.scenarios,
+        subject_cpus=sorted(pinning.subject),
+        rig_cpus=sorted(pinning.rig),
+        pinning=pinning.words,
+        environment=fingerprint(),
+        packages=packages(),
+        settings=SETTINGS | (alone.settings if alone else {}),
+        scores=scores(cell.id for cell in planned.cells) | own_scores(planned.cells),
+        parts=[] if alone else planned.parts,
+        budget_s=planned.budget_s,
+    )
+
+
+def _the_same_now(header: RunRecord) -> RunRecord:
+    """Return what a run of the same names would begin with here and now."""
+    known = {scenario.id: scenario for scenario in (*QUICK, *MORE)}
+    return msgspec.structs.replace(
+        header,
+        cells=[cell for one in header.cells if (cell := _cell_now(one)) is not None],
+        scenarios=[known[one.id] for one in header.scenarios if one.id in known],
+        pinning=choose_pinning().words,
+        environment=fingerprint(),
+        packages=packages(),
+    )
+
+
+def _cell_now(cell: CellSpec) -> CellSpec | None:
+    if cell.group == "direct":
+        return direct()
+    try:
+        return cell_of(Path(cell.app)) if cell.app.endswith(".toml") else choose([cell.id])[0]
+    except ValueError:
+        return None
+
+
+def write_report(records: Path, console: Console) -> None:
+    """Print the verdict of a run and write its page."""
+    run = Run.read(records)
+    write_terminal(run, console, carriers())
+    page = records.with_name("report.html")
+    page.write_text(write_html(run, carriers()), encoding="utf-8")
+    console.print(
+        f"\nThe whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True
+    )

@@ -1,0 +1,111 @@
+"""The full plan, as data: which cells meet which scenarios, in parts of a process of their own.
+
+    choices   every combination of the factors, and every baseline and peer: one cheap scenario, capacity
+    fixed     the cells people ask about first: response times and events at fixed rates
+    others    few cells: the sweep, growth, streams, idle connections, and whatever scenario is new
+
+A scenario that no part names falls into a part with those that need the same settings: adding one is adding
+it to `bench.scenarios.MORE`. Cells stand in order of weight; `bench.plan.fit` takes from the end, and from
+the last part first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from bench.cells import DIRECT, EXTRA, FACTORS, QUICK_CELLS, vary
+from bench.record import CellSpec, Part
+from bench.scenarios import settings
+from bench.shapes import Gate, Scenario
+
+__all__ = ["FULL", "parts_of"]
+
+_ENGINES = ("wire", "httpx2", "aiohttp")
+"""Those in every combination. httpx, whose continuation httpx2 is, stands in the recipe and in two cells."""
+
+
+def _factorial() -> list[CellSpec]:
+    engines = ",".join(engine for engine in _ENGINES if engine in FACTORS["engine"])
+    return vary([*(factor for factor in FACTORS if factor != "engine"), f"engine={engines}"])
+
+
+def _once(*groups: Sequence[CellSpec]) -> list[CellSpec]:
+    return list({cell.id: cell for group in groups for cell in group}.values())
+
+
+FULL: tuple[CellSpec, ...] = tuple(_once(QUICK_CELLS, _factorial(), EXTRA))
+"""All cells of the full plan, the first to be kept first."""
+
+
+class _Group(NamedTuple):
+    """Scenarios that share a process, by pattern, and who meets them. ``few``: the leading cells alone."""
+
+    id: str
+    title: str
+    scenarios: tuple[str, ...]
+    cells: tuple[str, ...]
+    least: int
+
+
+_FIXED = tuple(cell.id for cell in (*QUICK_CELLS, *EXTRA))
+_FEW = (
+    "fastapi-handler-uvicorn-httptools-wire",
+    "litestar-handler-uvicorn-httptools-wire",
+    "recipe-fastapi",
+    "bare",
+    "nginx",
+    "django",
+    "recipe-litestar",
+    "fastapi-handler-uvicorn-httptools-httpx2",
+    "fastapi-handler-hypercorn-h1-wire",
+    "litestar-handler-hypercorn-h1-wire",
+)
+_GROUPS = (
+    _Group("choices", "every combination, every baseline: capacity", ("S3",), tuple(c.id for c in FULL), 40),
+    _Group("fixed", "response times and events at fixed rates", ("S2", "S5"), _FIXED, 8),
+    _Group("sweep", "response time against offered load", ("S4-*",), _FEW, 3),
+    _Group("growth", "more connections, larger bodies", ("S3-16", "S3-512", "S3-64k", "S7-*"), _FEW, 3),
+    _Group("streams", "more streams, and what they hold", ("S5-*",), _FEW, 3),
+    _Group("idle", "beside idle connections", ("S3-idle-*",), _FEW, 3),
+)
+
+
+def parts_of(
+    cells: Sequence[CellSpec], scenarios: Sequence[Scenario], *, own: Sequence[str], blocks: int
+) -> list[Part]:
+    """Return the parts for these cells and scenarios. ``own``: cells of the reader's, first in every part."""
+    gate = [scenario.id for scenario in scenarios if isinstance(scenario, Gate)]
+    left = [scenario for scenario in scenarios if not isinstance(scenario, Gate)]
+    found = []
+    for group in _GROUPS:
+        chosen = [one for one in left if any(fnmatchcase(one.id, name) for name in group.scenarios)]
+        left = [one for one in left if one not in chosen]
+        if chosen:
+            found.append(_part(group, chosen, gate, cells, own, blocks))
+    alike: dict[str, list[Scenario]] = {}
+    for scenario in left:
+        alike.setdefault(repr(settings([scenario])), []).append(scenario)
+    for together in alike.values():
+        ids = tuple(one.id for one in together)
+        group = _Group("-".join(ids), ", ".join(one.title for one in together), ids, _FEW, 3)
+        found.append(_part(group, together, gate, cells, own, blocks))
+    return found
+
+
+def _part(
+    group: _Group,
+    scenarios: Sequence[Scenario],
+    gate: Sequence[str],
+    cells: Sequence[CellSpec],
+    own: Sequence[str],
+    blocks: int,
+) -> Part:
+    there = {cell.id: cell for cell in cells}
+    named = dict.fromkeys((DIRECT, *own, *group.cells))
+    taking = [
+        name for name in named if name in there and any(there[name].takes_part(one.id) for one in scenarios)
+    ]
+    ids = [*gate, *(one.id for one in scenarios)]
+    return Part(group.id, group.title, taking, ids, blocks, settings(scenarios), group.least)
