@@ -22,7 +22,6 @@ from shared import reqtarget
 from shared.errors import (
     BadRequest,
     BodyTooLarge,
-    HeaderTooLarge,
     LoopDetected,
     MethodRefused,
     ProtocolError,
@@ -86,8 +85,7 @@ def upstream_request(
     Raises BadRequest, MethodRefused, HeaderTooLarge, BodyTooLarge or LoopDetected.
     """
     # (1)
-    if fields.head_size(request.method, request.target, request.headers) > settings.max_header:
-        raise HeaderTooLarge
+    fields.check_head(request.method, request.target, request.headers, limit=settings.max_header)
     if request.method == b"CONNECT":
         raise BadRequest("this proxy opens no tunnels")
     if request.method == b"TRACE":

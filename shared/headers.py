@@ -7,10 +7,10 @@ Names are compared without regard to case and passed on as they came.
 import re
 from email.utils import formatdate
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import chain
 from typing import Literal, TypeAlias
 
-from shared.errors import BadRequest, ProtocolError
+from shared.errors import BadRequest, HeaderTooLarge, ProtocolError
 from shared.forwarding import says_who_asked
 from shared.hops import via
 from shared.messages import Fields, Headers
@@ -21,11 +21,11 @@ __all__ = [
     "HOP_BY_HOP",
     "Framing",
     "asks_first",
+    "check_head",
     "check_host",
     "check_version",
     "connection_options",
     "end_to_end",
-    "head_size",
     "http_date",
     "request_framing",
     "request_headers",
@@ -55,6 +55,7 @@ _REWRITTEN = frozenset((b"host", b"content-length", b"via"))
 
 _DECIDED = HOP_BY_HOP | _REWRITTEN  # by this proxy, so that no other spelling may say otherwise
 
+_UNFIT = "a header field holds bytes that no field may hold"
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ALLOWED_IN_VALUE = bytes({*range(256)} - {*range(0x20), 0x7F} | {0x09})
 # More digits would pass every integer that somebody down the line might read them into.
@@ -64,9 +65,12 @@ _HOST = re.compile(AUTHORITY)
 _VERSIONS = frozenset((*(f"1.{minor}" for minor in range(10)), "2", "3"))
 
 
+_NONE: frozenset[bytes] = frozenset()
+
+
 def connection_options(fields: Fields) -> frozenset[bytes]:
     """The field names that Connection lists, lower case, over all of its lines."""
-    return _options(b",".join(fields.get(b"connection", ())))
+    return _options(b",".join(fields[b"connection"])) if b"connection" in fields else _NONE
 
 
 @remembering
@@ -77,7 +81,8 @@ def _options(connection: bytes) -> frozenset[bytes]:
 
 def _of_this_hop(fields: Fields) -> frozenset[bytes]:
     """The names that go no further (RFC 9110 section 7.6.1)."""
-    return HOP_BY_HOP | connection_options(fields) if b"connection" in fields else HOP_BY_HOP
+    options = connection_options(fields)
+    return HOP_BY_HOP | options if options else HOP_BY_HOP
 
 
 def end_to_end(headers: Headers, fields: Fields) -> Headers:
@@ -92,19 +97,19 @@ def _without(names: frozenset[bytes], headers: Headers, fields: Fields) -> Heade
     return [field for field in headers if field[0].lower() not in names]
 
 
-def head_size(method: bytes, target: bytes, headers: Headers) -> int:
-    """Bytes of the request head as it stood on the wire, single spaces assumed."""
-    return len(method) + len(target) + 14 + len(b"".join(chain.from_iterable(headers))) + 4 * len(headers)
+def check_head(method: bytes, target: bytes, headers: Headers, *, limit: int) -> None:
+    """Raises HeaderTooLarge when the request head, as it stood on the wire with single spaces, takes more
+    than `limit` bytes; BadRequest for a control character in a field (RFC 9110 section 5.5)."""
+    written = b"".join(chain.from_iterable(headers))
+    if len(method) + len(target) + 14 + len(written) + 4 * len(headers) > limit:
+        raise HeaderTooLarge
+    if written.translate(None, _ALLOWED_IN_VALUE):
+        raise BadRequest(_UNFIT)
 
 
 @remembering
 def _is_name(name: bytes) -> bool:
     return _NAME.fullmatch(name) is not None
-
-
-def _holds_control(headers: Headers) -> bool:
-    """Whether any value holds a control character (RFC 9110 section 5.5)."""
-    return b"".join([value for _, value in headers]).translate(None, _ALLOWED_IN_VALUE) != b""
 
 
 def request_framing(fields: Fields, http_version: str) -> tuple[Framing, bytes | None]:
@@ -167,10 +172,11 @@ def _is_twin(name: bytes) -> bool:
 
 
 @remembering
-def _is_copied(name: bytes) -> bool | None:
-    """Whether such a field goes on as it came, unless Connection lists it; None for what is no name."""
+def _is_copied(name: bytes) -> bool:
+    """Whether such a field goes on as it came, unless Connection lists it. Raises BadRequest for what is no
+    name."""
     if not _NAME.fullmatch(name):
-        return None
+        raise BadRequest(_UNFIT)
     lower = name.lower()
     return not (lower in _DECIDED or says_who_asked(lower) or _is_twin(lower))
 
@@ -209,10 +215,7 @@ def request_headers(
     Expect: 100-continue is left out: where the server in front answers it, sending it on would ask the
     upstream to answer it again.
     """
-    copied = [_is_copied(name) for name, _ in headers]
-    if None in copied or _holds_control(headers):
-        raise BadRequest("a header field holds bytes that no field may hold")
-    kept = list(compress(headers, copied))
+    kept = [field for field in headers if _is_copied(field[0])]
     listed = connection_options(fields)
     if not listed.isdisjoint(fields):
         kept = [field for field in kept if field[0].lower() not in listed]
@@ -249,11 +252,12 @@ def response_headers(headers: Headers, fields: Fields, *, status: int, now_s: fl
         elif not _LENGTH.fullmatch(fields[b"content-length"][0]):
             raise ProtocolError("the upstream's answer announces more than anyone can count")
     kept = _without(gone, headers, fields)
-    if _holds_control(kept) or not all(map(_is_name, fields)):
+    if b"".join([value for _, value in kept]).translate(None, _ALLOWED_IN_VALUE) or not all(
+        map(_is_name, fields)
+    ):
         raise ProtocolError("the upstream's answer has a header field that cannot be passed on")
-    for name in (b"content-length", b"date"):
-        if len(fields.get(name, ())) > 1:  # equal lengths, or the engine has refused them
-            kept = _first_alone(name, kept)
+    if len(fields) < len(headers):  # equal lengths, or the engine has refused them
+        kept = _first_alone(b"date", _first_alone(b"content-length", kept))
     if b"date" not in fields or b"date" in gone:
         kept.append((b"Date", http_date(int(now_s))))
     return kept

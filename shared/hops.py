@@ -5,7 +5,7 @@ section 7.6).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from shared.errors import BadRequest
 from shared.messages import Fields
@@ -15,9 +15,10 @@ __all__ = ["PRODUCT", "has_passed", "hops_left", "via"]
 PRODUCT = b"tandem"
 
 
-def via(came: Iterable[bytes], http_version: str, name: bytes) -> tuple[bytes, bytes]:
+def via(came: Collection[bytes], http_version: str, name: bytes) -> tuple[bytes, bytes]:
     """The Via field: what came, and this hop (section 7.6.3); received-protocol is the client's."""
-    return b"Via", b", ".join([*filter(None, came), http_version.encode("ascii") + b" " + name])
+    here = http_version.encode("ascii") + b" " + name
+    return b"Via", b", ".join([*filter(None, came), here]) if came else here
 
 
 def has_passed(fields: Fields, name: bytes) -> bool:

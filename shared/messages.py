@@ -34,13 +34,11 @@ Fields: TypeAlias = Mapping[bytes, list[bytes]]
 
 def by_name(headers: Headers) -> Fields:
     """The same fields to be looked up: lower-case name -> its values in order. Read once, asked often."""
-    fields: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        lower = name.lower()
-        if lower in fields:
-            fields[lower].append(value)
-        else:
-            fields[lower] = [value]
+    fields = {name.lower(): [value] for name, value in headers}
+    if len(fields) < len(headers):
+        fields = {name: [] for name in fields}
+        for name, value in headers:
+            fields[name.lower()].append(value)
     return fields
 
 

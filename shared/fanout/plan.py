@@ -7,7 +7,7 @@ import msgspec
 
 from shared import headers as fields
 from shared import reqtarget
-from shared.errors import BadRequest, HeaderTooLarge, LoopDetected
+from shared.errors import BadRequest, LoopDetected
 from shared.forwarding import FORWARDING, says_who_asked
 from shared.hops import has_passed
 from shared.messages import Headers, ProxyRequest, UpstreamRequest, by_name
@@ -50,8 +50,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def plan(request: ProxyRequest, settings: ForwardSettings) -> Plan:
     """Raises BadRequest, HeaderTooLarge or LoopDetected."""
-    if fields.head_size(request.method, request.target, request.headers) > settings.max_header:
-        raise HeaderTooLarge
+    fields.check_head(request.method, request.target, request.headers, limit=settings.max_header)
     fields.check_version(request.http_version)
     fields.check_host(request.fields, request.http_version)
     if has_passed(request.fields, settings.via):

@@ -1,7 +1,7 @@
 """The header rules of one exchange in a call each, for tests."""
 
 from shared.forwarding import forwarding_fields
-from shared.headers import end_to_end, request_framing, request_headers, response_headers
+from shared.headers import check_head, end_to_end, request_framing, request_headers, response_headers
 from shared.messages import Headers, by_name
 
 __all__ = ["NOW_S", "answered", "outgoing"]
@@ -11,6 +11,7 @@ NOW_S = 784111777.9  # Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110 secti
 
 def outgoing(came: Headers, *, trusted: bool = False) -> Headers:
     """Everything that forward does with a request's fields, host rewritten."""
+    check_head(b"GET", b"/", came, limit=1 << 20)
     fields = by_name(came)
     framing, length = request_framing(fields, "1.1")
     believed = end_to_end(came, fields) if trusted else []

@@ -21,7 +21,7 @@ def head_of(request: UpstreamRequest) -> bytes:
     Raises BadRequest when they would not be read as what they are: the core has checked every part, and a
     line break that got past it must still not become a request of its own.
     """
-    start = b"%b %b HTTP/1.1" % (request.method, request.target)
+    start = request.method + b" " + request.target + b" HTTP/1.1"
     fields = request.headers
     head = b"\r\n".join([start, *[_before(name) + value for name, value in fields], b"", b""])
     if start.count(b" ") != 2 or head.translate(None, _PLAIN) != b"\r\n" * (len(fields) + 2):

@@ -85,6 +85,9 @@ class ResponseReader:
         "trailers",
     )
 
+    # Looked up by the parser for each response; what is missing would be an AttributeError each time.
+    on_status = on_chunk_complete = None
+
     def __init__(self, *, to_head: bool) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._to_head = to_head
