@@ -88,12 +88,15 @@ class Answer:
                 )
                 if client.withheld:  # the server says no 100 any more
                     client.wanted()
-                last = await self._send_body(send)
-            if client.uploading and _shows_its_end(response):
-                await client.linger()
-            # (7) From here on the server's own http.disconnect may mean "sent" and not "left". When it means
-            # "left", hypercorn's last send() over HTTP/2 never returns (protocol/h2.py, StreamBuffer.drain).
-            with client.finishing():
+                last = self._whole_body()
+                if last is None:
+                    last = await self._send_body(send)
+                # (7) From here on the server's own http.disconnect may mean "sent" and not "left". When it
+                # means "left", hypercorn's last send() over HTTP/2 never returns (protocol/h2.py,
+                # StreamBuffer.drain).
+                client.finishing()
+                if client.uploading and _shows_its_end(response):
+                    await client.linger()
                 await send({"type": "http.response.body", "body": last, "more_body": False})
             record.bytes_sent += len(last)
         except ProxyError as error:
@@ -113,19 +116,22 @@ class Answer:
                 record.bytes_received = client.bytes_received
                 self._observer.finish(record)
 
-    async def _send_body(self, send: Send) -> bytes:
-        """Send the body but for what is to leave with its end, and return that.
+    def _whole_body(self) -> bytes | None:
+        """A body that is there as a whole leaves in one message with the end, and without a turn of the loop;
+        while the client still uploads, it is to have all before the end."""
+        body, client = self.response.body, self.response.request.client
+        if isinstance(body, bytes):
+            client.discard()
+            return None if client.uploading else body
+        return None if client.uploading else body.whole()
 
-        A body that is whole in one piece leaves in one message with the end. Behind other pieces the last
-        would wait for a slow client where its leaving cannot be told from the end any more; and while the
-        client still uploads, it is to have all before the end.
-        """
+    async def _send_body(self, send: Send) -> bytes:
+        """Send the body but for what is to leave with its end, and return that: all, where it is one piece.
+        Behind other pieces the last would wait for a slow client where its leaving cannot be told from the
+        end any more."""
         response = self.response
         body, client = response.body, response.request.client
         if isinstance(body, bytes):
-            client.discard()
-            if not client.uploading:
-                return body
             await self._send_chunk(send, body)
             return b""
         async for chunk in body:

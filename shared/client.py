@@ -247,8 +247,11 @@ class Client:
     def watching(self) -> Watch:
         return Watch(self)
 
-    def finishing(self) -> Watch:
-        return Watch(self, LAST_SEND_S)
+    def finishing(self) -> None:
+        assert self.watch is not None
+        self.watch.grace_s = LAST_SEND_S
+        if self.gone:
+            self.watch.fire()
 
     def close(self) -> None:
         self.withheld = False

@@ -81,9 +81,9 @@ class ClientSide(RequestBody, Protocol):
     def watching(self) -> AbstractContextManager[None]:
         """While inside, the client's leaving cancels the block and raises ClientGone."""
 
-    def finishing(self) -> AbstractContextManager[None]:
-        """For the last send(): as watching(), but the client may have left already, and what is inside has a
-        moment to end by itself, because a server also says "left" when it means "sent".
+    def finishing(self) -> None:
+        """Inside watching(), before the last send(): from here on what is inside has a moment to end by
+        itself when the client leaves, because a server also says "left" when it means "sent".
         """
 
     @property
@@ -115,6 +115,10 @@ class BodyStream(Protocol):
 
     @property
     def ended(self) -> bool: ...
+
+    def whole(self) -> bytes | None:
+        """All that is left to iterate, if it is there already: then `ended` is true, and this is the end.
+        None otherwise, and from an engine that cannot tell."""
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 

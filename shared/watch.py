@@ -22,34 +22,32 @@ class Watched(Protocol):
 
 class Watch:
     """Turns the client's leaving, or a stop, into a cancellation of the task inside, as asyncio.timeout()
-    does with a deadline.
+    does with a deadline. Raises why when there is no client left to begin with.
 
-    grace_s: how long to wait before that; the client may then have left already. The counting of cancel()
-    against uncancel() keeps a cancellation from elsewhere (server stop) what it is.
+    grace_s: how long to wait before that. The counting of cancel() against uncancel() keeps a cancellation
+    from elsewhere (server stop) what it is.
     """
 
-    __slots__ = ("_cancelling", "_client", "_fired", "_grace_s", "_task")
+    __slots__ = ("_cancelling", "_client", "_fired", "_task", "grace_s")
 
-    def __init__(self, client: Watched, grace_s: float = 0.0) -> None:
+    def __init__(self, client: Watched) -> None:
         self._client = client
-        self._grace_s = grace_s
         self._fired = False
+        self.grace_s = 0.0
 
     def __enter__(self) -> None:
         client = self._client
-        if not self._grace_s and (error := client.over()) is not None:
+        if (error := client.over()) is not None:
             raise error
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
         client.watch = self
-        if client.gone:
-            self.fire()
 
     def fire(self) -> None:
-        if self._grace_s:
-            asyncio.get_running_loop().call_later(self._grace_s, self._strike)
+        if self.grace_s:
+            asyncio.get_running_loop().call_later(self.grace_s, self._strike)
         else:
             self._strike()
 

@@ -71,6 +71,9 @@ class Records:
     def trailers(self) -> Headers:
         return []
 
+    def whole(self) -> None:
+        return None
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 

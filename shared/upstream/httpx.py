@@ -187,6 +187,9 @@ class _Body:
         self._iterator: Any = stream.__aiter__()
         self._failure = failure
 
+    def whole(self) -> None:
+        return None
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 

@@ -32,6 +32,9 @@ class ScriptedBody:
         self.read = 0
         self.trailers: Headers = []
 
+    def whole(self) -> bytes | None:
+        return None
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 

@@ -114,6 +114,29 @@ async def test_a_body_that_is_whole_in_one_piece_leaves_with_the_end(
     assert x.finished() == ["200 ok"]
 
 
+class Whole(ScriptedBody):
+    """One that was there before anybody asked."""
+
+    def whole(self) -> bytes | None:
+        self.ended = True
+        return b"all"
+
+
+@pytest.mark.parametrize("uploading", [False, True])
+@aio
+async def test_a_body_that_is_there_already_leaves_with_the_end_but_not_before_the_uploads(
+    uploading: bool,
+) -> None:
+    x = Exchange(Whole([b"piece"]), server=FakeServer() if uploading else FakeServer(end()))
+    await settle()
+    task = asyncio.create_task(x.play())
+    await settle()
+    sent = [(message["body"], message["more_body"]) for message in x.server.sent[1:]]
+    assert sent == ([(b"piece", True), (b"", False)] if uploading else [(b"all", False)])
+    await task
+    x.server.leave()
+
+
 @aio
 async def test_each_piece_leaves_before_the_next_is_read() -> None:
     body = ScriptedBody([b"one", b"two"], silent=True)

@@ -49,7 +49,7 @@ class WireUpstream:
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         head = head_of(request)
-        connection = await self._pool.take()
+        connection = self._pool.take_idle() or await self._pool.take()
         if connection is None or connection.closed:  # since it was handed over, a turn ago
             try:
                 connection = await self._connect()

@@ -62,13 +62,19 @@ class Pool(Generic[C]):
     def waiting(self) -> int:
         return len(self._waiters)
 
+    def take_idle(self) -> C | None:
+        """The connection that was given back last, None when none is idle."""
+        if not self._idle:
+            return None
+        self.busy += 1
+        return self._idle.popitem()[0]
+
     async def take(self) -> C | None:
         """A connection, or None: the right to open one. Raises PoolExhausted when it is neither in time."""
         if self._closed:
             raise PoolExhausted
-        if self._idle:
-            self.busy += 1
-            return self._idle.popitem()[0]
+        if (connection := self.take_idle()) is not None:
+            return connection
         if self.busy < self._maximum:
             self.busy += 1
             return None
@@ -98,7 +104,7 @@ class Pool(Generic[C]):
 
     def give(self, connection: C) -> None:
         """The connection is free and may be used again."""
-        if self._serve(connection):
+        if self._waiters and self._serve(connection):
             return
         self.busy -= 1
         if self._closed or self._keep == 0:

@@ -109,6 +109,9 @@ class SlowBody:
         self._owner = owner
         self.trailers: Headers = []
 
+    def whole(self) -> None:
+        return None
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self._body)
 

@@ -18,6 +18,7 @@ from tests.unit.upstream.origin import (
     Connection,
     Origin,
     after_head,
+    answering,
     asking,
     engine_for,
     origin,
@@ -238,4 +239,29 @@ async def test_trailers_stand_beside_the_body_once_it_has_ended() -> None:
     async with origin(after_head(HALF)) as upstream, engine_for("wire", upstream.port) as engine:
         answer = await engine.send(asking())
         assert answer.body.trailers == []
+        await answer.body.aclose()
+
+
+@aio
+async def test_what_has_come_whole_is_there_without_waiting_once_and_its_connection_free() -> None:
+    async with (
+        origin(answering(HELLO, HELLO)) as upstream,
+        engine_for("wire", upstream.port) as engine,
+    ):
+        for _ in range(2):
+            answer = await engine.send(asking())
+            whole = None
+            while whole is None:  # it came in one piece with its head; that it was one read, nobody promises
+                await asyncio.sleep(0)
+                whole = answer.body.whole()
+            assert whole == b"hello"
+            assert answer.body.ended
+            assert engine.has_idle
+            assert answer.body.whole() is None
+            assert await read(answer) == b""
+        assert len(upstream.connections) == 1
+    async with origin(after_head(HALF)) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking())
+        assert answer.body.whole() is None
+        assert not answer.body.ended
         await answer.body.aclose()
