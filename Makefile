@@ -36,6 +36,7 @@ contract-reference: venv ## the contract on nginx, HAProxy, Caddy and others, wh
 	@$(python) -m tests.contract.reference $(ARGS)
 	@$(python) -m tests.contract.observe
 	@$(python) -m tests.contract.table
+	@$(python) -m bench.sample
 
 soak: venv ## mixed traffic with faults and leavers, memory and descriptors watched: SECONDS=1800 SUBJECT=
 	@$(python) -m bench.soak --seconds '$(or $(SECONDS),1800)' $(call option,subject) $(ARGS)

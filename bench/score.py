@@ -10,9 +10,9 @@ import msgspec
 
 from shared.harness.process import ROOT
 
-__all__ = ["Score", "read_score", "scores"]
+__all__ = ["RESULTS", "Score", "read_score", "scores"]
 
-_RESULTS = ROOT / "tests" / "contract" / "results"
+RESULTS = ROOT / "tests" / "contract" / "results"
 _FAILED = ("failed", "deviated", "warning")  # a known deviation is one all the same
 
 
@@ -50,5 +50,5 @@ def read_score(path: Path) -> Score:
 
 def scores(cells: Iterable[str]) -> dict[str, Score]:
     """Return the scores of those cells that results are kept of."""
-    paths = {cell: _RESULTS / f"{cell}.json" for cell in cells}
+    paths = {cell: RESULTS / f"{cell}.json" for cell in cells}
     return {cell: read_score(path) for cell, path in paths.items() if path.is_file()}

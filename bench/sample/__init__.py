@@ -2,4 +2,5 @@
 
 keep      a run into bench/results/sample      pages     papers with places to fill, and the charts
 blocks    what goes into each place            code      lines of the tree, as they stand there
+                                               cases     what the contract has found of whom
 """

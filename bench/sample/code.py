@@ -10,6 +10,8 @@ from shared.harness.process import ROOT
 
 __all__ = ["snippet"]
 
+_GAP = "\n\n\n"  # as the formatter asks, which reads Markdown, too
+
 
 def snippet(wanted: str, root: Path = ROOT) -> str:
     """Return a fenced block of "FILE NAME …": what the file defines under each name, at its top level or in
@@ -29,7 +31,7 @@ def snippet(wanted: str, root: Path = ROOT) -> str:
             raise ValueError(f"{file} defines no {unknown[0]}")
         start, end = places[first][0], places[last or first][1]
         parts.append(_flush(lines[start - 1 : end]))
-    return "\n".join(["```python", "\n\n".join(parts), "```"])
+    return "\n".join(["```python", _GAP.join(parts), "```"])
 
 
 def _defined(body: list[ast.stmt], above: str = "") -> Iterator[tuple[str, tuple[int, int]]]:

@@ -1,5 +1,5 @@
-"""Papers with places to fill: what stands between `<!-- sample: … -->` and `<!-- end -->`, or `code: …`, is
-made here, and everything else is left as it was written."""
+"""Papers with places to fill: what stands between `<!-- sample: … -->` and `<!-- end -->`, `code: …` or
+`cases: …`, is made here, and everything else is left as it was written."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 
 from bench.report.view import View
 from bench.sample.blocks import block
+from bench.sample.cases import cases
 from bench.sample.charts import CHARTS, chart
 from bench.sample.code import snippet
 from shared.harness.process import ROOT
 
 __all__ = ["PAGES", "filled", "written"]
 
-PAGES = (Path("README.md"),)
-_PLACE = re.compile(r"(<!-- (sample|code): ([^\n]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+PAGES = (Path("README.md"), Path("docs/choosing.md"), Path("docs/porting.md"))
+_PLACE = re.compile(r"(<!-- (sample|code|cases): ([^\n]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def written(found: View, root: Path = ROOT) -> dict[Path, str]:
@@ -28,6 +29,8 @@ def written(found: View, root: Path = ROOT) -> dict[Path, str]:
         def fill(kind: str, what: str, folder: Path = path.parent) -> str:
             if kind == "code":
                 return snippet(what, root)
+            if kind == "cases":
+                return cases(what)
             return block(found, what, lambda target: os.path.relpath(target, folder))
 
         pages[path] = filled((root / path).read_text(encoding="utf-8"), fill)

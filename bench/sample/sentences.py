@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
-from bench.contrasts import Outcome, Question
+from bench.contrasts import Contrast, Outcome, Question
 from bench.metrics import metric
 from bench.report.verdict import leading, matters, pick
 from bench.report.view import View
@@ -20,6 +20,7 @@ _SHORT = ("rps", "cpu-event", "response-p50")
 _CHOICES: tuple[Question, ...] = ("framework", "server", "route", "loop", "engine")
 _ANSWERED: tuple[Question, ...] = (*_CHOICES, "recipe", "django")
 _SILENT = ("not-run", "unsupported")
+_ABOUT = {"django": "leaving Django", "a/a": "itself"}
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
@@ -71,13 +72,23 @@ def _choice(found: View, question: str, *kinds: str) -> str:
         for name in names
         if (outcome := found.outcome(contrast, name)).absence is None or outcome.absence.reason not in _SILENT
     ]
-    return bullets(lines) if lines else _unasked(f"about the {question}")
+    return bullets(lines) if lines else _unasked(f"about {_ABOUT.get(question, f'the {question}')}")
 
 
 def _matters(found: View) -> str:
     """Which choice explains how much of what differs between the products."""
     lines = [" ".join(matters(one)) for one in found.decompositions]
     return bullets(lines) if lines else _unasked("about which choice matters most")
+
+
+def _order(found: View, name: str) -> str:
+    """The choices in the order of what they explain of one metric, each with its share."""
+    one = next((one for one in found.decompositions if one.metric == name), None)
+    if one is None:
+        return _unasked(f"about which choice matters most in {_inside(found.title(name))}")
+    shares = sorted(one.shares.items(), key=lambda part: -part[1])
+    named = ", ".join(f"{factor} {share:.0%}" for factor, share in shares)
+    return bullets([f"Of what differs between the apps' cells in {_inside(found.title(name))}: {named}"])
 
 
 def _same(found: View) -> str:
@@ -101,6 +112,37 @@ def _inside(title: str) -> str:
     return title if title[:2].isupper() else title[:1].lower() + title[1:]
 
 
+def _leaving(found: View) -> str:
+    """What another framework gives over Django with the same client, and what the apps give."""
+    asked = found.asked("django")
+    groups = {cell.id: cell.group for cell in found.cells}
+    of = {
+        "Another framework over the same client": [c for c in asked if groups[c.pairs[0][0]] == "baseline"],
+        "One of the apps": [c for c in asked if groups[c.pairs[0][0]] == "product"],
+    }
+    names = found.shown(*_SHORT)
+    lines = [
+        f"{who} {_spans(found, contrasts, names)} of what Django on ASGI has"
+        for who, contrasts in of.items()
+        if contrasts
+    ]
+    return bullets(lines) if lines else _unasked(f"about {_ABOUT['django']}")
+
+
+def _spans(found: View, contrasts: Sequence[Contrast], names: Sequence[str]) -> str:
+    parts = []
+    for name in names:
+        outcomes = [found.outcome(contrast, name) for contrast in contrasts]
+        ratios = [outcome.estimate.ratio for outcome in outcomes if outcome.estimate]
+        if not ratios:
+            continue
+        ends = dict.fromkeys(map(ratio, (min(ratios), max(ratios))))
+        unsure = sum(outcome.verdict == "cannot-tell" for outcome in outcomes)
+        told = f" ({unsure} of {len(outcomes)} cannot be told apart)" if unsure else ""
+        parts.append(f"{' to '.join(ends)} the {_inside(found.title(name))}{told}")
+    return f"has {', '.join(parts)}" if parts else "has no figure in terms"
+
+
 def _unasked(about: str) -> str:
     return f"This run says nothing {about}: it has no cells that differ in that alone."
 
@@ -108,6 +150,8 @@ def _unasked(about: str) -> str:
 BLOCKS: Mapping[str, Callable[..., str]] = {
     "answers": _answers,
     "choice": _choice,
+    "leaving": _leaving,
     "matters": _matters,
+    "order": _order,
     "same": _same,
 }

@@ -128,7 +128,7 @@ def test_code_is_quoted_as_it_stands(tmp_path: Path) -> None:
     assert snippet("f.py outer", tmp_path).splitlines()[1:4] == ["@wraps(os)", "def outer():", "    # why"]
     assert snippet("f.py outer.inner", tmp_path) == "```python\ndef inner():\n    return 1\n```"
     assert snippet("f.py a..run", tmp_path) == "```python\na = 1\nb: int = 2\nrun(a,\n    b)\n```"
-    assert snippet("f.py b a", tmp_path) == "```python\nb: int = 2\n\na = 1\n```"
+    assert snippet("f.py b a", tmp_path) == "```python\nb: int = 2\n\n\na = 1\n```"
     with pytest.raises(ValueError, match=r"f\.py defines no c"):
         snippet("f.py a..c", tmp_path)
 
