@@ -1,4 +1,4 @@
-"""docs/porting.md leads to lines of other projects: each holds the words it is cited for, in the pinned version."""
+"""docs/porting.md cites lines of other projects: each holds the quoted words, in the pinned version."""
 
 import re
 from importlib import metadata
