@@ -1,9 +1,8 @@
 """The instance that servers import: `uvicorn fastapi_app.app:app`."""
 
-import gc
-
 from fastapi_app.proxy import create_app
+from shared import collector
 from shared.settings import from_env
 
 app = create_app(from_env())
-gc.freeze()  # what stands by now stays: no full collection has to walk through it
+collector.settle()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
+from shared import collector
 from shared.proxy import open_proxy
 from shared.settings import Settings, from_env
 
@@ -39,4 +39,4 @@ class Bare:
 
 
 app = Bare(from_env(), open_proxy)
-gc.freeze()  # as the apps do
+collector.settle()  # as the apps do

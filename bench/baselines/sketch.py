@@ -8,7 +8,6 @@ here; sketch_fastapi and sketch_litestar stand the same apps over it that otherw
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Any
 import httptools
 
 from bench.baselines.bare import Bare
+from shared import collector
 from shared.settings import Settings, from_env
 
 __all__ = ["Sketch", "app", "open_sketch"]
@@ -128,4 +128,4 @@ async def open_sketch(settings: Settings) -> AsyncIterator[Any]:
 
 
 app = Bare(from_env(), open_sketch)
-gc.freeze()  # as the apps do
+collector.settle()  # as the apps do

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-
 from bench.baselines.sketch import open_sketch
 from litestar_app.proxy import create_app
+from shared import collector
 from shared.settings import from_env
 
 __all__ = ["app"]
 
 app = create_app(from_env(), open_sketch)
-gc.freeze()  # as the app itself does
+collector.settle()  # as the app itself does
