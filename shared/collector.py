@@ -6,8 +6,8 @@ __all__ = ["YOUNG", "settle"]
 
 # Objects made and not freed again before the collector looks for cycles; Python's own number is 700. An
 # exchange in flight holds about a hundred, none of them garbage: each look finds nothing and costs as much as
-# there is. An exchange that fails leaves about as many in a cycle, through its error's traceback, so that up to
-# five hundred of these, 14 MiB, wait to be collected (docs/decisions/0017).
+# there is. One that fails leaves about as many in a cycle, through its error's traceback, so that up to five
+# hundred of these, 14 MiB, wait to be collected (docs/decisions/0017).
 YOUNG = 50_000
 
 
