@@ -13,6 +13,7 @@ import msgspec
 from bench.usage import Memory, Span
 
 __all__ = [
+    "AbortsResult",
     "Absence",
     "BurstResult",
     "ClosedResult",
@@ -20,6 +21,7 @@ __all__ = [
     "GateResult",
     "HoldingResult",
     "Integrity",
+    "Left",
     "OpenResult",
     "Reason",
     "Result",
@@ -143,5 +145,29 @@ class HoldingResult(msgspec.Struct, frozen=True, tag="holding"):
     integrity: Integrity = Integrity()
 
 
-Timed = ClosedResult | OpenResult | StreamsResult | DownloadResult | HoldingResult | BurstResult
+class Left(msgspec.Struct, frozen=True):
+    """Clients that left at one point: from a client's close to the origin seeing its own exchange closed, an
+    encoded histogram; ``never``: how many of them it did not see within the scenario's patience. ``absence``:
+    why that point was not reached."""
+
+    clients: int
+    never: int
+    seen: str
+    absence: Absence | None = None
+
+
+class AbortsResult(msgspec.Struct, frozen=True, tag="aborts"):
+    """Clients that left, by the point where they did. ``kept``: how many more descriptors the subject's tree
+    holds when all is quiet than before the first client came, its connections to the origin not counted;
+    None: there is no process, or it does not show."""
+
+    points: dict[str, Left]
+    kept: int | None
+    span: Span
+    integrity: Integrity = Integrity()
+
+
+Timed = (
+    ClosedResult | OpenResult | StreamsResult | DownloadResult | HoldingResult | BurstResult | AbortsResult
+)
 Result = GateResult | Timed | Absence

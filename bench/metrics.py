@@ -15,8 +15,21 @@ from bench.record import (
     Result,
     StreamsResult,
 )
-from bench.scenarios import MORE, QUICK, SWEEP, Burst, Closed, Download, Holding, Open, Scenario, Streams
-from bench.values import Value, burst_coalescing, burst_spread, burst_whole, cpu_us_per, quantile_us
+from bench.scenarios import (
+    MORE,
+    QUICK,
+    SWEEP,
+    Aborts,
+    Burst,
+    Closed,
+    Download,
+    Holding,
+    Open,
+    Scenario,
+    Streams,
+)
+from bench.shapes import LEAVING
+from bench.values import Value, burst_coalescing, burst_spread, burst_whole, cpu_us_per, gone, quantile_us
 
 __all__ = ["METRICS", "Metric", "metric", "metrics_in", "quantile_us"]
 
@@ -115,6 +128,8 @@ _DELAY = ("slower", "faster")
 _LOAD = ", {load}"
 _RATE = " at {load}"
 
+_GONE = ("gone-first", "gone-head", "gone-stream", "gone-blocked")
+
 _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
     Closed: (
         Metric("rps", "S3", "Requests per second", _LOAD, "/s", "more", *_SPEED, _rps, True),
@@ -161,6 +176,13 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
             "burst-coalescing", "S6", "Events per delivery", _LOAD, "", "less", "more", "fewer",
             burst_coalescing, True, headline=False,
         ),
+    ),
+    Aborts: tuple(
+        Metric(
+            name, "S9", f"Client gone, {point}, to upstream let go p50", "", "µs", "less", *_DELAY,
+            gone(point), True, headline=point == "mid-stream",
+        )
+        for name, point in zip(_GONE, LEAVING, strict=True)
     ),
     Holding: (
         Metric(

@@ -21,6 +21,7 @@ from bench.load import (
     fill_pool,
     quiet,
     request_bytes,
+    run_aborts,
     run_burst,
     run_churn,
     run_closed,
@@ -32,7 +33,7 @@ from bench.load import (
 )
 from bench.plan import schedule_seed
 from bench.record import Absence, CellSpec, Result, RunRecord
-from bench.shapes import Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.shapes import Aborts, Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
 from bench.usage import Memory, Meter, memory
 from shared.harness.origin.payload import JSON_BODY, pattern
 from shared.harness.process import Process
@@ -94,6 +95,8 @@ def perform(
             return run(run_download(address, scenario, meter=meter))
         case Burst():
             return run(run_burst(address, scenario, meter=meter))
+        case Aborts():
+            return run(run_aborts(address, rig.address, scenario, meter=meter))
         case Holding():
             return run(run_holding(address, scenario, meter=meter, pid=meter.pid))
 

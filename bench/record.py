@@ -19,6 +19,7 @@ from typing import Literal, Self
 import msgspec
 
 from bench.measured import (
+    AbortsResult,
     Absence,
     BurstResult,
     ClosedResult,
@@ -26,6 +27,7 @@ from bench.measured import (
     GateResult,
     HoldingResult,
     Integrity,
+    Left,
     OpenResult,
     Reason,
     Result,
@@ -39,6 +41,7 @@ from bench.usage import Memory
 
 __all__ = [
     "SCHEMA",
+    "AbortsResult",
     "Absence",
     "BurstResult",
     "CellRecord",
@@ -50,6 +53,7 @@ __all__ = [
     "GateResult",
     "HoldingResult",
     "Integrity",
+    "Left",
     "OpenResult",
     "Part",
     "Reason",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.shapes import Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.shapes import Aborts, Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
 
 __all__ = [
     "MORE",
     "QUICK",
     "SWEEP",
+    "Aborts",
     "Burst",
     "Closed",
     "Download",
@@ -53,6 +54,7 @@ MORE: tuple[Scenario, ...] = (
     ),
     Burst(id="S6", title="a burst of tiny SSE events", events=4096, times=8),
     Download(id="S7-100m", title="one large download", size=100 * _MB, times=3),
+    Aborts(id="S9", title="clients that leave"),
     Closed(id="S3-idle-50", title=_JSON, path="/json", connections=32, window_s=0.8, idle=50),
     Closed(id="S14-one", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1),
     Closed(id="S14-many", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1_000_000),

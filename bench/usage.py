@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Memory", "Meter", "Span", "Usage", "memory", "span", "tree"]
+__all__ = ["Memory", "Meter", "Span", "Usage", "descriptors", "memory", "span", "tree"]
 
 _CPUCLOCK_SCHED = 2  # kernel: include/linux/posix-timers_types.h
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -106,6 +106,14 @@ def memory(pid: int) -> Memory | None:
             elif name in ("Private_Clean", "Private_Dirty"):
                 private += int(value.split()[0])
     return Memory(rss_kib=rss, private_kib=private)
+
+
+def descriptors(pid: int) -> int | None:
+    """Return how many descriptors the tree holds; None where the system does not show it."""
+    try:
+        return sum(len(os.listdir(f"/proc/{member}/fd")) for member in tree(pid))
+    except OSError:
+        return None
 
 
 def _cpu_ns(pid: int) -> int:

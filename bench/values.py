@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bench.histogram import merge_histograms
-from bench.record import Absence, BurstResult, Result
+from bench.record import AbortsResult, Absence, BurstResult, Result
 from bench.stats import least_samples
 
-__all__ = ["Value", "burst_coalescing", "burst_spread", "burst_whole", "cpu_us_per", "quantile_us"]
+__all__ = ["Value", "burst_coalescing", "burst_spread", "burst_whole", "cpu_us_per", "gone", "quantile_us"]
 
 Value = float | Absence
 
@@ -49,3 +51,20 @@ def burst_coalescing(result: Result) -> Value:
     assert isinstance(result, BurstResult)
     events = result.completed * result.events
     return events / result.deliveries if result.deliveries else Absence("failed", "nothing completed")
+
+
+def gone(point: str) -> Callable[[Result], Value]:
+    """Return what reads the median time in µs from a client's close at that point to the origin seeing it."""
+
+    def of(result: Result) -> Value:
+        assert isinstance(result, AbortsResult)
+        left = result.points.get(point)
+        if left is None:
+            return Absence("not-run", "an earlier point failed")
+        if left.absence is not None:
+            return left.absence
+        if left.never:
+            return Absence("failed", f"{left.never} of {left.clients} upstream exchanges were never let go")
+        return quantile_us([left.seen], 0.5)
+
+    return of

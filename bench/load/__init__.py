@@ -6,6 +6,8 @@
     open        latency: a fixed schedule     streams     SSE: events against their origin's stamps
     churn       the same, a connection for each request
     body        large downloads               holding     memory of streams held open
+    at_will     a client that reads when it is told to
+    abort       clients that leave
     burst       tiny events, as fast as they come
     idle        fills a subject's pool        control     what is asked of the origin itself
 
@@ -14,6 +16,7 @@ Every function here takes the address of whatever answers: a subject, or the ori
 
 from __future__ import annotations
 
+from bench.load.abort import run_aborts
 from bench.load.body import run_download
 from bench.load.burst import run_burst
 from bench.load.churn import run_churn
@@ -34,6 +37,7 @@ __all__ = [
     "fill_pool",
     "quiet",
     "request_bytes",
+    "run_aborts",
     "run_burst",
     "run_churn",
     "run_closed",

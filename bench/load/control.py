@@ -8,12 +8,37 @@ import msgspec
 
 from bench.load.expect import Address, request_bytes
 
-__all__ = ["stats", "streams_closed", "tell"]
+__all__ = ["Watched", "forget_watched", "stats", "streams_closed", "tell", "watched"]
 
 
 async def stats(origin: Address) -> dict[str, int]:
     """Return the origin's counters, the asking connection among them."""
     return msgspec.json.decode(await _ask(origin, request_bytes(origin, "/stats")), type=dict[str, int])
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """The exchanges that the origin was asked to watch, by name. ``open``: bytes that are still to be
+    accepted, of those whose connection is open; ``gone_ns``: when the others were closed, by the clock that
+    this process has, too."""
+
+    open: dict[str, int]
+    gone_ns: dict[str, int]
+
+
+async def watched(origin: Address) -> Watched:
+    """Return what the origin knows of them."""
+    reader, writer = await asyncio.open_connection(*origin)
+    try:
+        writer.write(request_bytes(origin, "/watched"))
+        await reader.readuntil(b"\r\n\r\n")
+        return msgspec.json.decode(await reader.readuntil(b"}}"), type=Watched)
+    finally:
+        writer.close()
+
+
+async def forget_watched(origin: Address) -> None:
+    """Let the origin forget them, and close those that are open and do not end by themselves."""
+    await tell(origin, "/watched")
 
 
 async def tell(origin: Address, path: str) -> None:

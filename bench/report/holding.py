@@ -1,4 +1,4 @@
-"""What a cell holds on to: streams whose client has gone, and memory by phase."""
+"""What a cell holds on to: memory by phase."""
 
 from __future__ import annotations
 
@@ -9,40 +9,14 @@ from bench.record import Absence, CellRecord, CellSpec, HoldingResult
 from bench.report.charts import ranges
 from bench.report.frame import Row
 from bench.report.markup import Markup
-from bench.report.parts import absent, key, not_run, section, tone, why
-from bench.report.tables import behind, gate_table, memory_table, table
+from bench.report.parts import absent, key, section, tone, why
+from bench.report.tables import behind, memory_table
 from bench.report.view import View
 from bench.report.words import number
 
-__all__ = ["leaving_section", "memory_section"]
+__all__ = ["memory_section"]
 
 _KIB = 1024
-
-
-def leaving_section(found: View) -> Markup:
-    """Whether the upstream is let go when clients leave; timed aborts and slow readers if run."""
-    rows, ids = [], []
-    for cell in found.cells:
-        left = [one.streams_left for one in _records(found, cell) if one.streams_left is not None]
-        if left:
-            verdict = "✓ pass" if not any(left) else "✗ FAIL"
-            rows.append([cell.label, verdict, str(max(left)), str(len(left))])
-            ids.append(cell.id)
-    parts: list[Markup] = [
-        why(
-            "After the streams all clients leave at once, in the middle of an event stream that would never "
-            "end: the proxy has to close every upstream stream, or it streams to nobody."
-        )
-    ]
-    if rows:
-        heads = ["cell", "all clients gone, mid-stream", "upstream streams left open, at most", "blocks"]
-        parts.append(table(heads, rows, cells=ids))
-    else:
-        parts.append(not_run("Clients that leave", "S5"))
-    parts.append(not_run("How soon the upstream is let go, before and after the head", "S9"))
-    parts.append(not_run("Slow readers beside healthy streams", "S8"))
-    parts.append(behind(gate_table(found), "The gate, and how many contract cases each passes"))
-    return section("leaving", "Clients that leave, clients that are slow", *parts)
 
 
 def memory_section(found: View) -> Markup:

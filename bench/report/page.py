@@ -11,8 +11,9 @@ from bench.report.cost import calculator_section, ladder_section
 from bench.report.effects import effects_section, matters_section
 from bench.report.events import events_section
 from bench.report.figures import figures_section, growth_section
-from bench.report.holding import leaving_section, memory_section
+from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section
+from bench.report.leaving import leaving_section
 from bench.report.markup import Markup, el
 from bench.report.parts import data, section, why
 from bench.report.tables import behind

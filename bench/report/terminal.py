@@ -28,6 +28,10 @@ _COLUMNS = {
     "cpu-mb": "us/MB",
     "burst-whole": "us/burst",
     "burst-coalescing": "events/read",
+    "gone-first": "no head",
+    "gone-head": "head",
+    "gone-stream": "stream",
+    "gone-blocked": "blocked",
     "kib-stream": "KiB/stream",
     "kept-request": "B kept/req",
 }

@@ -44,6 +44,7 @@ _SHORT = {
     "cpu-mb": "CPU per MB",
     "cpu-event": "CPU per event",
     "burst-whole": "time of a burst",
+    "gone-stream": "time to let go when a client leaves",
     "kib-stream": "memory per stream",
     "response-p50": "response p50",
 }

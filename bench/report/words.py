@@ -60,6 +60,7 @@ _SENTENCES = {
     "mb-s": "hands on {ratio} the MB per second of",
     "cpu-mb": "needs {ratio} the CPU per MB of",
     "burst-whole": "hands a burst on in {ratio} the time (p50) of",
+    "gone-stream": "lets its upstream go in {ratio} the time (p50, the client gone mid-stream) of",
     "kib-stream": "holds {ratio} the memory per open stream of",
     "kept-request": "keeps {ratio} the memory per request of",
 }

@@ -7,9 +7,21 @@ upstream it takes at once. ``seconds``: about how long it takes, for the plan.
 
 from __future__ import annotations
 
+from bench.shapes.clients import LEAVING, Aborts
 from bench.shapes.requests import Closed, Download, Gate, Open
 from bench.shapes.streams import Burst, Holding, Streams
 
-__all__ = ["Burst", "Closed", "Download", "Gate", "Holding", "Open", "Scenario", "Streams"]
+__all__ = [
+    "LEAVING",
+    "Aborts",
+    "Burst",
+    "Closed",
+    "Download",
+    "Gate",
+    "Holding",
+    "Open",
+    "Scenario",
+    "Streams",
+]
 
-Scenario = Gate | Closed | Open | Streams | Download | Holding | Burst
+Scenario = Gate | Closed | Open | Streams | Download | Holding | Burst | Aborts

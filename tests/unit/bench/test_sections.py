@@ -20,8 +20,9 @@ from bench.record import Absence, HoldingResult, Integrity, OpenResult, Record, 
 from bench.report import write_html
 from bench.report.appendix import figures_csv
 from bench.report.effects import matters_section
-from bench.report.holding import leaving_section, memory_section
+from bench.report.holding import memory_section
 from bench.report.latency import load_section, percentile_section, supported
+from bench.report.leaving import leaving_section
 from bench.report.markup import Markup
 from bench.report.verdict import matters
 from bench.report.view import view
