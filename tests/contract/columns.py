@@ -64,6 +64,9 @@ def profiles() -> dict[str, list[Subject]]:
     return found
 
 
+_LONG = Cell("unsupported", "the long tier is for the default engine of ours")
+
+
 def ours(cases: Mapping[str, Case], folder: Path = OWN) -> list[Column]:
     """One column per server profile and engine: both apps. folder: where their observations are."""
     seen = observations(folder)
@@ -89,7 +92,7 @@ def _held(case: Case, members: Sequence[Subject], seen: Mapping[str, Result]) ->
     if missing:
         return Cell("unsupported", f"the manifest declares no {', '.join(missing)}")
     if case.tier == "long" and all(each != default_engine(each) for each in members):
-        return Cell("unsupported", "the long tier runs on the default engine")
+        return _LONG
     known: list[Deviation] = [found for each in members if (found := deviation(case, each)) is not None]
     if known:
         return Cell("deviated", known[0].reason)
@@ -110,7 +113,7 @@ def references(folder: Path = RESULTS) -> list[Results]:
 
 def measured(found: Results, cases: Mapping[str, Case]) -> Column:
     """A column from results. What was measured with another case, or another manifest, was not measured."""
-    cells = dict.fromkeys(cases, Cell(None))
+    cells = {name: _LONG if case.tier == "long" else Cell(None) for name, case in cases.items()}
     for result in found.results:
         case = cases.get(result.case)
         if case is not None and _current(result, case, found.proxy):

@@ -70,9 +70,9 @@ beside the proxy.
 
 ✓ passed · ✗ failed · ⚠ an S case failed · △ deviates: a known limit of a server or an engine, listed with
 its reason [below](#known-deviations), that has to fail as long as it is listed (a *race* there may pass) ·
-○ observed · - not asked: the manifest declares no such thing, or it cannot be measured there · ↻ needs a
-configuration that this proxy does not have · ? not measured: the results lack the case, or the case or the
-manifest has been changed since.
+○ observed · - not asked: the manifest declares no such thing, it cannot be measured there, or it belongs to
+the long tier, which is for ours alone · ↻ needs a configuration that this proxy does not have · ? not
+measured: the results lack the case, or the case or the manifest has been changed since.
 
 **Ours** is one column per server profile and engine: FastAPI and Litestar must produce the same normalised
 bytes at both ends and the same ledger of connections, or the same outcome where who comes first is a race,
@@ -93,7 +93,7 @@ seen only inside the process.
 _OTHERS = """\
 **Others** were measured by `make contract-reference`, on the day in their row of the summary, each with the
 configuration in `shared/harness/peers` and the manifest in `tests/contract/manifests`: a ✗ is about that
-version and that configuration, and was seen twice. What was seen stands below, proxy by proxy.
+version and that configuration, and was seen at least twice. What was seen stands below, proxy by proxy.
 """
 
 
