@@ -141,7 +141,7 @@ def test_a_route_cache_without_a_bound_shows_as_the_bytes_that_it_keeps_of_each_
         rig_cpus=[],
     )
     with Bar(Console(file=io.StringIO()), total_s=1, steps=2) as bar:
-        assert run_plan(header, tmp_path, bar=bar, budget_s=None) == "finished"
+        assert run_plan(header, tmp_path, bar=bar) == "finished"
     (record,) = (one for one in Run.read(tmp_path / "records.jsonl").cells if one.cell == "leaky")
     assert record.failure == ""
     kept = metric("kept-request@S14-many").of(record.results["S14-many"])
