@@ -27,6 +27,7 @@ from bench.run import SETTINGS, run_plan
 from bench.scenarios import MORE, QUICK
 from bench.score import scores
 from bench.stored import RECORDS
+from bench.tools import installed
 from bench.wishes import Plan, plan
 
 __all__ = ["INTERRUPTED", "begin", "write_report"]
@@ -128,6 +129,7 @@ def _header(options: argparse.Namespace, planned: Plan) -> RunRecord:
         scores=scores(cell.id for cell in planned.cells) | own_scores(planned.cells),
         parts=[] if alone else planned.parts,
         budget_s=planned.budget_s,
+        tools=installed(),
     )
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from bench import folders
 from bench.begin import INTERRUPTED, begin, write_report
 from bench.cells import FACTORS
-from bench.check import health, verdict_of
+from bench.health import health, verdict_of
 from bench.plan import LEAST_BLOCKS
 from bench.report import show_comparison
 

@@ -3,6 +3,7 @@
     run       once, first: the plan, the scenarios, the environment, the command that repeats it
     cell      one per part, block and cell: the gate, each scenario's result, memory; why it failed
     dropped   a cell that was left out, and why
+    cross     one per block where wrk or hey is installed: one cell's capacity by them and by our engine
     end       where a sitting ended: finished or interrupted; a run that was resumed goes on after it
 
 What is measured is in `bench.measured`.
@@ -47,6 +48,7 @@ __all__ = [
     "CellRecord",
     "CellSpec",
     "ClosedResult",
+    "CrossRecord",
     "DownloadResult",
     "Dropped",
     "End",
@@ -108,7 +110,8 @@ class Part(msgspec.Struct, frozen=True):
 
 class RunRecord(msgspec.Struct, frozen=True, tag="run"):
     """What was planned, on what, and how to repeat it. ``parts``: none where every cell meets every scenario
-    in every block; otherwise ``blocks`` are those of the longest. ``budget_s``: None for no limit."""
+    in every block; otherwise ``blocks`` are those of the longest. ``budget_s``: None for no limit. ``tools``:
+    the load generators of others that check ours, with their versions, empty for one not installed."""
 
     schema: int
     started_at: str
@@ -126,6 +129,7 @@ class RunRecord(msgspec.Struct, frozen=True, tag="run"):
     scores: dict[str, Score] = {}
     parts: list[Part] = []
     budget_s: float | None = None
+    tools: dict[str, str] | None = None
 
     @property
     def plan(self) -> list[Part]:
@@ -155,6 +159,16 @@ class CellRecord(msgspec.Struct, frozen=True, tag="cell"):
     seconds: float = 0.0
 
 
+class CrossRecord(msgspec.Struct, frozen=True, tag="cross"):
+    """Requests/s of one cell in one block by who asked, "engine" being ours; why one has no rate."""
+
+    block: int
+    cell: str
+    scenario: str
+    rates: dict[str, float]
+    failures: dict[str, str] = {}
+
+
 class Dropped(msgspec.Struct, frozen=True, tag="dropped"):
     """A cell that is left out of a part from ``from_block`` on."""
 
@@ -172,7 +186,7 @@ class End(msgspec.Struct, frozen=True, tag="end"):
     seconds: float
 
 
-Record = RunRecord | CellRecord | Dropped | End
+Record = RunRecord | CellRecord | CrossRecord | Dropped | End
 
 
 class RecordFile:
@@ -232,6 +246,7 @@ class Run(msgspec.Struct, frozen=True):
     dropped: list[Dropped]
     end: End | None
     file: str = RECORDS
+    crosses: list[CrossRecord] = []
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -246,6 +261,7 @@ class Run(msgspec.Struct, frozen=True):
             dropped=[record for record in records if isinstance(record, Dropped)],
             end=last if isinstance(last, End) else None,
             file=path.name,
+            crosses=[record for record in records if isinstance(record, CrossRecord)],
         )
 
     def by_block(self, cell: str, scenario: str) -> Mapping[int, Result]:

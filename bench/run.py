@@ -3,6 +3,7 @@
     1 start the origin        2 for each block, part and cell, in random order: start the cell's process
     3 gate (S0)               4 closed, open, streams, each between two readings of the clocks
     5 memory, stop            6 append the record; then the next
+    7 after each block: one cell by wrk and hey, too, where they are installed
 
 A cell that fails is a record with its reason and the run goes on. Ctrl-C ends the run where it stands: what
 is recorded stays, every child is stopped. Here nothing is judged and nothing is averaged.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.cross import cross, crossed
 from bench.interrupt import interruptible
 from bench.load import Address, streams_closed
 from bench.perform import Rig, perform
@@ -109,6 +111,8 @@ def _blocks(
     by_id = {cell.id: cell for cell in header.cells}
     done = list(before.cells) if before else []
     there = {(record.part, record.block, record.cell) for record in done}
+    asked = crossed(header)
+    checked = {record.block for record in before.crosses} if before else set()
     bar.expect(len(_due(header, parts, there, range(header.blocks))))
     for block in range(header.blocks):
         for step in _due(header, parts, there, [block]):
@@ -123,6 +127,10 @@ def _blocks(
             bar.advance()
             if not rig.origin.running():
                 raise ProcessFailed("the fast origin died; its records end here")
+        if asked is not None and block not in checked:
+            bar.show(block, header.blocks, f"{asked[0].label} · cross-check")
+            records.append(cross(rig, *asked, block))
+            check_interrupt()
         if block == 0:
             parts, left_out = trim(header, done)
             for dropped in left_out:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import msgspec
 
 from bench.cells import DIRECT
-from bench.check import Health, health, verdict_of
 from bench.contrasts import Contrast, Outcome, contrasts, judge
 from bench.factorial import Decomposition, decompose
 from bench.figures import Added, Figure, Grown, added_delays, figures, grown
+from bench.health import Health, health, verdict_of
 from bench.metrics import metric, metrics_in
 from bench.record import CellSpec, Run
 from bench.stats import places

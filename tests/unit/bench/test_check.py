@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from bench.check import cell_absence, headroom, health, verdict_of
+from bench.check import cell_absence, headroom
+from bench.health import health, verdict_of
 from bench.histogram import encode_histogram
 from bench.record import Absence, CellRecord, Dropped, GateResult, Integrity, Result, Run, StreamsResult
 from bench.usage import Span

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.check import health
 from bench.factorial import Decomposition, Interaction
+from bench.health import health
 from bench.histogram import encode_histogram
 from bench.record import Absence, HoldingResult, Integrity, OpenResult, Record, RecordFile, Result, Run
 from bench.report import write_html

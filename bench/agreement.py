@@ -1,0 +1,57 @@
+"""What the cross-check says: capacity by others over capacity by our engine, block by block. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.record import Absence, Run
+from bench.stats import MARGIN, Estimate, compare, log_ratios
+
+__all__ = ["OURS", "Agreement", "agreements"]
+
+OURS = "engine"
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """Requests/s by one tool over those by our engine, with its interval; or why there is no ratio."""
+
+    tool: str
+    cell: str
+    scenario: str
+    estimate: Estimate | None
+    absence: Absence | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two are within the margin of each other, as far as these blocks tell."""
+        return self.estimate is not None and 1 / (1 + MARGIN) <= self.estimate.ratio <= 1 + MARGIN
+
+    @property
+    def missing(self) -> bool:
+        """Whether the tool is not there, which nobody asks for, or was not asked."""
+        return self.absence is not None and self.absence.reason in ("unsupported", "not-run")
+
+
+def agreements(run: Run) -> list[Agreement]:
+    """Return one for each tool that the run knew of; none where it knew of none."""
+    return [_agreement(run, tool, version) for tool, version in (run.header.tools or {}).items()]
+
+
+def _agreement(run: Run, tool: str, version: str) -> Agreement:
+    cell, scenario = (run.crosses[0].cell, run.crosses[0].scenario) if run.crosses else ("", "")
+
+    def absent(absence: Absence) -> Agreement:
+        return Agreement(tool, cell, scenario, None, absence)
+
+    if not version:
+        return absent(Absence("unsupported", "not installed"))
+    for record in run.crosses:
+        if why := record.failures.get(tool) or record.failures.get(OURS):
+            return absent(Absence("failed", f"block {record.block + 1}: {why}"))
+    if not run.crosses:
+        return absent(Absence("not-run", "no closed loop was asked of a cell, or the run ended before"))
+    theirs, ours = ({one.block: one.rates[who] for one in run.crosses} for who in (tool, OURS))
+    estimate = compare(log_ratios(theirs, ours))
+    if estimate is None:
+        return absent(Absence("too-few-samples", f"{len(run.crosses)} of 3 blocks"))
+    return Agreement(tool, cell, scenario, estimate, None)

@@ -1,0 +1,184 @@
+"""The health of a run: what has to be right for its figures to mean anything, each a level and a value. Pure.
+
+What is merely doubtful is flagged here and leaves figures as they are; what forbids one is in `bench.check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from bench.agreement import agreements
+from bench.cells import DIRECT
+from bench.check import HEADROOM_LEAST, cell_absence, headroom, quantile_ms
+from bench.record import Absence, CellRecord, GateResult, OpenResult, Run, Timed
+from bench.stats import MARGIN
+from bench.usage import Span
+
+__all__ = ["Health", "Level", "health", "verdict_of"]
+
+_HEADROOM_FLAG = 2.0
+_LAG_FLAG_MS = 1.0
+_STEAL_FLAG = 0.02
+_WAIT_FLAG = 0.02
+_RIG_BUSY_FLAG = 0.7
+
+Level = Literal["good", "doubtful", "bad"]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """One thing that has to be right for the figures to mean anything."""
+
+    name: str
+    level: Level
+    value: str
+    meaning: str
+
+
+def health(run: Run) -> list[Health]:
+    """Return what the first screen says about the run itself, worst things included."""
+    return [
+        _pinning_health(run),
+        _headroom_health(run),
+        _lag_health(run),
+        _rig_health(run),
+        _core_health(run),
+        _steal_health(run),
+        *_cross_health(run),
+        _failure_health(run),
+    ]
+
+
+def verdict_of(found: Iterable[Health]) -> Level:
+    """Return the worst level among them."""
+    levels = {one.level for one in found}
+    return "bad" if "bad" in levels else "doubtful" if "doubtful" in levels else "good"
+
+
+def _pinning_health(run: Run) -> Health:
+    pinned = bool(run.header.subject_cpus)
+    level: Level = "good" if pinned else "doubtful"
+    return Health("Cores", level, "subject alone" if pinned else "shared", run.header.pinning)
+
+
+def _headroom_health(run: Run) -> Health:
+    rooms = {
+        f"{cell.label}, {scenario.id}": room
+        for scenario in run.header.scenarios
+        for cell in run.header.cells
+        if cell.group != "direct" and (room := headroom(run, cell.id, scenario.id)) is not None
+    }
+    if not rooms:
+        return Health("Headroom", "doubtful", "unknown", "no cell has both a direct and a proxied rate")
+    worst = min(rooms, key=lambda name: rooms[name])
+    room = rooms[worst]
+    level: Level = "good" if room >= _HEADROOM_FLAG else "doubtful" if room >= HEADROOM_LEAST else "bad"
+    return Health(
+        "Headroom",
+        level,
+        f"{room:.0f}x" if room >= 10 else f"{room:.1f}x",
+        f"the rig alone is at least that much faster than any cell ({worst})",
+    )
+
+
+def _lag_health(run: Run) -> Health:
+    lags = [
+        result.lag
+        for cell in run.header.cells
+        for scenario in run.header.scenarios
+        for result in run.by_block(cell.id, scenario.id).values()
+        # past its knee a cell delays what is sent to it: that is the cell's, and said there
+        if isinstance(result, OpenResult) and cell_absence(run, cell.id, scenario.id) is None
+    ]
+    if not lags:
+        return Health("Send lag", "doubtful", "unknown", "no open-loop window was run")
+    p99 = quantile_ms(lags, 99)
+    return Health(
+        "Send lag",
+        "good" if p99 <= _LAG_FLAG_MS else "doubtful",
+        f"p99 {p99:.2f} ms",
+        "how late requests left, against their schedule",
+    )
+
+
+def _rig_health(run: Run) -> Health:
+    busy = [
+        result.span.rig_busy
+        for record in run.cells
+        if record.cell != DIRECT
+        for result in record.results.values()
+        if isinstance(result, Timed)
+    ]
+    most = max(busy, default=0.0)
+    return Health(
+        "Rig's core",
+        "good" if most < _RIG_BUSY_FLAG else "doubtful",
+        f"{most:.0%} busy at most",
+        "load engine and origin together, in any cell's window",
+    )
+
+
+def _spans(run: Run) -> list[Span]:
+    return [
+        result.span for record in run.cells for result in record.results.values() if isinstance(result, Timed)
+    ]
+
+
+def _core_health(run: Run) -> Health:
+    meaning = "time that subjects were ready to run and something else had their core"
+    spans = [span for span in _spans(run) if span.wait_s is not None and span.cpu_s > 0]
+    if not spans:
+        return Health("Waits for the core", "doubtful", "unknown", meaning)
+    waited = sum(span.wait_s or 0.0 for span in spans)
+    share = waited / (waited + sum(span.cpu_s for span in spans))
+    level: Level = "good" if share <= _WAIT_FLAG else "doubtful"
+    return Health("Waits for the core", level, f"{share:.1%}", meaning)
+
+
+def _steal_health(run: Run) -> Health:
+    spans = _spans(run)
+    seconds = sum(span.seconds for span in spans)
+    share = sum(span.steal_s for span in spans) / seconds if seconds else 0.0
+    level: Level = "good" if share <= _STEAL_FLAG else "doubtful"
+    return Health("Steal", level, f"{share:.1%}", "CPU time that the hypervisor took away")
+
+
+def _cross_health(run: Run) -> list[Health]:
+    found = agreements(run)
+    if not found:
+        return []
+    parts = [
+        f"{one.tool} {one.estimate.ratio:.2f}x ({one.estimate.low:.2f} to {one.estimate.high:.2f})"
+        if one.estimate
+        else f"{one.tool} {one.absence.detail if one.absence else ''}"
+        for one in found
+    ]
+    apart = any(not one.agrees for one in found if not one.missing)
+    checked = next((f"{one.cell}, {one.scenario}" for one in found if one.estimate), "none")
+    meaning = (
+        f"requests/s by others over those by our engine, in one process ({checked}); {MARGIN:.0%} is agreed"
+    )
+    return [Health("Cross-check", "doubtful" if apart else "good", "; ".join(parts), meaning)]
+
+
+def _failure_health(run: Run) -> Health:
+    failed = {record.cell for record in run.cells if _has_failed(record)}
+    if not failed:
+        return Health("Failures", "good", "none", "every response had the right status, length and bytes")
+    # a baseline that fails is a finding about the baseline; anything else puts the run in doubt
+    baselines = {cell.id for cell in run.header.cells if cell.group in ("baseline", "peer")}
+    level: Level = "doubtful" if failed <= baselines else "bad"
+    count = f"{len(failed)} cell" + ("s" if len(failed) > 1 else "")
+    return Health("Failures", level, count, ", ".join(sorted(failed)))
+
+
+def _has_failed(record: CellRecord) -> bool:
+    for result in record.results.values():
+        if isinstance(result, Absence):
+            if result.reason == "failed":
+                return True
+        elif not isinstance(result, GateResult) and result.integrity.failures.keys() - {"timeout"}:
+            return True  # what only times out is saturated
+    return bool(record.failure)
