@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.record import RunRecord
 from bench.report.verdict import doubts, resolution
 from bench.report.view import View
 from bench.report.words import duration
@@ -57,7 +58,7 @@ def _run(found: View, link: Link) -> str:
     names = dict.fromkeys(name for part, names in _CARRIERS.items() if part in has for name in names)
     versions = [f"{name} {header.packages[name]}" for name in names if name in header.packages]
     measured = (
-        f"`{header.command}`, {header.started_at}: {len(found.cells)} cells, {header.blocks} blocks, a fresh "
+        f"`{header.command}`, {header.started_at}: {len(found.cells)} cells, {_blocks(header)}, a fresh "
         f"process each{took}; {header.pinning}. {', '.join(filter(None, machine))}; {', '.join(versions)}."
     )
     kept = (
@@ -67,6 +68,11 @@ def _run(found: View, link: Link) -> str:
     )
     lines = [measured, f"{resolution(found)} {doubts(found)}".strip(), kept]
     return "\n".join(line for text in lines for line in sentences.wrapped(text))
+
+
+def _blocks(header: RunRecord) -> str:
+    fewest = min(part.blocks for part in header.plan)
+    return f"{header.blocks} blocks" if fewest == header.blocks else f"{fewest} to {header.blocks} blocks"
 
 
 def _chart(found: View, path: Path, link: Link) -> str:

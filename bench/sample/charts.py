@@ -13,7 +13,7 @@ from bench.report.frame import alone
 from bench.report.view import View
 from bench.report.words import absence_word, number
 
-__all__ = ["CHARTS", "chart", "described", "headed", "told"]
+__all__ = ["CHARTS", "chart", "described", "headed", "known", "read", "told"]
 
 CHARTS = {Path("docs/figures/requests.svg"): "rps", Path("docs/figures/events.svg"): "cpu-event"}
 """File -> the metric that it shows."""
@@ -28,13 +28,19 @@ def told(found: View) -> list[CellSpec]:
     return usual + [cell for cell in found.cells if cell.group == "peer"]
 
 
-def _known(found: View, name: str) -> list[CellSpec]:
-    """Return those that have the metric, or a reason for having none that says something of themselves."""
+def read(found: View, *names: str) -> list[str]:
+    """Return those of the metrics that this run was read for."""
+    return [name for name in names if name in found.shown(name.partition("@")[0])]
+
+
+def known(found: View, *names: str) -> list[CellSpec]:
+    """Return those cells that have one of the metrics, or lack it for a reason that says something of it."""
     silent = ("not-run", "unsupported")
     return [
         cell
         for cell in told(found)
-        if (absence := found.figures[cell.id, name].absence) is None or absence.reason not in silent
+        for figures in [[found.figures[cell.id, name] for name in names]]
+        if any(one.absence is None or one.absence.reason not in silent for one in figures)
     ]
 
 
@@ -51,7 +57,7 @@ def _title(found: View, name: str) -> str:
 def chart(found: View, path: Path) -> str:
     """Return the file's SVG."""
     name = CHARTS[path]
-    rows = [bar(found, cell, name) for cell in _known(found, name)]
+    rows = [bar(found, cell, name) for cell in known(found, name)]
     drawn = bars(rows, unit=metric(name).unit, title=_title(found, name), shape=alone)
     return drawn + "\n"
 
@@ -60,7 +66,7 @@ def described(found: View, path: Path) -> str:
     """Return the chart in words, for those who do not see it."""
     name = CHARTS[path]
     parts = []
-    for cell in _known(found, name):
+    for cell in known(found, name):
         figure = found.figures[cell.id, name]
         missing = absence_word(figure.absence) if figure.absence else ""
         parts.append(f"{cell.label} {number(figure.middle.value) if figure.middle else missing}")

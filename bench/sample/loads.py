@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bench.figures import Grown
 from bench.record import CellSpec
 from bench.report.cost import Share, share_of
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, number, value_interval
-from bench.sample.charts import headed, told
+from bench.report.words import DASH, absence_word, interval, number, ratio, value_interval
+from bench.sample.charts import headed, known, read, told
 from bench.sample.sentences import bullets, table
 
 __all__ = ["BLOCKS", "carried"]
@@ -16,12 +17,34 @@ __all__ = ["BLOCKS", "carried"]
 _FILLED = 0.7  # of a core at most: above, queues grow faster than load
 
 
-def _figures(found: View, *kinds: str) -> str:
+def _figures(found: View, *wanted: str) -> str:
     """Cells by metrics, each with its interval; a metric that this run was not read for is left out."""
-    names = found.shown(*kinds)
+    names = read(found, *wanted)
+    if not names:
+        return f"This run was not read for {', '.join(wanted)}."
     heads = [headed(found, name) for name in names]
-    rows = [[cell.label, *(_value(found, cell, name) for name in names)] for cell in told(found)]
+    rows = [[cell.label, *(_value(found, cell, name) for name in names)] for cell in known(found, *names)]
     return table(["", *heads], rows)
+
+
+def _growth(found: View, *wanted: str) -> str:
+    """What a larger load does to each cell: the figure under it over the figure under the smaller."""
+    growths = {one.growth.id: one.growth.what for one in found.growths if one.growth.id in wanted}
+    if not growths:
+        return "This run says nothing about larger loads."
+    of = {(one.cell, one.growth.id): one for one in found.growths}
+    rows = [
+        [cell.label, *(_grown(of[cell.id, name]) for name in growths)]
+        for cell in told(found)
+        if any(of[cell.id, name].estimate for name in growths)
+    ]
+    return table(["", *growths.values()], rows)
+
+
+def _grown(one: Grown) -> str:
+    if one.estimate is None:
+        return absence_word(one.absence) if one.absence else DASH
+    return f"{ratio(one.estimate.ratio)} ({interval(one.estimate.low, one.estimate.high)})"
 
 
 def _value(found: View, cell: CellSpec, name: str) -> str:
@@ -87,22 +110,23 @@ def _shares(found: View, among: set[str] | None = None) -> list[Share]:
 
 def _moving(found: View, *names: str) -> str:
     """The cells on a way from one framework to another: speed, cost, contract cases passed."""
-    metrics = [name for kind in ("rps", "cpu-request", "cpu-event") for name in found.shown(kind)[:1]]
-    known = {cell.id: cell for cell in found.cells}
+    metrics = read(found, "rps", "cpu-request", "cpu-event")
+    cells = {cell.id: cell for cell in found.cells}
     rows = []
     for name in names:
-        if name not in known:
+        if name not in cells:
             rows.append([f"`{name}`", "no part of this run", *[""] * len(metrics)])
             continue
         score = found.run.header.scores.get(name)
         asked = f"{score.passed} of {score.passed + score.failed}" if score else DASH
-        rows.append([known[name].label, *(_value(found, known[name], of) for of in metrics), asked])
+        rows.append([cells[name].label, *(_value(found, cells[name], of) for of in metrics), asked])
     heads = [headed(found, name) for name in metrics]
     return table(["", *heads, "contract cases passed"], rows)
 
 
 BLOCKS: Mapping[str, Callable[..., str]] = {
     "figures": _figures,
+    "growth": _growth,
     "streams": _streams,
     "share": _share,
     "felt": _felt,

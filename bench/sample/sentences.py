@@ -11,6 +11,7 @@ from bench.metrics import metric
 from bench.report.verdict import leading, matters, pick
 from bench.report.view import View
 from bench.report.words import CANNOT_TELL, absence_word, interval, ratio, sentence, upper
+from bench.sample.charts import read
 
 __all__ = ["BLOCKS", "bullets", "table", "wrapped"]
 
@@ -43,7 +44,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _answers(found: View) -> str:
     """Each choice: what to pick, and its ratio in each of the headline metrics."""
-    names = [name for name in _SHORT if name in found.shown(name)]
+    names = read(found, *_SHORT)
     rows = []
     for question in _ANSWERED:
         for contrast in leading(found.asked(question)):
@@ -62,10 +63,10 @@ def _told(outcome: Outcome) -> str:
     return ", ".join(filter(None, (figure, unsure)))
 
 
-def _choice(found: View, question: str, *kinds: str) -> str:
-    """One choice, sentence by sentence; ``kinds``: of which metrics, all headline ones unless told."""
+def _choice(found: View, question: str, *wanted: str) -> str:
+    """One choice, sentence by sentence; ``wanted``: in which metrics, those of the quick plan unless told."""
     assert question in get_args(Question), question
-    names = [name for name in found.shown(*(kinds or _HEADED)) if metric(name).headline]
+    names = [name for name in read(found, *(wanted or _HEADED)) if metric(name).headline]
     lines = [
         sentence(outcome, found.load(metric(name).scenario))
         for contrast in leading(found.asked(question))
@@ -100,7 +101,7 @@ def _same(found: View) -> str:
             f"{contrast.first} and {contrast.second} in {_inside(found.title(name))}"
             for question in _CHOICES
             for contrast in leading(found.asked(question))
-            for name in found.shown(*_HEADED)
+            for name in read(found, *_HEADED)
             if found.outcome(contrast, name).verdict == verdict
         ]
         lines += [f"{title}: {'; '.join(parts)}"] if parts else []
@@ -120,7 +121,7 @@ def _leaving(found: View) -> str:
         "Another framework over the same client": [c for c in asked if groups[c.pairs[0][0]] == "baseline"],
         "One of the apps": [c for c in asked if groups[c.pairs[0][0]] == "product"],
     }
-    names = found.shown(*_SHORT)
+    names = read(found, *_SHORT)
     lines = [
         f"{who} {_spans(found, contrasts, names)} of what Django on ASGI has"
         for who, contrasts in of.items()

@@ -19,7 +19,7 @@ from bench.sample.loads import carried
 from bench.sample.pages import filled
 from bench.stored import PACKED, RECORDS
 from tests.meta.papers import table_rows
-from tests.unit.bench.made import made_run
+from tests.unit.bench.made import made_run, scaled
 
 FOUND = view(made_run())
 
@@ -154,6 +154,23 @@ def test_a_cell_that_was_no_part_of_the_run_is_told_without_figures() -> None:
     assert rows[0][:2] == ["`django`", "no part of this run"]
     assert rows[1][0] == "recipe in FastAPI, uvicorn"
     assert {len(row) for row in rows} == {5}
+
+
+def test_a_metric_that_was_not_read_is_left_out_and_one_of_another_load_is_asked_for_by_name() -> None:
+    assert "not read for cpu-event@S5-200" in _block("figures cpu-event@S5-200")
+    assert len(table_rows(_block("figures rps cpu-event@S5-200"))[0]) == 2
+    more = view(scaled(made_run(), **{"S3-16": 1.0, "S3-512": 0.8}))
+    rows = table_rows(block(more, "figures rps rps@S3-512", str))
+    assert rows[0][1].startswith("1,")
+    assert {len(row) for row in rows} == {3}
+
+
+def test_growth_is_what_a_larger_load_does_to_each_cell() -> None:
+    assert "nothing about larger loads" in _block("growth retention")
+    more = view(scaled(made_run(), **{"S3-16": 1.0, "S3-512": 0.8}))
+    rows = table_rows(block(more, "growth retention churn", str))
+    assert [len(row) for row in rows] == [2] * len(rows)
+    assert all(row[1].startswith(f"0.80{TIMES}") for row in rows)
 
 
 def test_streams_are_what_seven_tenths_of_a_core_pay_for() -> None:
