@@ -254,6 +254,8 @@ class Client:
             self.watch.fire()
 
     def close(self) -> None:
+        if self._closed:
+            return
         self.withheld = False
         self.watch = None
         self._closed = True
@@ -263,7 +265,10 @@ class Client:
             return  # nothing was begun
         self.discard()
         if self._ended and self._reader is not None:
-            self._reader.cancel()
+            # Servers end the reader's wait with the response (http.disconnect), in this turn of the loop; to
+            # cancel it there would cost more, and leave a cycle for the collector: an error and its frames.
+            asyncio.get_running_loop().call_soon(self._reader.cancel)
+            self._reader = None
 
 
 class Clients:

@@ -14,7 +14,7 @@ from shared.upstream.wire.connection import Connection
 from shared.upstream.wire.exchange import Exchange
 from shared.upstream.wire.response import ResponseReader
 from tests.unit.aio import aio, settle
-from tests.unit.asgi import FakeServer, end, scope_of
+from tests.unit.asgi import FakeServer, end, scope_of, started
 from tests.unit.upstream.origin import HELLO, after_head, origin
 from tests.unit.upstream.origin import Connection as Sender
 
@@ -28,6 +28,10 @@ def living() -> Counter[str]:
     """How many of what an exchange is made of are there, after everything that can be collected was."""
     gc.collect()
     return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, _ONES))
+
+
+def clients() -> int:
+    return sum(isinstance(one, Client) for one in gc.get_objects())
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,29 @@ async def test_an_exchange_leaves_nothing_that_the_collector_cannot_find(answer:
             await settle()
             # the pool may still hold a connection, and that what it carried last
             assert (living() - before).total() <= len(_ONES)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["the server says when it is over", "it does not"])
+@aio
+async def test_a_watched_exchange_that_ended_well_leaves_the_collector_nothing(told: bool) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = clients()
+        await _watched(told=told)
+        await settle()
+        assert clients() == before
+    finally:
+        gc.enable()
+
+
+async def _watched(*, told: bool) -> None:
+    server = FakeServer(end())
+    client = started(server)
+    await settle()
+    if told:
+        server.leave()
+    client.close()
 
 
 async def _exchange(proxy: Proxy) -> None:
