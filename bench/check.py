@@ -10,10 +10,12 @@ from statistics import median
 
 from bench.cells import DIRECT
 from bench.histogram import merge_histograms
+from bench.queueing import most_at_once
 from bench.record import (
     Absence,
     BurstResult,
     ClosedResult,
+    CrowdResult,
     DownloadResult,
     GateResult,
     OpenResult,
@@ -75,6 +77,8 @@ def _result_absence(result: Result) -> Absence | None:
         return Absence("saturated", result.integrity.first)
     if isinstance(result, ClosedResult | DownloadResult | BurstResult) and not result.completed:
         return Absence("failed", "nothing completed")
+    if isinstance(result, CrowdResult) and (most := most_at_once(result.turns)) > result.places:
+        return Absence("unsupported", f"its pool is not held to {result.places}: {most} streams at once")
     return None
 
 

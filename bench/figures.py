@@ -59,6 +59,8 @@ def figure(run: Run, cell: str, of: Metric) -> Figure:
     if missing is not None:
         return Figure(cell, of.id, blocks, None, missing)
     middle = median_interval(list(blocks.values()))
+    if not all(blocks.values()):  # ratios are what is judged, and there is none to nothing
+        return Figure(cell, of.id, blocks, None, Absence("below-resolution", "none at all in some block"))
     if middle is None:
         return Figure(cell, of.id, blocks, None, Absence("too-few-samples", f"{len(blocks)} of 3 blocks"))
     return Figure(cell, of.id, blocks, middle, None)

@@ -13,7 +13,7 @@ import msgspec
 from bench.agreement import agreements
 from bench.cells import DIRECT
 from bench.check import HEADROOM_LEAST, cell_absence, headroom, quantile_ms
-from bench.record import Absence, CellRecord, GateResult, OpenResult, Run, Timed
+from bench.record import Absence, CellRecord, CrowdResult, GateResult, OpenResult, Run, Timed
 from bench.stats import MARGIN
 from bench.usage import Span
 
@@ -90,7 +90,7 @@ def _lag_health(run: Run) -> Health:
         for scenario in run.header.scenarios
         for result in run.by_block(cell.id, scenario.id).values()
         # past its knee a cell delays what is sent to it: that is the cell's, and said there
-        if isinstance(result, OpenResult) and cell_absence(run, cell.id, scenario.id) is None
+        if isinstance(result, OpenResult | CrowdResult) and cell_absence(run, cell.id, scenario.id) is None
     ]
     if not lags:
         return Health("Send lag", "doubtful", "unknown", "no open-loop window was run")

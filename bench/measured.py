@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from bench.queueing import Turn
 from bench.usage import Memory, Span
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Absence",
     "BurstResult",
     "ClosedResult",
+    "CrowdResult",
     "DownloadResult",
     "GateResult",
     "HoldingResult",
@@ -167,7 +169,28 @@ class AbortsResult(msgspec.Struct, frozen=True, tag="aborts"):
     integrity: Integrity = Integrity()
 
 
+class CrowdResult(msgspec.Struct, frozen=True, tag="crowd"):
+    """Streams that asked for a place in the pool. ``turns``: of each that was served, when it was meant to
+    ask, when the origin had it, when the origin was done with it; ``refused``: of each other, when it was
+    meant to ask and when the 503 was here. All in µs from the first. ``lag``: encoded histogram."""
+
+    asked: int
+    places: int
+    turns: list[Turn]
+    refused: list[tuple[int, int]]
+    lag: str
+    span: Span
+    integrity: Integrity = Integrity()
+
+
 Timed = (
-    ClosedResult | OpenResult | StreamsResult | DownloadResult | HoldingResult | BurstResult | AbortsResult
+    ClosedResult
+    | OpenResult
+    | StreamsResult
+    | DownloadResult
+    | HoldingResult
+    | BurstResult
+    | AbortsResult
+    | CrowdResult
 )
 Result = GateResult | Timed | Absence

@@ -22,14 +22,28 @@ from bench.scenarios import (
     Aborts,
     Burst,
     Closed,
+    Crowd,
     Download,
+    Fanout,
     Holding,
     Open,
     Scenario,
     Streams,
 )
 from bench.shapes import LEAVING
-from bench.values import Value, burst_coalescing, burst_spread, burst_whole, cpu_us_per, gone, quantile_us
+from bench.values import (
+    Value,
+    burst_coalescing,
+    burst_spread,
+    burst_whole,
+    cpu_us_per,
+    gone,
+    in_turn_percent,
+    kept_per_request,
+    quantile_us,
+    served_percent,
+    wait_ms,
+)
 
 __all__ = ["METRICS", "Metric", "metric", "metrics_in", "quantile_us"]
 
@@ -112,15 +126,6 @@ def _memory_per_stream(result: Result) -> Value:
     )
 
 
-def _bytes_per_request(result: Result) -> Value:
-    assert isinstance(result, ClosedResult)
-    if result.memory is None or not result.asked:
-        return Absence("unsupported", "the system does not show another process's memory")
-    before, after = result.memory
-    rise = (after.private_kib - before.private_kib) * 1024 / result.asked
-    return rise if rise > 0 else Absence("below-resolution", "it held no more afterwards than before")
-
-
 _SPEED = ("faster", "slower")
 _COST = ("dearer", "cheaper")
 _DELAY = ("slower", "faster")
@@ -190,12 +195,32 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
             _memory_per_stream,
         ),
     ),
+    Crowd: (
+        Metric(
+            "queue-p50", "S13", "Wait for a place p50", _LOAD, "ms", "less", "longer", "shorter",
+            wait_ms(0.5),
+        ),
+        Metric(
+            "queue-p90", "S13", "Wait for a place p90", _LOAD, "ms", "less", "longer", "shorter",
+            wait_ms(0.9),
+        ),
+        Metric("served", "S13", "Served, not refused", _LOAD, "%", "more", "more", "fewer", served_percent),
+        Metric(
+            "in-turn", "S13", "Waiters served in turn", _LOAD, "%", "more", "fairer", "less fair",
+            in_turn_percent,
+        ),
+    ),
+    Fanout: (
+        Metric("fanout-p50", "S15", "Fan-out p50", _RATE, "µs", "less", *_DELAY, _response(0.5)),
+        Metric("fanout-p90", "S15", "Fan-out p90", _RATE, "µs", "less", *_DELAY, _response(0.9)),
+        Metric("cpu-fanout", "S15", "CPU per fan-out", _RATE, "µs", "less", *_COST, _cpu_per_request),
+    ),
 }  # fmt: skip
 """What is read off each kind of result."""
 
 _KEPT = Metric(
     "kept-request", "S14", "Memory kept per request", _LOAD, "B", "less", "larger", "smaller",
-    _bytes_per_request,
+    kept_per_request,
 )  # fmt: skip
 """What is read beside it where many paths are asked for."""
 

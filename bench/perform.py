@@ -25,7 +25,9 @@ from bench.load import (
     run_burst,
     run_churn,
     run_closed,
+    run_crowd,
     run_download,
+    run_fanout,
     run_gate,
     run_holding,
     run_open,
@@ -33,7 +35,19 @@ from bench.load import (
 )
 from bench.plan import schedule_seed
 from bench.record import Absence, CellSpec, Result, RunRecord
-from bench.shapes import Aborts, Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.shapes import (
+    Aborts,
+    Burst,
+    Closed,
+    Crowd,
+    Download,
+    Fanout,
+    Gate,
+    Holding,
+    Open,
+    Scenario,
+    Streams,
+)
 from bench.usage import Memory, Meter, memory
 from shared.harness.origin.payload import JSON_BODY, pattern
 from shared.harness.process import Process
@@ -97,6 +111,11 @@ def perform(
             return run(run_burst(address, scenario, meter=meter))
         case Aborts():
             return run(run_aborts(address, rig.address, scenario, meter=meter))
+        case Crowd():
+            return run(run_crowd(address, scenario, meter=meter))
+        case Fanout():
+            seed = schedule_seed(rig.header.seed, block)
+            return run(run_fanout(address, scenario, meter=meter, seed=seed))
         case Holding():
             return run(run_holding(address, scenario, meter=meter, pid=meter.pid))
 

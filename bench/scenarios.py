@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.shapes import Aborts, Burst, Closed, Download, Gate, Holding, Open, Scenario, Streams
+from bench.shapes import (
+    Aborts,
+    Burst,
+    Closed,
+    Crowd,
+    Download,
+    Fanout,
+    Gate,
+    Holding,
+    Open,
+    Scenario,
+    Streams,
+)
 
 __all__ = [
     "MORE",
@@ -13,7 +25,9 @@ __all__ = [
     "Aborts",
     "Burst",
     "Closed",
+    "Crowd",
     "Download",
+    "Fanout",
     "Gate",
     "Holding",
     "Open",
@@ -61,6 +75,16 @@ MORE: tuple[Scenario, ...] = (
     Holding(id="S5-memory", title="SSE streams held open", few=100, many=1000, every_us=1_000_000),
     Closed(id="S11-keep", title=_JSON, path="/json", connections=32, window_s=0.8),
     Closed(id="S11-close", title=_JSON, path="/json", connections=32, window_s=0.8, churn=True),
+    Fanout(
+        id="S15",
+        title="fan-out, 50 characters of each",
+        path="/json",
+        requests=5,
+        chars=50,
+        rate=20.0,
+        window_s=4.5,
+    ),
+    Crowd(id="S13", title="streams beyond the pool", streams=100, places=20, each_s=0.25, patience_s=0.65),
     Closed(id="S3-512", title=_JSON, path="/json", connections=512, window_s=0.8),
     Streams(id="S5-200", title="SSE streams", streams=200, every_us=20_000, window_s=1.0),
     Closed(id="S3-idle-5000", title=_JSON, path="/json", connections=32, window_s=0.8, idle=5000),
@@ -71,15 +95,24 @@ what frees much, five thousand last.
 """
 
 
+_APART = "{crowd.id} is about a pool of {crowd.places}, {other.id} takes {other.pool}: run them apart"
+
+
 def settings(scenarios: Sequence[Scenario]) -> dict[str, str]:
     """Return what all cells of a run with these scenarios have to be set to, beside what always holds.
 
-    A pool as large as the largest scenario, so that nobody queues for a place; and patience with idle
-    connections where they are what is measured.
+    A pool as large as the largest scenario, so that nobody queues for a place, unless that is what is
+    measured; and patience with idle connections where they are. Raises ValueError, one line, for scenarios
+    that no pool suits alike.
     """
     changes: dict[str, str] = {}
     if (pool := max((one.pool for one in scenarios), default=0)) > _USUAL_POOL:
         changes["TANDEM_MAX_CONNECTIONS"] = str(pool + pool // 10)  # and some that are on their way out
+    for crowd in (one for one in scenarios if isinstance(one, Crowd)):
+        if pool > crowd.places:
+            raise ValueError(_APART.format(crowd=crowd, other=max(scenarios, key=lambda one: one.pool)))
+        changes["TANDEM_MAX_CONNECTIONS"] = str(crowd.places)
+        changes["TANDEM_POOL_TIMEOUT"] = f"{crowd.patience_s:g}"
     if any(isinstance(one, Closed) and one.idle for one in scenarios):
         changes["TANDEM_KEEPALIVE_EXPIRY"] = "600"
     return changes

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.histogram import merge_histograms
-from bench.record import AbortsResult, Absence, BurstResult, Result
+from bench.histogram import encode_histogram, merge_histograms
+from bench.queueing import in_turn
+from bench.record import AbortsResult, Absence, BurstResult, ClosedResult, CrowdResult, Result
 from bench.stats import least_samples
 
-__all__ = ["Value", "burst_coalescing", "burst_spread", "burst_whole", "cpu_us_per", "gone", "quantile_us"]
+__all__ = [
+    "Value",
+    "burst_coalescing",
+    "burst_spread",
+    "burst_whole",
+    "cpu_us_per",
+    "gone",
+    "in_turn_percent",
+    "kept_per_request",
+    "quantile_us",
+    "served_percent",
+    "wait_ms",
+]
 
 Value = float | Absence
 
@@ -68,3 +81,38 @@ def gone(point: str) -> Callable[[Result], Value]:
         return quantile_us([left.seen], 0.5)
 
     return of
+
+
+def kept_per_request(result: Result) -> Value:
+    """Return by how many bytes the private memory of the subject rose for each request that it answered."""
+    assert isinstance(result, ClosedResult)
+    if result.memory is None or not result.asked:
+        return Absence("unsupported", "the system does not show another process's memory")
+    before, after = result.memory
+    rise = (after.private_kib - before.private_kib) * 1024 / result.asked
+    return rise if rise > 0 else Absence("below-resolution", "it held no more afterwards than before")
+
+
+def wait_ms(quantile: float) -> Callable[[Result], Value]:
+    """Return what reads a quantile of the time until the origin had the request, of those it got, in ms."""
+
+    def of(result: Result) -> Value:
+        assert isinstance(result, CrowdResult)
+        waits_ns = [(begun - asked) * 1000 for asked, begun, _ in result.turns]
+        value = quantile_us([encode_histogram(waits_ns)], quantile)
+        return value if isinstance(value, Absence) else value / 1e3
+
+    return of
+
+
+def served_percent(result: Result) -> Value:
+    """Return how many of those who asked were served, in per cent; the others were refused."""
+    assert isinstance(result, CrowdResult)
+    return 100 * len(result.turns) / result.asked if result.asked else Absence("failed", "nobody asked")
+
+
+def in_turn_percent(result: Result) -> Value:
+    """Return how many pairs of waiters were served in the order in which they asked, in per cent."""
+    assert isinstance(result, CrowdResult)
+    share = in_turn(result.turns)
+    return Absence("unsupported", "nobody had to wait") if share is None else 100 * share

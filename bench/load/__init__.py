@@ -9,6 +9,7 @@
     at_will     a client that reads when it is told to
     abort       clients that leave
     burst       tiny events, as fast as they come
+    crowd       more streams than places      fanout      several answers for one request
     idle        fills a subject's pool        control     what is asked of the origin itself
 
 Every function here takes the address of whatever answers: a subject, or the origin itself for the direct leg.
@@ -22,7 +23,9 @@ from bench.load.burst import run_burst
 from bench.load.churn import run_churn
 from bench.load.closed import run_closed
 from bench.load.control import streams_closed
+from bench.load.crowd import run_crowd
 from bench.load.expect import Address, Expected, request_bytes
+from bench.load.fanout import run_fanout
 from bench.load.gate import run_gate
 from bench.load.holding import run_holding
 from bench.load.idle import fill_pool, quiet
@@ -41,7 +44,9 @@ __all__ = [
     "run_burst",
     "run_churn",
     "run_closed",
+    "run_crowd",
     "run_download",
+    "run_fanout",
     "run_gate",
     "run_holding",
     "run_open",

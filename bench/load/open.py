@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from typing import Protocol
 
 import numpy as np
 
 from bench.histogram import encode_histogram
-from bench.load.expect import Address, Connection, Expected, Failures, connect_all
+from bench.load.expect import Address, Connection, Failures, connect_all
 from bench.load.response import Mismatch, Response
 from bench.load.timer import Timer
 from bench.record import OpenResult
-from bench.scenarios import Open
+from bench.shapes import Fanout, Open
 from bench.usage import Meter, span
 
 __all__ = ["run_open", "schedule_ns"]
@@ -41,10 +42,17 @@ def schedule_ns(rate: float, window_s: float, *, arrivals: str, seed: int) -> li
     return [int(start) for start in starts[starts < window_s * 1e9]]
 
 
+class Expectation(Protocol):
+    """What a response has to be."""
+
+    def check(self, response: Response) -> None:
+        """Raise Mismatch when it is anything else."""
+
+
 class _Pool:
     """The schedule, the connections that are free, and what came of each request."""
 
-    def __init__(self, request: bytes, expected: Expected, starts_ns: list[int]) -> None:
+    def __init__(self, request: bytes, expected: Expectation, starts_ns: list[int]) -> None:
         self.request = request
         self.expected = expected
         self.due = deque(starts_ns)
@@ -115,7 +123,13 @@ class _Timed(Connection):
 
 
 async def run_open(
-    address: Address, scenario: Open, *, request: bytes, expected: Expected, meter: Meter, seed: int
+    address: Address,
+    scenario: Open | Fanout,
+    *,
+    request: bytes,
+    expected: Expectation,
+    meter: Meter,
+    seed: int,
 ) -> OpenResult:
     """Play the schedule once. What has no answer ``drain_s`` after the window counts as "timeout"."""
     starts = schedule_ns(scenario.rate, scenario.window_s, arrivals=scenario.arrivals, seed=seed)

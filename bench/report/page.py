@@ -16,6 +16,7 @@ from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.leaving import leaving_section
 from bench.report.markup import Markup, el
 from bench.report.parts import data, section, why
+from bench.report.queue import queue_section
 from bench.report.tables import behind
 from bench.report.verdict import Answer, doubts, headline, most, picks, resolution
 from bench.report.view import View
@@ -28,8 +29,8 @@ _MARKS = {"good": "✓", "doubtful": "!", "bad": "✗"}
 
 _SECTIONS = (
     matters_section, effects_section, figures_section, calculator_section, ladder_section, growth_section,
-    load_section, percentile_section, added_section, events_section, leaving_section, memory_section,
-    drift_section, missing_section, repeat_section,
+    queue_section, load_section, percentile_section, added_section, events_section, leaving_section,
+    memory_section, drift_section, missing_section, repeat_section,
 )  # fmt: skip
 
 

@@ -34,6 +34,13 @@ _COLUMNS = {
     "gone-blocked": "blocked",
     "kib-stream": "KiB/stream",
     "kept-request": "B kept/req",
+    "fanout-p50": "us p50",
+    "fanout-p90": "us p90",
+    "cpu-fanout": "us CPU/fan-out",
+    "queue-p50": "ms wait p50",
+    "queue-p90": "ms wait p90",
+    "served": "% served",
+    "in-turn": "% in turn",
 }
 _ADDED = {"response": "response", "first event": "first", "event": "event"}
 

@@ -34,7 +34,21 @@ DASH = "\N{EN DASH}"
 """Also what stands where there is nothing to show."""
 CANNOT_TELL = "cannot tell"
 
-FIGURES = ("rps", "cpu-request", "mb-s", "cpu-mb", "cpu-event", "burst-whole", "kib-stream", "kept-request")
+FIGURES = (
+    "rps",
+    "cpu-request",
+    "mb-s",
+    "cpu-mb",
+    "cpu-event",
+    "burst-whole",
+    "kib-stream",
+    "kept-request",
+    "fanout-p50",
+    "cpu-fanout",
+    "queue-p90",
+    "served",
+    "in-turn",
+)
 """The kinds of metrics that a cell is shown by."""
 
 _PROGRAMS = ("uvicorn", "hypercorn")
@@ -63,6 +77,13 @@ _SENTENCES = {
     "gone-stream": "lets its upstream go in {ratio} the time (p50, the client gone mid-stream) of",
     "kib-stream": "holds {ratio} the memory per open stream of",
     "kept-request": "keeps {ratio} the memory per request of",
+    "fanout-p50": "answers a fan-out in {ratio} the time (p50) of",
+    "fanout-p90": "answers a fan-out in {ratio} the time (p90) of",
+    "cpu-fanout": "needs {ratio} the CPU per fan-out of",
+    "queue-p50": "lets wait {ratio} the time (p50) of",
+    "queue-p90": "lets wait {ratio} the time (p90) of",
+    "served": "serves {ratio} of those that are served by",
+    "in-turn": "serves {ratio} of those in turn that are by",
 }
 
 

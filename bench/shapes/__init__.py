@@ -8,6 +8,7 @@ upstream it takes at once. ``seconds``: about how long it takes, for the plan.
 from __future__ import annotations
 
 from bench.shapes.clients import LEAVING, Aborts
+from bench.shapes.pool import Crowd, Fanout
 from bench.shapes.requests import Closed, Download, Gate, Open
 from bench.shapes.streams import Burst, Holding, Streams
 
@@ -16,7 +17,9 @@ __all__ = [
     "Aborts",
     "Burst",
     "Closed",
+    "Crowd",
     "Download",
+    "Fanout",
     "Gate",
     "Holding",
     "Open",
@@ -24,4 +27,4 @@ __all__ = [
     "Streams",
 ]
 
-Scenario = Gate | Closed | Open | Streams | Download | Holding | Burst | Aborts
+Scenario = Gate | Closed | Open | Streams | Download | Holding | Burst | Aborts | Crowd | Fanout

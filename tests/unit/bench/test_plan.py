@@ -196,3 +196,13 @@ def test_a_product_cell_is_named_after_the_subject_it_times() -> None:
         if cell.group == "product":
             subject = subject_of(cell)
             assert (cell.twin_of or cell.id) in (subject.id, f"{subject.id}-{subject.engine}")
+
+
+def test_a_scenario_about_a_small_pool_is_refused_beside_one_that_takes_more() -> None:
+    by_id = {scenario.id: scenario for scenario in (*QUICK, *MORE)}
+    assert settings([by_id["S0"], by_id["S13"]]) == {
+        "TANDEM_MAX_CONNECTIONS": "20",
+        "TANDEM_POOL_TIMEOUT": "0.65",
+    }
+    with pytest.raises(ValueError, match="S13 is about a pool of 20, S3 takes 32: run them apart"):
+        settings([by_id["S3"], by_id["S13"]])
