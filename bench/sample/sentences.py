@@ -21,6 +21,7 @@ _SHORT = ("rps", "cpu-event", "response-p50")
 _CHOICES: tuple[Question, ...] = ("framework", "server", "route", "loop", "engine")
 _ANSWERED: tuple[Question, ...] = (*_CHOICES, "recipe", "django")
 _SILENT = ("not-run", "unsupported")
+_NO_SHARES = "This run has no shares to tell: fewer than two choices vary between its cells, or three blocks."
 _ABOUT = {"django": "leaving Django", "a/a": "itself"}
 
 
@@ -79,14 +80,14 @@ def _choice(found: View, question: str, *wanted: str) -> str:
 def _matters(found: View) -> str:
     """Which choice explains how much of what differs between the products."""
     lines = [" ".join(matters(one)) for one in found.decompositions]
-    return bullets(lines) if lines else _unasked("about which choice matters most")
+    return bullets(lines) if lines else _NO_SHARES
 
 
 def _order(found: View, name: str) -> str:
     """The choices in the order of what they explain of one metric, each with its share."""
     one = next((one for one in found.decompositions if one.metric == name), None)
     if one is None:
-        return _unasked(f"about which choice matters most in {_inside(found.title(name))}")
+        return _NO_SHARES
     shares = sorted(one.shares.items(), key=lambda part: -part[1])
     named = ", ".join(f"{factor} {share:.0%}" for factor, share in shares)
     return bullets([f"Of what differs between the apps' cells in {_inside(found.title(name))}: {named}"])
@@ -94,18 +95,24 @@ def _order(found: View, name: str) -> str:
 
 def _same(found: View) -> str:
     """What the run found to be the same, and what it could not tell."""
+    asked = [one for question in _CHOICES for one in leading(found.asked(question))]
+    if not asked:
+        return _unasked("about what does not matter")
     verdicts: Mapping[str, str] = {"equivalent": "The same", "cannot-tell": "Cannot be told apart here"}
     lines = []
     for verdict, title in verdicts.items():
         parts = [
             f"{contrast.first} and {contrast.second} in {_inside(found.title(name))}"
-            for question in _CHOICES
-            for contrast in leading(found.asked(question))
+            for contrast in asked
             for name in read(found, *_HEADED)
             if found.outcome(contrast, name).verdict == verdict
         ]
         lines += [f"{title}: {'; '.join(parts)}"] if parts else []
-    return bullets(lines) if lines else "Every choice makes a difference in everything that this run read."
+    return (
+        bullets(lines)
+        if lines
+        else "Every choice that this run varied makes a difference in all that it was read for."
+    )
 
 
 def _inside(title: str) -> str:

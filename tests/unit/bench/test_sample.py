@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
+from bench.cells import EXTRA
 from bench.command import main
-from bench.record import Record, Run
+from bench.record import ClosedResult, Record, Run
 from bench.report import write_html
 from bench.report.view import view
 from bench.report.words import TIMES
@@ -163,6 +164,31 @@ def test_a_metric_that_was_not_read_is_left_out_and_one_of_another_load_is_asked
     rows = table_rows(block(more, "figures rps rps@S3-512", str))
     usual, more_connections = (float(cell.partition(" ")[0].replace(",", "")) for cell in rows[0][1:])
     assert more_connections == pytest.approx(0.8 * usual, rel=0.02)  # three digits are told
+
+
+def _with_django(part: float) -> Run:
+    """The made-up run with the recipe in Django, which serves so much of what FastAPI's recipe serves."""
+    run = made_run()
+    django = next(cell for cell in EXTRA if cell.id == "django")
+    cells = []
+    for record in run.cells:
+        if record.cell == "recipe-fastapi":
+            usual = record.results["S3"]
+            assert isinstance(usual, ClosedResult)
+            slower = msgspec.structs.replace(usual, completed=round(usual.completed * part))
+            results = record.results | {"S3": slower}
+            cells.append(msgspec.structs.replace(record, cell="django", results=results))
+    header = msgspec.structs.replace(run.header, cells=[*run.header.cells, django])
+    return msgspec.structs.replace(run, header=header, cells=[*run.cells, *cells])
+
+
+def test_leaving_django_is_told_apart_by_what_changes_with_it() -> None:
+    assert "says nothing about leaving Django" in _block("leaving")
+    told = " ".join(block(view(_with_django(0.5)), "leaving", str).split())
+    same_client, apps = told.split("One of the apps")
+    assert f"has 2.0{TIMES}" in same_client
+    assert f"has 6.0{TIMES}" in apps  # 1,500 requests/s over half of 500
+    assert "cannot be told apart" in block(view(_with_django(1.0)), "leaving", str)
 
 
 def test_growth_is_what_a_larger_load_does_to_each_cell() -> None:
