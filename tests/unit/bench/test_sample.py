@@ -166,9 +166,9 @@ def test_a_metric_that_was_not_read_is_left_out_and_one_of_another_load_is_asked
     assert more_connections == pytest.approx(0.8 * usual, rel=0.02)  # three digits are told
 
 
-def _with_django(part: float) -> Run:
+def _with_django(part: float, *, noise: float = 0.01) -> Run:
     """The made-up run with the recipe in Django, which serves so much of what FastAPI's recipe serves."""
-    run = made_run()
+    run = made_run(noise=noise)
     django = next(cell for cell in EXTRA if cell.id == "django")
     cells = []
     for record in run.cells:
@@ -188,7 +188,8 @@ def test_leaving_django_is_told_apart_by_what_changes_with_it() -> None:
     same_client, apps = told.split("One of the apps")
     assert f"has 2.0{TIMES}" in same_client
     assert f"has 6.0{TIMES}" in apps  # 1,500 requests/s over half of 500
-    assert "cannot be told apart" in block(view(_with_django(1.0)), "leaving", str)
+    unsure = " ".join(block(view(_with_django(1.0, noise=0.3)), "leaving", str).split())
+    assert "(1 of 2 cannot be told apart)" in unsure  # Litestar's recipe; FastAPI's is Django's own figures
 
 
 def test_growth_is_what_a_larger_load_does_to_each_cell() -> None:
