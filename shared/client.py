@@ -72,11 +72,11 @@ class Client:
         "_limit",
         "_reader",
         "_receive",
-        "_stopped",
         "_wake_consumer",
         "_wake_reader",
         "bytes_received",
         "gone",
+        "stopped",
         "watch",
         "withheld",
     )
@@ -94,7 +94,7 @@ class Client:
         self._limit = limit
         self._empty = empty
         self._among = among
-        self._stopped = False
+        self.stopped = False
         self._chunks = _NONE
         self._held = 0
         self._ended = empty
@@ -163,7 +163,7 @@ class Client:
     def stop(self) -> None:
         """End what the exchange is waiting for with Stopped: what is inside watching() now, or the next to
         enter. What comes after that, the answer that says so, is left alone."""
-        self._stopped = True
+        self.stopped = True
         _wake(self._wake_consumer)
         if self.watch is not None:
             self.watch.fire()
@@ -172,8 +172,8 @@ class Client:
         """Why nobody should go on waiting, None when there is no reason. A stop is told once."""
         if self.gone:
             return ClientGone()
-        if self._stopped:
-            self._stopped = False
+        if self.stopped:
+            self.stopped = False
             return Stopped()
         return None
 
@@ -239,13 +239,13 @@ class Client:
         self.discard()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_S):
-                while self.uploading and not self._stopped:
+                while self.uploading and not self.stopped:
                     self._wake_consumer = asyncio.get_running_loop().create_future()
                     async with asyncio.timeout(REST_S):
                         await self._wake_consumer
 
     def watching(self) -> Watch:
-        return Watch(self)
+        return Watch(self, None if self._among is None else self._among.loop)
 
     def finishing(self) -> None:
         assert self.watch is not None
@@ -277,6 +277,7 @@ class Clients:
 
     def __init__(self) -> None:
         self.open: set[Client] = set()
+        self.loop: asyncio.AbstractEventLoop | None = None  # known as soon as there is a client
         self._new: set[Client] = set()  # since the last look
         self._older: set[Client] = set()  # the look before
         self._timer: asyncio.TimerHandle | None = None
@@ -285,7 +286,8 @@ class Clients:
         self.open.add(client)
         self._new.add(client)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._look)
+            self.loop = asyncio.get_running_loop()
+            self._timer = self.loop.call_later(WATCH_AFTER_S, self._look)
 
     def discard(self, client: Client) -> None:
         self.open.discard(client)

@@ -51,7 +51,7 @@ async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSe
     with request.client.watching():
         content = await request.client.has_content() if _content_is_in_doubt(request) else None
         outgoing = upstream_request(request, settings, content=content)
-        if hops_left(request.method, request.fields) == 0:
+        if request.method == b"OPTIONS" and hops_left(request.method, request.fields) == 0:
             return _last_hop(request)
         if not upstream.has_idle:
             request.client.start()  # who leaves before the request does is not to be served any more
@@ -90,7 +90,7 @@ def upstream_request(
         raise BadRequest("this proxy opens no tunnels")
     if request.method == b"TRACE":
         raise MethodRefused
-    if has_passed(request.fields, settings.via):
+    if b"via" in request.fields and has_passed(request.fields, settings.via):
         raise LoopDetected
     target = reqtarget.upstream_target(request.target, settings.upstream.base, method=request.method)
     fields.check_version(request.http_version)

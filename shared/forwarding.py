@@ -33,7 +33,7 @@ def forwarding_fields(believed: Headers, *, peer: str, scheme: str, host: bytes 
     whatever else it says kept. From anybody else they are none, and what that one said is replaced whole, so
     that no forged half survives.
     """
-    address = _address(peer).encode("ascii", "replace")
+    address = (_address(peer) if ":" in peer else peer).encode("ascii", "replace")
     if believed:
         return _continued(believed, address, scheme.encode("ascii"), host)
     ours = [(b"X-Forwarded-For", address), (b"X-Forwarded-Proto", scheme.encode("ascii"))]
@@ -67,10 +67,8 @@ def _continued(headers: Headers, address: bytes, scheme: bytes, host: bytes | No
 
 
 def _address(peer: str) -> str:
-    """The peer as others can read it: without a zone, which this machine alone understands (RFC 4007 section
-    6), and IPv4 as such where a socket bound to `::` shows it mapped."""
-    if ":" not in peer:
-        return peer
+    """An IPv6 peer as others can read it: without a zone, which this machine alone understands (RFC 4007
+    section 6), and IPv4 as such where a socket bound to `::` shows it mapped."""
     address = peer.partition("%")[0]
     try:
         return str(ipaddress.IPv6Address(address).ipv4_mapped or address)

@@ -58,8 +58,7 @@ _DECIDED = HOP_BY_HOP | _REWRITTEN  # by this proxy, so that no other spelling m
 _UNFIT = "a header field holds bytes that no field may hold"
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ALLOWED_IN_VALUE = bytes({*range(256)} - {*range(0x20), 0x7F} | {0x09})
-# More digits would pass every integer that somebody down the line might read them into.
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_DIGITS = 18  # more would pass every integer that somebody down the line might read them into
 _HOST = re.compile(AUTHORITY)
 # "2" and "3" is how ASGI calls connections that have agreed on one; no request line can say so.
 _VERSIONS = frozenset((*(f"1.{minor}" for minor in range(10)), "2", "3"))
@@ -70,7 +69,7 @@ _NONE: frozenset[bytes] = frozenset()
 
 def connection_options(fields: Fields) -> frozenset[bytes]:
     """The field names that Connection lists, lower case, over all of its lines."""
-    return _options(b",".join(fields[b"connection"])) if b"connection" in fields else _NONE
+    return _options(b",".join(fields.get(b"connection", ())))
 
 
 @remembering
@@ -81,20 +80,14 @@ def _options(connection: bytes) -> frozenset[bytes]:
 
 def _of_this_hop(fields: Fields) -> frozenset[bytes]:
     """The names that go no further (RFC 9110 section 7.6.1)."""
-    options = connection_options(fields)
-    return HOP_BY_HOP | options if options else HOP_BY_HOP
+    return HOP_BY_HOP | connection_options(fields)
 
 
 def end_to_end(headers: Headers, fields: Fields) -> Headers:
     """The headers that are meant for the recipient beyond this hop, in a list of their own. `fields` are the
     same by name."""
-    return _without(_of_this_hop(fields), headers, fields)
-
-
-def _without(names: frozenset[bytes], headers: Headers, fields: Fields) -> Headers:
-    if names.isdisjoint(fields):
-        return headers.copy()
-    return [field for field in headers if field[0].lower() not in names]
+    gone = _of_this_hop(fields)
+    return [field for field in headers if field[0].lower() not in gone]
 
 
 def check_head(method: bytes, target: bytes, headers: Headers, *, limit: int) -> None:
@@ -130,9 +123,13 @@ def request_framing(fields: Fields, http_version: str) -> tuple[Framing, bytes |
         return "chunked", None
     if lengths is None:
         return "none", None
-    if len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0]):
+    if len(set(lengths)) > 1 or not _is_length(lengths[0]):
         raise BadRequest("Content-Length is not one decimal number")
     return "length", lengths[0]
+
+
+def _is_length(value: bytes) -> bool:
+    return value.isdigit() and len(value) <= _DIGITS
 
 
 def check_version(http_version: str) -> None:
@@ -187,10 +184,10 @@ def asks_first(fields: Fields, http_version: str) -> bool:
     Not in HTTP/1.0, not without a body to send; and not beside an upgrade, where only its bytes tell whether
     there is one.
     """
-    if b"expect" not in fields or http_version != "1.1" or b"upgrade" in fields:
+    if http_version != "1.1" or b"upgrade" in fields:
         return False
     announced = b"transfer-encoding" in fields or set(fields.get(b"content-length", (b"0",))) != {b"0"}
-    return announced and any(value.lower() == b"100-continue" for value in fields[b"expect"])
+    return announced and any(value.lower() == b"100-continue" for value in fields.get(b"expect", ()))
 
 
 def request_headers(
@@ -216,7 +213,7 @@ def request_headers(
     upstream to answer it again.
     """
     kept = [field for field in headers if _is_copied(field[0])]
-    listed = connection_options(fields)
+    listed = connection_options(fields) if b"connection" in fields else _NONE
     if not listed.isdisjoint(fields):
         kept = [field for field in kept if field[0].lower() not in listed]
     if b"expect" in fields:
@@ -245,13 +242,14 @@ def response_headers(headers: Headers, fields: Fields, *, status: int, now_s: fl
     Raises ProtocolError for a field that no server could write (it would answer the client with nothing at
     all).
     """
-    gone = _of_this_hop(fields)
+    gone = _of_this_hop(fields) if b"connection" in fields else HOP_BY_HOP
     if b"content-length" in fields:
         if status in (204, 304) or b"transfer-encoding" in fields:  # a transfer coding makes the length void
             gone |= {b"content-length"}
-        elif not _LENGTH.fullmatch(fields[b"content-length"][0]):
+        elif not _is_length(fields[b"content-length"][0]):
             raise ProtocolError("the upstream's answer announces more than anyone can count")
-    kept = _without(gone, headers, fields)
+    passing = gone.isdisjoint(fields)
+    kept = headers.copy() if passing else [field for field in headers if field[0].lower() not in gone]
     if b"".join([value for _, value in kept]).translate(None, _ALLOWED_IN_VALUE) or not all(
         map(_is_name, fields)
     ):

@@ -58,7 +58,9 @@ class Proxy:
             receive,
             limit=self.settings.forward.max_body,
             empty=_FRAMING.isdisjoint(fields) and http_version.startswith("1."),
-            withheld=self.upstream.relays_interim and asks_first(fields, http_version),
+            withheld=b"expect" in fields
+            and self.upstream.relays_interim
+            and asks_first(fields, http_version),
             among=self.drain.exchanges,
         )
         peer = scope.get("client")

@@ -12,10 +12,12 @@ REFIRE_S = 0.01
 
 
 class Watched(Protocol):
-    """A client: who is watched now, whether it has left, and why nobody should go on waiting."""
+    """A client: who is watched now, whether it has left or been stopped, and why nobody should go on
+    waiting."""
 
     watch: "Watch | None"
     gone: bool
+    stopped: bool
 
     def over(self) -> ProxyError | None: ...
 
@@ -24,22 +26,24 @@ class Watch:
     """Turns the client's leaving, or a stop, into a cancellation of the task inside, as asyncio.timeout()
     does with a deadline. Raises why when there is no client left to begin with.
 
+    loop: the running one. (To ask for it costs a system call before CPython 3.12: os.getpid().)
     grace_s: how long to wait before that. The counting of cancel() against uncancel() keeps a cancellation
     from elsewhere (server stop) what it is.
     """
 
-    __slots__ = ("_cancelling", "_client", "_fired", "_task", "grace_s")
+    __slots__ = ("_cancelling", "_client", "_fired", "_loop", "_task", "grace_s")
 
-    def __init__(self, client: Watched) -> None:
+    def __init__(self, client: Watched, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._client = client
+        self._loop = loop
         self._fired = False
         self.grace_s = 0.0
 
     def __enter__(self) -> None:
         client = self._client
-        if (error := client.over()) is not None:
+        if (client.gone or client.stopped) and (error := client.over()) is not None:
             raise error
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()

@@ -50,7 +50,7 @@ class WireUpstream:
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         head = head_of(request)
         connection = self._pool.take_idle() or await self._pool.take()
-        if connection is None or connection.closed:  # since it was handed over, a turn ago
+        if connection is None or connection.state == "closed":  # since it was handed over, a turn ago
             try:
                 connection = await self._connect()
             except BaseException:

@@ -166,9 +166,9 @@ class Connection(asyncio.BufferedProtocol):
         sent: the head is all there is; sent_whole() says it later otherwise. interim: hears of each 1xx as
         it comes. Raises Terminated when it has ended before it was used.
         """
-        if self.closed:
+        if self.state == "closed":
             raise Terminated
-        self._happens("begin")
+        self.state = TRANSITIONS[self.state]["begin"]
         self._interim = interim
         self._reader = reader = ResponseReader(to_head=to_head)
         self._sent = sent
@@ -248,7 +248,7 @@ class Connection(asyncio.BufferedProtocol):
         otherwise."""
         reader, self._reader = self._reader, None
         if reader is None or not may_be_reused(
-            is_open=not self.closed,
+            is_open=self.state != "closed",
             sent=self._sent,
             whole=reader.ended,
             kept=reader.keep_alive,
@@ -256,7 +256,7 @@ class Connection(asyncio.BufferedProtocol):
         ):
             self.abort()
             return False
-        self._happens("reuse")
+        self.state = TRANSITIONS[self.state]["reuse"]
         if self._resting:  # nobody took the body
             self._read_on()
         return True

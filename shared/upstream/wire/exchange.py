@@ -120,21 +120,21 @@ class Exchange:
         reader = self.reader
         if not reader.chunks and not reader.ended:
             await self._connection.more(reader, self._read_s)
-        data = self._take()
+        data = self._connection.take(reader)
+        if reader.ended:
+            # Back in the pool before the client hears of the end: its next request finds it free.
+            self.ended = True
+            self.close()
         if not data:
             raise StopAsyncIteration
         return data
 
     def whole(self) -> bytes | None:
-        return self._take() if self.reader.ended and not self._released else None
-
-    def _take(self) -> bytes:
-        reader = self.reader
-        data = self._connection.take(reader)
-        if reader.ended:
-            self.ended = True
-            # Back in the pool before the client hears of the end: its next request finds it free.
-            self.close()
+        if not self.reader.ended or self._released:
+            return None
+        data = self._connection.take(self.reader)
+        self.ended = True
+        self.close()
         return data
 
     async def aclose(self) -> None:

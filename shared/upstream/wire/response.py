@@ -135,13 +135,13 @@ class ResponseReader:
 
         What is no body ends with one empty line, whichever way it is framed.
         """
-        by_length = self._framing == "length"
-        body = sum(map(len, self.chunks[had:])) if by_length else 0
-        end = len(data) - body
-        if by_length and headed:
-            return end != 0
+        end = len(data)
+        if self._framing == "length":
+            end -= sum(map(len, self.chunks[had:]))
+            if headed:
+                return end != 0
         last = (self._tail + bytes(data[max(0, end - _END) : end]))[-_END:]
-        return last[1:] != b"\r\n\r\n" or last[:1] == b"\n"
+        return not last.endswith(b"\r\n\r\n") or last.startswith(b"\n")
 
     def _refused(self, error: httptools.HttpParserError) -> None:
         """What llhttp would not read."""
