@@ -16,6 +16,7 @@ from shared.harness.process import ROOT
 __all__ = ["SAMPLE", "keep", "traces"]
 
 SAMPLE = ROOT / "bench" / "results" / "sample"
+_ANYBODYS = ("/", "localhost")
 _ORDINARY = 4  # a shorter name of a machine or a person may be part of any word
 
 
@@ -48,4 +49,4 @@ def traces(text: str, names: Iterable[str]) -> list[str]:
 def _own_names() -> list[str]:
     folders = [str(ROOT), str(Path.home())]
     people = [name for name in (platform.node(), getpass.getuser()) if len(name) > _ORDINARY]
-    return list(dict.fromkeys([*folders, *people]))
+    return list(dict.fromkeys(name for name in (*folders, *people) if name not in _ANYBODYS))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bench.figures import Grown
+from bench.metrics import metric
 from bench.record import CellSpec
 from bench.report.cost import Share, share_of
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, interval, number, ratio, value_interval
 from bench.sample.charts import headed, known, read, told
-from bench.sample.sentences import bullets, table
+from bench.sample.sentences import bullets, table, wrapped
 
 __all__ = ["BLOCKS", "carried"]
 
@@ -21,7 +22,8 @@ def _figures(found: View, *wanted: str) -> str:
     """Cells by metrics, each with its interval; a metric that this run was not read for is left out."""
     names = read(found, *wanted)
     if not names:
-        return f"This run was not read for {', '.join(wanted)}."
+        asked = "; ".join(f"{metric(name).what} ({metric(name).scenario})" for name in wanted)
+        return "\n".join(wrapped(f"No part of this run: {asked}."))
     heads = [headed(found, name) for name in names]
     rows = [[cell.label, *(_value(found, cell, name) for name in names)] for cell in known(found, *names)]
     return table(["", *heads], rows)

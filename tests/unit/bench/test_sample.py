@@ -17,7 +17,7 @@ from bench.sample.charts import CHARTS, chart, described
 from bench.sample.code import snippet
 from bench.sample.keep import keep, traces
 from bench.sample.loads import carried
-from bench.sample.pages import filled
+from bench.sample.pages import PAGES, filled, written
 from bench.stored import PACKED, RECORDS
 from tests.meta.papers import table_rows
 from tests.unit.bench.made import made_run, scaled
@@ -121,6 +121,21 @@ def test_a_place_that_asks_for_what_there_is_not_is_refused() -> None:
         _block("nothing")
 
 
+def test_a_metric_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="no metric 'rsp'"):
+        _block("figures rps rsp")
+
+
+def test_every_file_is_made_and_leads_to_the_others(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for path in PAGES:
+        (tmp_path / path).write_text("<!-- sample: chart docs/figures/requests.svg -->\n<!-- end -->\n")
+    pages = written(FOUND, tmp_path)
+    assert set(pages) == {*PAGES, *CHARTS}
+    assert "](docs/figures/requests.svg)" in pages[Path("README.md")]
+    assert "](figures/requests.svg)" in pages[Path("docs/choosing.md")]
+
+
 def test_code_is_quoted_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "f.py").write_text(
         "import os\n\n\n@wraps(os)\ndef outer():\n    # why\n    def inner():\n        return 1\n\n"
@@ -158,7 +173,7 @@ def test_a_cell_that_was_no_part_of_the_run_is_told_without_figures() -> None:
 
 
 def test_a_metric_that_was_not_read_is_left_out_and_one_of_another_load_is_asked_for_by_name() -> None:
-    assert "not read for cpu-event@S5-200" in _block("figures cpu-event@S5-200")
+    assert "No part of this run: CPU per SSE event (S5-200)" in _block("figures cpu-event@S5-200")
     assert len(table_rows(_block("figures rps cpu-event@S5-200"))[0]) == 2
     more = view(scaled(made_run(), **{"S3-16": 1.0, "S3-512": 0.8}))
     rows = table_rows(block(more, "figures rps rps@S3-512", str))
