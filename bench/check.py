@@ -22,6 +22,7 @@ from bench.record import (
     Part,
     Result,
     Run,
+    SlowResult,
     StreamsResult,
 )
 
@@ -85,6 +86,9 @@ def _result_absence(result: Result) -> Absence | None:
 def _saturation(results: list[Result]) -> Absence | None:
     """Judge whether the offered load was carried, over all blocks together."""
     streams = [result for result in results if isinstance(result, StreamsResult)]
+    streams += [
+        one for result in results if isinstance(result, SlowResult) for one in (result.alone, result.beside)
+    ]
     events, expected = sum(r.events for r in streams), sum(r.expected for r in streams)
     if events < _CARRIED * expected:
         return Absence("saturated", f"{events:,} of {expected:,.0f} events came through")

@@ -178,6 +178,12 @@ GROWTHS = (
         "cpu-request@S3-idle-5000",
         "cpu-request@S3-idle-50",
     ),
+    Growth(
+        "slow-readers",
+        "event delay p99 of healthy streams, beside slow readers over alone",
+        "slow-p99@S8",
+        "alone-p99@S8",
+    ),
     Growth("churn", "requests/s, each on a new connection over kept ones", "rps@S11-close", "rps@S11-keep"),
     Growth(
         "churn-cpu",

@@ -27,6 +27,8 @@ __all__ = [
     "OpenResult",
     "Reason",
     "Result",
+    "SlowReader",
+    "SlowResult",
     "StreamsResult",
     "Timed",
 ]
@@ -183,6 +185,34 @@ class CrowdResult(msgspec.Struct, frozen=True, tag="crowd"):
     integrity: Integrity = Integrity()
 
 
+class SlowReader(msgspec.Struct, frozen=True):
+    """Bytes of one slow reader's body: taken by it, accepted from the origin. ``gone``: the origin saw its
+    connection closed meanwhile."""
+
+    taken: int
+    accepted: int
+    gone: bool
+
+
+class SlowResult(msgspec.Struct, frozen=True, tag="slow"):
+    """The same streams alone and beside slow readers of a ``body`` of that size; memory of the subject's tree
+    before the first of them and at the end of the window, None where there is no process or it does not
+    show."""
+
+    alone: StreamsResult
+    beside: StreamsResult
+    body: int
+    readers: list[SlowReader]
+    before: Memory | None
+    after: Memory | None
+    integrity: Integrity = Integrity()
+
+    @property
+    def span(self) -> Span:
+        """The window beside slow readers."""
+        return self.beside.span
+
+
 Timed = (
     ClosedResult
     | OpenResult
@@ -192,5 +222,6 @@ Timed = (
     | BurstResult
     | AbortsResult
     | CrowdResult
+    | SlowResult
 )
 Result = GateResult | Timed | Absence

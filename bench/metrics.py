@@ -28,6 +28,7 @@ from bench.scenarios import (
     Holding,
     Open,
     Scenario,
+    Slow,
     Streams,
 )
 from bench.shapes import LEAVING
@@ -37,9 +38,12 @@ from bench.values import (
     burst_spread,
     burst_whole,
     cpu_us_per,
+    delay_p99,
     gone,
     in_turn_percent,
     kept_per_request,
+    kib_held,
+    kib_rise,
     quantile_us,
     served_percent,
     wait_ms,
@@ -129,6 +133,7 @@ def _memory_per_stream(result: Result) -> Value:
 _SPEED = ("faster", "slower")
 _COST = ("dearer", "cheaper")
 _DELAY = ("slower", "faster")
+_SIZE = ("larger", "smaller")
 
 _LOAD = ", {load}"
 _RATE = " at {load}"
@@ -189,9 +194,27 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
         )
         for name, point in zip(_GONE, LEAVING, strict=True)
     ),
+    Slow: (
+        Metric(
+            "slow-p99", "S8", "Event delay p99 beside slow readers", ", {load}", "µs", "less", *_DELAY,
+            delay_p99("beside"), True,
+        ),
+        Metric(
+            "alone-p99", "S8", "Event delay p99 without slow readers", "", "µs", "less", *_DELAY,
+            delay_p99("alone"), True, headline=False,
+        ),
+        Metric(
+            "kib-held", "S8", "Held for a slow reader", _LOAD, "KiB", "less", *_SIZE, kib_held, True,
+            headline=False,
+        ),
+        Metric(
+            "kib-rise", "S8", "Memory for a slow reader", _LOAD, "KiB", "less", *_SIZE, kib_rise,
+            headline=False,
+        ),
+    ),
     Holding: (
         Metric(
-            "kib-stream", "S5", "Memory per open stream", _LOAD, "KiB", "less", "larger", "smaller",
+            "kib-stream", "S5", "Memory per open stream", _LOAD, "KiB", "less", *_SIZE,
             _memory_per_stream,
         ),
     ),
@@ -219,7 +242,7 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
 """What is read off each kind of result."""
 
 _KEPT = Metric(
-    "kept-request", "S14", "Memory kept per request", _LOAD, "B", "less", "larger", "smaller",
+    "kept-request", "S14", "Memory kept per request", _LOAD, "B", "less", *_SIZE,
     kept_per_request,
 )  # fmt: skip
 """What is read beside it where many paths are asked for."""

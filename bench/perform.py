@@ -31,6 +31,7 @@ from bench.load import (
     run_gate,
     run_holding,
     run_open,
+    run_slow,
     run_streams,
 )
 from bench.plan import schedule_seed
@@ -46,6 +47,7 @@ from bench.shapes import (
     Holding,
     Open,
     Scenario,
+    Slow,
     Streams,
 )
 from bench.usage import Memory, Meter, memory
@@ -116,6 +118,8 @@ def perform(
         case Fanout():
             seed = schedule_seed(rig.header.seed, block)
             return run(run_fanout(address, scenario, meter=meter, seed=seed))
+        case Slow():
+            return run(run_slow(address, rig.address, scenario, meter=meter))
         case Holding():
             return run(run_holding(address, scenario, meter=meter, pid=meter.pid))
 

@@ -33,6 +33,8 @@ from bench.measured import (
     OpenResult,
     Reason,
     Result,
+    SlowReader,
+    SlowResult,
     StreamsResult,
     Timed,
 )
@@ -66,6 +68,8 @@ __all__ = [
     "Result",
     "Run",
     "RunRecord",
+    "SlowReader",
+    "SlowResult",
     "StreamsResult",
     "Timed",
     "read_records",

@@ -15,6 +15,7 @@ from bench.shapes import (
     Holding,
     Open,
     Scenario,
+    Slow,
     Streams,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "Holding",
     "Open",
     "Scenario",
+    "Slow",
     "Streams",
     "settings",
 ]
@@ -68,7 +70,6 @@ MORE: tuple[Scenario, ...] = (
     ),
     Burst(id="S6", title="a burst of tiny SSE events", events=4096, times=8),
     Download(id="S7-100m", title="one large download", size=100 * _MB, times=3),
-    Aborts(id="S9", title="clients that leave"),
     Closed(id="S3-idle-50", title=_JSON, path="/json", connections=32, window_s=0.8, idle=50),
     Closed(id="S14-one", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1),
     Closed(id="S14-many", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1_000_000),
@@ -87,11 +88,18 @@ MORE: tuple[Scenario, ...] = (
     Crowd(id="S13", title="streams beyond the pool", streams=100, places=20, each_s=0.25, patience_s=0.65),
     Closed(id="S3-512", title=_JSON, path="/json", connections=512, window_s=0.8),
     Streams(id="S5-200", title="SSE streams", streams=200, every_us=20_000, window_s=1.0),
+    Slow(
+        id="S8",
+        title="slow readers beside healthy ones",
+        healthy=Streams(id="S8", title="SSE streams", streams=45, every_us=20_000, window_s=0.8),
+        slow=5,
+    ),
+    Aborts(id="S9", title="clients that leave"),
     Closed(id="S3-idle-5000", title=_JSON, path="/json", connections=32, window_s=0.8, idle=5000),
 )
 """By name only. In this order what one leaves in the pool or in the heap changes none of the later ones: the
-fifty idle connections come before anything that opens more, memory before
-what frees much, five thousand last.
+fifty idle connections come before anything that opens more, memory before what frees much, five thousand
+last.
 """
 
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from bench.histogram import encode_histogram, merge_histograms
 from bench.queueing import in_turn
-from bench.record import AbortsResult, Absence, BurstResult, ClosedResult, CrowdResult, Result
+from bench.record import (
+    AbortsResult,
+    Absence,
+    BurstResult,
+    ClosedResult,
+    CrowdResult,
+    Result,
+    SlowResult,
+    StreamsResult,
+)
 from bench.stats import least_samples
 
 __all__ = [
@@ -15,9 +25,12 @@ __all__ = [
     "burst_spread",
     "burst_whole",
     "cpu_us_per",
+    "delay_p99",
     "gone",
     "in_turn_percent",
     "kept_per_request",
+    "kib_held",
+    "kib_rise",
     "quantile_us",
     "served_percent",
     "wait_ms",
@@ -105,6 +118,17 @@ def wait_ms(quantile: float) -> Callable[[Result], Value]:
     return of
 
 
+def delay_p99(window: Literal["alone", "beside"]) -> Callable[[Result], Value]:
+    """Return what reads the p99 of the healthy streams' event delay in µs, in one of the two windows."""
+
+    def of(result: Result) -> Value:
+        assert isinstance(result, SlowResult)
+        streams: StreamsResult = getattr(result, window)
+        return quantile_us([streams.delay], 0.99)
+
+    return of
+
+
 def served_percent(result: Result) -> Value:
     """Return how many of those who asked were served, in per cent; the others were refused."""
     assert isinstance(result, CrowdResult)
@@ -116,3 +140,21 @@ def in_turn_percent(result: Result) -> Value:
     assert isinstance(result, CrowdResult)
     share = in_turn(result.turns)
     return Absence("unsupported", "nobody had to wait") if share is None else 100 * share
+
+
+def kib_held(result: Result) -> Value:
+    """Return what is held for one slow reader: KiB accepted from the origin that it has not taken, mean."""
+    assert isinstance(result, SlowResult)
+    if any(reader.gone and reader.accepted < result.body for reader in result.readers):
+        return Absence("failed", "the upstream of a slow reader was closed before its end")
+    held = [reader.accepted - reader.taken for reader in result.readers]
+    return sum(held) / len(held) / 1024 if held else Absence("failed", "no slow reader asked")
+
+
+def kib_rise(result: Result) -> Value:
+    """Return the rise of the subject's private memory in KiB for each slow reader."""
+    assert isinstance(result, SlowResult)
+    if result.before is None or result.after is None:
+        return Absence("unsupported", "the system does not show another process's memory")
+    rise = (result.after.private_kib - result.before.private_kib) / max(1, len(result.readers))
+    return rise if rise > 0 else Absence("below-resolution", "it held no more than before")

@@ -7,7 +7,7 @@
     churn       the same, a connection for each request
     body        large downloads               holding     memory of streams held open
     at_will     a client that reads when it is told to
-    abort       clients that leave
+    abort       clients that leave                slow        streams beside slow readers
     burst       tiny events, as fast as they come
     crowd       more streams than places      fanout      several answers for one request
     idle        fills a subject's pool        control     what is asked of the origin itself
@@ -31,6 +31,7 @@ from bench.load.holding import run_holding
 from bench.load.idle import fill_pool, quiet
 from bench.load.open import run_open, schedule_ns
 from bench.load.response import Mismatch
+from bench.load.slow import run_slow
 from bench.load.streams import run_streams
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "run_gate",
     "run_holding",
     "run_open",
+    "run_slow",
     "run_streams",
     "schedule_ns",
     "streams_closed",

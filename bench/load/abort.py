@@ -77,8 +77,8 @@ async def _point(address: Address, origin: Address, scenario: Aborts, name: str)
             for client, at_will in clients.items():
                 left_ns[client] = at_will.leave()
                 await asyncio.sleep(_APART_S)
-    gone_ns = await _gone(origin, left_ns, scenario.patience_s)
-    seen = [gone_ns[client] - at_ns for client, at_ns in left_ns.items() if client in gone_ns]
+    gone = await _gone(origin, left_ns, scenario.patience_s)
+    seen = [gone[client][0] - at_ns for client, at_ns in left_ns.items() if client in gone]
     return Left(len(left_ns), len(left_ns) - len(seen), encode_histogram(seen))
 
 
@@ -142,10 +142,10 @@ _POINTS: dict[str, tuple[str, _Arrive]] = {
 }
 
 
-async def _gone(origin: Address, names: dict[str, int], patience_s: float) -> dict[str, int]:
+async def _gone(origin: Address, names: dict[str, int], patience_s: float) -> dict[str, tuple[int, int]]:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience_s
-    while not names.keys() <= (found := (await watched(origin)).gone_ns).keys() and loop.time() < deadline:
+    while not names.keys() <= (found := (await watched(origin)).gone).keys() and loop.time() < deadline:
         await asyncio.sleep(_LOOK_S)
     return found
 

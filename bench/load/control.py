@@ -18,11 +18,11 @@ async def stats(origin: Address) -> dict[str, int]:
 
 class Watched(msgspec.Struct, frozen=True):
     """The exchanges that the origin was asked to watch, by name. ``open``: bytes that are still to be
-    accepted, of those whose connection is open; ``gone_ns``: when the others were closed, by the clock that
-    this process has, too."""
+    accepted, of those whose connection is open; ``gone``: when the others were closed, by the clock that
+    this process has, too, and bytes that never were accepted."""
 
     open: dict[str, int]
-    gone_ns: dict[str, int]
+    gone: dict[str, tuple[int, int]]
 
 
 async def watched(origin: Address) -> Watched:

@@ -2,12 +2,15 @@
 
 connect, warm each connection with one request -> open stream i at i * open_every_s (TTFE)
 -> settle_s -> window: per event one-way delay and gaps, per read the number of deliveries -> abort all
+
+The same streams can be watched for more than one window: what is beside them may differ.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from bench.histogram import encode_histogram
 from bench.load.expect import Address, Connection, Expected, Failures, connect_all, request_bytes
@@ -15,36 +18,69 @@ from bench.load.response import Mismatch, Response, ResponseReader
 from bench.load.timer import Timer
 from bench.record import StreamsResult
 from bench.scenarios import Streams
-from bench.usage import Meter, span
+from bench.usage import Meter, Span, span
 from shared.harness.origin.payload import EVENT_SIZE, JSON_BODY, read_event
 
-__all__ = ["run_streams"]
+__all__ = ["Watch", "run_streams", "with_streams"]
 
 _STALL = 10  # gaps longer than this many times the pacing
 
 
-class _Watch:
-    """What all streams of one window share. Samples are kept while ``recording``."""
+class Watch:
+    """What all streams share. Samples are kept while a window is recorded."""
 
-    def __init__(self, every_ns: int) -> None:
-        self.every_ns = every_ns
+    def __init__(self, scenario: Streams) -> None:
+        self.scenario = scenario
+        self.every_ns = scenario.every_us * 1000
         self.recording = False
+        self.ttfe_ns: list[int] = []
+        self.ttfe_lag_ns: list[int] = []
+        self.failures = Failures()
+        self.used = Span(seconds=0.0, cpu_s=0.0, wait_s=None, rig_busy=0.0, steal_s=0.0)
+        self._renew()
+
+    def _renew(self) -> None:
         self.events = 0
         self.deliveries = 0
         self.stalls = 0
-        self.ttfe_ns: list[int] = []
-        self.ttfe_lag_ns: list[int] = []
         self.delay_ns: list[int] = []
         self.gap_ns: list[int] = []
         self.origin_gap_ns: list[int] = []
         self.raster_ns: list[tuple[int, int]] = []
-        self.failures = Failures()
+
+    async def window(self, meter: Meter) -> None:
+        """Record one window, and forget the one before it; the first failure ends it early."""
+        self._renew()
+        before = meter.read()
+        self.recording = True
+        await self.failures.wait(self.scenario.window_s)
+        self.recording = False
+        self.used = span(before, meter.read())
+
+    def result(self) -> StreamsResult:
+        """Return what the last window recorded; without one, why there was none."""
+        used = self.used
+        return StreamsResult(
+            opened=len(self.ttfe_ns),
+            events=self.events,
+            expected=used.seconds * self.scenario.events_per_s,
+            deliveries=self.deliveries,
+            stalls=self.stalls,
+            span=used,
+            ttfe=encode_histogram(self.ttfe_ns),
+            ttfe_lag=encode_histogram(self.ttfe_lag_ns),
+            delay=encode_histogram(self.delay_ns),
+            gap=encode_histogram(self.gap_ns),
+            origin_gap=encode_histogram(self.origin_gap_ns),
+            raster=_from_the_first(self.raster_ns),
+            integrity=self.failures.integrity(),
+        )
 
 
 class _Stream(Connection):
     """First one plain request (the connection is warm then), later the stream."""
 
-    def __init__(self, watch: _Watch, index: int) -> None:
+    def __init__(self, watch: Watch, index: int) -> None:
         super().__init__()
         self.watch = watch
         self._drawn = index == 0  # one stream is kept event by event, to be looked at
@@ -120,22 +156,26 @@ class _Stream(Connection):
 
 async def run_streams(address: Address, scenario: Streams, *, meter: Meter) -> StreamsResult:
     """Open all streams, watch them for one window, close them. The first failure ends it early."""
-    watch = _Watch(scenario.every_us * 1000)
+    watch = Watch(scenario)
+    await with_streams(address, watch, lambda: watch.window(meter))
+    return watch.result()
+
+
+async def with_streams(address: Address, watch: Watch, inside: Callable[[], Awaitable[None]]) -> None:
+    """Open all streams, let them settle, do what is to be done beside them, close them.
+
+    What goes wrong, there or inside, is a failure of the watch.
+    """
     streams: list[_Stream] = []
-    before = after = meter.read()
     try:
-        streams = await connect_all(address, lambda index: _Stream(watch, index), scenario.streams)
+        streams = await connect_all(address, lambda index: _Stream(watch, index), watch.scenario.streams)
         for stream in streams:
             stream.send(request_bytes(address, "/json"))
         async with asyncio.timeout(10):
             await asyncio.gather(*(stream.warmed for stream in streams))
-        await _open_all(address, scenario, streams, watch)
-        await watch.failures.wait(scenario.settle_s)
-        before = meter.read()
-        watch.recording = True
-        await watch.failures.wait(scenario.window_s)
-        watch.recording = False
-        after = meter.read()
+        await _open_all(address, watch.scenario, streams, watch)
+        await watch.failures.wait(watch.scenario.settle_s)
+        await inside()
     except Mismatch as failure:
         watch.failures.add(failure)
     except TimeoutError:
@@ -143,22 +183,6 @@ async def run_streams(address: Address, scenario: Streams, *, meter: Meter) -> S
     finally:
         for stream in streams:
             stream.close()
-    used = span(before, after if after is not before else meter.read())
-    return StreamsResult(
-        opened=len(watch.ttfe_ns),
-        events=watch.events,
-        expected=used.seconds * scenario.events_per_s,
-        deliveries=watch.deliveries,
-        stalls=watch.stalls,
-        span=used,
-        ttfe=encode_histogram(watch.ttfe_ns),
-        ttfe_lag=encode_histogram(watch.ttfe_lag_ns),
-        delay=encode_histogram(watch.delay_ns),
-        gap=encode_histogram(watch.gap_ns),
-        origin_gap=encode_histogram(watch.origin_gap_ns),
-        raster=_from_the_first(watch.raster_ns),
-        integrity=watch.failures.integrity(),
-    )
 
 
 def _from_the_first(events_ns: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -167,7 +191,7 @@ def _from_the_first(events_ns: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [((stamp - base_ns) // 1000, (arrived - base_ns) // 1000) for stamp, arrived in events_ns]
 
 
-async def _open_all(address: Address, scenario: Streams, streams: list[_Stream], watch: _Watch) -> None:
+async def _open_all(address: Address, scenario: Streams, streams: list[_Stream], watch: Watch) -> None:
     """Open one stream after the other on a fixed schedule and wait for each one's first event."""
     spread_us = scenario.every_us // scenario.streams  # phases fill the pacing evenly
     waiting = list(enumerate(streams))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.check import cell_absence
-from bench.record import AbortsResult, Absence, CellSpec
+from bench.figures import Figure
+from bench.record import AbortsResult, Absence, CellSpec, SlowResult
 from bench.report.markup import Markup
 from bench.report.parts import not_run, section, why
 from bench.report.tables import behind, gate_table, table
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, number
-from bench.shapes import LEAVING, Aborts
+from bench.report.words import DASH, absence_word, interval, number, ratio
+from bench.shapes import LEAVING, Aborts, Slow
 from bench.values import quantile_us
 
 __all__ = ["leaving_section"]
@@ -27,7 +28,7 @@ def leaving_section(found: View) -> Markup:
         "Clients that leave, clients that are slow",
         *_left_open(found),
         *_aborts(found),
-        not_run("Slow readers beside healthy streams", "S8"),
+        *_slow(found),
         behind(gate_table(found), "The gate, and how many contract cases each passes"),
     )
 
@@ -98,3 +99,67 @@ def _point(results: Sequence[AbortsResult], point: str) -> str:
 
 def _milliseconds(value: float | Absence) -> str:
     return absence_word(value) if isinstance(value, Absence) else number(value / 1e3)
+
+
+def _slow(found: View) -> list[Markup]:
+    planned = next((one for one in found.run.header.scenarios if isinstance(one, Slow)), None)
+    if planned is None:
+        return [not_run("Slow readers beside healthy streams", "S8")]
+    rows = [[cell.label, *_slow_row(found, cell, planned)] for cell in found.run.header.cells]
+    heads = [
+        "cell",
+        "verdict",
+        "p99 alone, ms",
+        "p99 beside slow readers, ms",
+        "ratio",
+        "held for each, KiB",
+        "memory for each, KiB",
+    ]
+    return [
+        why(
+            f"{planned.healthy.streams} event streams, alone and then beside {planned.slow} clients that "
+            f"take {planned.bytes_per_s / 1024:g} KiB/s of {planned.body / 1e6:g} MB: the event delay of the "
+            "healthy ones. Held: accepted from the origin and not taken by the slow one, in the proxy and in "
+            "the kernel's buffers; memory: the proxy's own part. Whoever takes the whole body holds nothing "
+            "back, and fails."
+        ),
+        table(heads, rows, cells=[cell.id for cell in found.run.header.cells]),
+    ]
+
+
+def _slow_row(found: View, cell: CellSpec, planned: Slow) -> list[str]:
+    absence = cell_absence(found.run, cell.id, planned.id)
+    if absence is not None:
+        return [absence_word(absence), *(DASH for _ in range(5))]
+    results = [r for r in found.run.by_block(cell.id, planned.id).values() if isinstance(r, SlowResult)]
+    alone, beside, held, rise = (
+        found.figures[cell.id, f"{name}@{planned.id}"]
+        for name in ("alone-p99", "slow-p99", "kib-held", "kib-rise")
+    )
+    return [
+        _PASS if all(map(_holds_back, results)) else _FAIL,
+        _middle(alone, 1e3),
+        _middle(beside, 1e3),
+        _grown(found, cell),
+        _middle(held),
+        _middle(rise),
+    ]
+
+
+def _holds_back(result: SlowResult) -> bool:
+    return not any(reader.gone or reader.accepted >= result.body for reader in result.readers)
+
+
+def _middle(figure: Figure, divisor: float = 1.0) -> str:
+    if figure.middle is not None:
+        return number(figure.middle.value / divisor)
+    return absence_word(figure.absence) if figure.absence else DASH
+
+
+def _grown(found: View, cell: CellSpec) -> str:
+    grown = next(
+        (one for one in found.growths if (one.cell, one.growth.id) == (cell.id, "slow-readers")), None
+    )
+    if grown is None or grown.estimate is None:
+        return absence_word(grown.absence) if grown and grown.absence else DASH
+    return f"{ratio(grown.estimate.ratio)} ({interval(grown.estimate.low, grown.estimate.high)})"

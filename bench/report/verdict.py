@@ -45,6 +45,7 @@ _SHORT = {
     "cpu-event": "CPU per event",
     "burst-whole": "time of a burst",
     "gone-stream": "time to let go when a client leaves",
+    "slow-p99": "event delay p99 beside slow readers",
     "kib-stream": "memory per stream",
     "response-p50": "response p50",
 }

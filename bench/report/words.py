@@ -75,6 +75,7 @@ _SENTENCES = {
     "cpu-mb": "needs {ratio} the CPU per MB of",
     "burst-whole": "hands a burst on in {ratio} the time (p50) of",
     "gone-stream": "lets its upstream go in {ratio} the time (p50, the client gone mid-stream) of",
+    "slow-p99": "passes an event on beside slow readers in {ratio} the time (p99) of",
     "kib-stream": "holds {ratio} the memory per open stream of",
     "kept-request": "keeps {ratio} the memory per request of",
     "fanout-p50": "answers a fan-out in {ratio} the time (p50) of",

@@ -7,7 +7,7 @@ upstream it takes at once. ``seconds``: about how long it takes, for the plan.
 
 from __future__ import annotations
 
-from bench.shapes.clients import LEAVING, Aborts
+from bench.shapes.clients import LEAVING, Aborts, Slow
 from bench.shapes.pool import Crowd, Fanout
 from bench.shapes.requests import Closed, Download, Gate, Open
 from bench.shapes.streams import Burst, Holding, Streams
@@ -24,7 +24,8 @@ __all__ = [
     "Holding",
     "Open",
     "Scenario",
+    "Slow",
     "Streams",
 ]
 
-Scenario = Gate | Closed | Open | Streams | Download | Holding | Burst | Aborts | Crowd | Fanout
+Scenario = Gate | Closed | Open | Streams | Download | Holding | Burst | Aborts | Slow | Crowd | Fanout

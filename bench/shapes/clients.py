@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["LEAVING", "Aborts"]
+from bench.shapes.streams import Streams
 
-_MB = 1_000_000
+__all__ = ["LEAVING", "Aborts", "Slow"]
+
+_KIB, _MB = 1024, 1_000_000
 
 LEAVING = ("before the first byte", "after the head", "mid-stream", "blocked on a slow reader")
 """Where clients leave, in the order in which they do."""
@@ -47,3 +49,42 @@ class Aborts(msgspec.Struct, frozen=True, tag="aborts"):
     def seconds(self) -> float:
         """About how long it takes, for the plan."""
         return len(LEAVING) * self.each * 0.006 + self.each / self.together * 0.15
+
+
+class Slow(msgspec.Struct, frozen=True, tag="slow"):
+    """SSE streams alone, then the same ones beside readers that take ``bytes_per_s`` of a body of ``body``.
+
+    ``fill_s``: the longest that is waited, before the second window, until the origin can send them no more.
+    """
+
+    id: str
+    title: str
+    healthy: Streams
+    slow: int
+    bytes_per_s: int = 8 * _KIB
+    body: int = 32 * _MB
+    fill_s: float = 3.0
+
+    @property
+    def load(self) -> str:
+        """How much is asked for, in few words."""
+        share = self.slow / (self.slow + self.healthy.streams)
+        return f"{self.slow} of {self.slow + self.healthy.streams} clients slow ({share:.0%})"
+
+    @property
+    def words(self) -> str:
+        """What is sent, how fast, for how long."""
+        return (
+            f"{self.title}: {self.healthy.words}, alone and again beside {self.slow} readers that take "
+            f"{self.bytes_per_s // _KIB} KiB/s each of {self.body // _MB} MB"
+        )
+
+    @property
+    def pool(self) -> int:
+        """How many connections to the upstream it takes at once."""
+        return self.healthy.streams + self.slow
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, for the plan."""
+        return self.healthy.seconds + self.healthy.window_s + 0.5

@@ -25,7 +25,7 @@ class Watched:
 
     def __init__(self) -> None:
         self._open: dict[str, FastOrigin] = {}
-        self._gone_ns: dict[str, int] = {}
+        self._gone: dict[str, tuple[int, int]] = {}
 
     def begin(self, name: str, connection: FastOrigin) -> None:
         """Watch an exchange from here on; another of that name is forgotten."""
@@ -35,17 +35,18 @@ class Watched:
         """Stamp what went on over that connection: the peer has closed it."""
         for name in [name for name, known in self._open.items() if known is connection]:
             del self._open[name]
-            self._gone_ns[name] = time.monotonic_ns()
+            self._gone[name] = time.monotonic_ns(), _left(connection)
 
     def report(self) -> bytes:
-        """Return what GET /watched answers: {"open": {name: bytes still to be accepted}, "gone_ns": {…}}."""
+        """Return what GET /watched answers: {"open": {name: bytes still to be accepted}, "gone": {name: [when
+        in ns, bytes that never were]}}."""
         left = {name: _left(connection) for name, connection in self._open.items()}
-        return json.dumps({"open": left, "gone_ns": self._gone_ns}).encode("ascii")
+        return json.dumps({"open": left, "gone": self._gone}).encode("ascii")
 
     def forget(self) -> int:
         """Forget everything, close what does not end by itself, and return how many of those there were."""
         left = {connection for connection in self._open.values() if connection.answering}
-        self._open, self._gone_ns = {}, {}
+        self._open, self._gone = {}, {}
         for connection in left:
             if connection.transport is not None:
                 connection.transport.abort()
@@ -61,5 +62,5 @@ def _left(connection: FastOrigin) -> int:
     try:  # tty(4) and socket(7) have one number for it: on Linux SIOCOUTQ, what is not acknowledged
         fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
     except OSError:
-        pass  # elsewhere the socket's own queue counts as accepted
+        pass  # closed; and elsewhere the socket's own queue counts as accepted
     return connection.unsent + transport.get_write_buffer_size() + queued[0]

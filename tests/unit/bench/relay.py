@@ -41,7 +41,22 @@ class Exchange(asyncio.Protocol):
         else:
             transport.write(self._early)
 
+    def from_client(self, data: bytes) -> bytes:
+        """What goes up for what has come. Override."""
+        return data
+
+    def from_origin(self, data: bytes) -> None:
+        """Hand on what has come down. Override."""
+        if not self.gone and self.client is not None:
+            self.client.write(data)
+
+    def upstream_lost(self) -> None:
+        """The origin has closed. Override."""
+        if self.client is not None:
+            self.client.abort()
+
     def data_received(self, data: bytes) -> None:
+        data = self.from_client(data)
         if self.upstream is None:
             self._early += data
         else:
@@ -73,12 +88,10 @@ class _Upstream(asyncio.Protocol):
         self.exchange = exchange
 
     def data_received(self, data: bytes) -> None:
-        if not self.exchange.gone and self.exchange.client is not None:
-            self.exchange.client.write(data)
+        self.exchange.from_origin(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.exchange.client is not None:
-            self.exchange.client.abort()
+        self.exchange.upstream_lost()
 
 
 def let_go(exchange: Exchange) -> None:
@@ -89,14 +102,18 @@ def let_go(exchange: Exchange) -> None:
 
 @asynccontextmanager
 async def relay(
-    origin: Address, *, left: Callable[[Exchange], None] = let_go, holds_back: bool = True
+    origin: Address,
+    *,
+    left: Callable[[Exchange], None] = let_go,
+    holds_back: bool = True,
+    make: type[Exchange] = Exchange,
 ) -> AsyncIterator[Address]:
     """Relay to ``origin``; the address that clients ask."""
     loop = asyncio.get_running_loop()
     exchanges: list[Exchange] = []
 
     def accept() -> Exchange:
-        exchanges.append(Exchange(origin, left, holds_back=holds_back))
+        exchanges.append(make(origin, left, holds_back=holds_back))
         return exchanges[-1]
 
     server = await loop.create_server(accept, "127.0.0.1", 0)

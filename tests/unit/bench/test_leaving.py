@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+import numpy as np
 import pytest
 
 from bench.histogram import encode_histogram
-from bench.record import AbortsResult, Absence, Left, Result
+from bench.record import AbortsResult, Absence, Integrity, Left, Result, SlowReader, SlowResult
 from bench.report.leaving import leaving_section
 from bench.report.view import View, view
-from bench.scenarios import Aborts, Scenario
+from bench.scenarios import MORE, Aborts, Scenario, Slow
 from bench.shapes import LEAVING
-from tests.unit.bench.made import RPS, made_run, made_span
+from bench.usage import Memory
+from tests.unit.bench.made import RPS, made_run, made_span, streams
 from tests.unit.bench.test_sections import also, text_of
 
 CELL = "fastapi-handler-uvicorn-httptools-wire"
@@ -60,3 +63,54 @@ def test_a_point_that_was_not_reached_and_a_cell_that_took_no_part_are_absences(
     assert row(found) == "FastAPI handler, uvicorn ✓ pass " + "2.00, 9.00 " * 3 + "n/a \N{EN DASH} "
     took_no_part = with_aborts(Absence("unsupported", "no part in it"))
     assert row(took_no_part).startswith("FastAPI handler, uvicorn n/a")
+
+
+SLOW = next(scenario for scenario in MORE if isinstance(scenario, Slow))
+SIZE = SLOW.body
+KIB = 1024
+
+
+def slow(*, accepted: int = 100 * KIB, gone: bool = False, wrong: Integrity | None = None) -> SlowResult:
+    """Streams whose every event takes 4 ms longer beside slow readers than alone; 500 KiB more memory."""
+    random = np.random.default_rng(1)
+    alone, beside = (
+        msgspec.structs.replace(streams(10, 1_000_000, random), delay=encode_histogram([delay_ns] * 400))
+        for delay_ns in (2_000_000, 6_000_000)
+    )
+    readers = [SlowReader(20 * KIB, accepted, gone)] * SLOW.slow
+    before, after = Memory(60_000, 40_000), Memory(60_500, 40_500)
+    return SlowResult(alone, beside, SIZE, readers, before, after, wrong or Integrity())
+
+
+def with_slow(result: Result) -> View:
+    scenarios: dict[Scenario, dict[str, Result]] = {SLOW: dict.fromkeys(RPS, slow()) | {CELL: result}}
+    return view(also(made_run(), scenarios))
+
+
+def test_slow_readers_are_told_by_what_they_do_to_others_and_what_is_held_for_them() -> None:
+    found = with_slow(slow())
+    # 6 ms over 2 ms in every block; 100 - 20 KiB held; 500 KiB for five
+    times = "3.0\N{MULTIPLICATION SIGN} (3.0\N{EN DASH}3.0)"
+    assert row(found) == f"FastAPI handler, uvicorn ✓ pass 2.00 6.00 {times} 80.0 100 "
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (slow(accepted=SIZE), "✗ FAIL 2.00 6.00 3.0"),
+        (slow(gone=True), "✗ FAIL 2.00 6.00 3.0"),
+        (slow(wrong=Integrity({"content": 1}, "content: byte 3 differs")), "FAILED"),
+        (Absence("unsupported", "no part in it"), "n/a"),
+    ],
+    ids=["swallowed whole", "closed", "a wrong byte", "took no part"],
+)
+def test_what_holds_nothing_back_fails_and_what_has_no_figure_says_why(result: Result, said: str) -> None:
+    assert row(with_slow(result)).startswith(f"FastAPI handler, uvicorn {said}")
+
+
+def test_healthy_streams_that_lose_events_beside_slow_readers_are_saturated() -> None:
+    whole = slow()
+    lost = msgspec.structs.replace(whole, beside=msgspec.structs.replace(whole.beside, events=700))
+    figure = with_slow(lost).figures[CELL, "slow-p99@S8"]
+    assert figure.absence is not None
+    assert figure.absence.reason == "saturated"
