@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from bench.cells import FACTORS, framework_name
-from bench.figures import Figure
+from bench.figures import Figure, asked_pairs
 from bench.metrics import METRICS
 from bench.record import Absence, CellSpec
 from bench.stats import Estimate, Verdict, compare, holm, verdict
@@ -63,13 +63,14 @@ class Contrast(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """A contrast in one metric."""
+    """A contrast in one metric; ``pairs``: those of its pairs of cells that were asked that metric."""
 
     contrast: Contrast
     metric: str
     estimate: Estimate | None
     verdict: Verdict | None
     absence: Absence | None
+    pairs: int = 0
 
 
 class _Factor(NamedTuple):
@@ -183,7 +184,7 @@ def _baseline_question(cell: CellSpec, base: CellSpec) -> Question | None:
     """Return what the two answer side by side; None where more than one thing differs."""
     product = cell.group == "product"
     if base.group == "peer":
-        return "peer" if cell.profile == "uvicorn-httptools" else None
+        return "peer" if (cell.profile, cell.loop) == ("uvicorn-httptools", "uvloop") else None
     if base.profile != cell.profile or cell.loop != base.loop:
         return None
     if base.engine == "sketch":
@@ -217,7 +218,8 @@ def judge(asked: list[Contrast], all_figures: Mapping[tuple[str, str], Figure]) 
     outcomes: list[Outcome] = []
     known = {name for _, name in all_figures}
     for name in (of.id for of in METRICS if of.headline and of.id in known):
-        estimates = [_estimate(contrast, name, all_figures) for contrast in asked]
+        pairs = [asked_pairs(contrast.pairs, name, all_figures) for contrast in asked]
+        estimates = [_estimate(these, name, all_figures) for these in pairs]
         verdicts: dict[int, Verdict] = {}
         for family in ("a/a", "main", "single"):
             members = [
@@ -233,7 +235,8 @@ def judge(asked: list[Contrast], all_figures: Mapping[tuple[str, str], Figure]) 
             if isinstance(found, Absence):
                 outcomes.append(Outcome(contrast, name, None, None, found))
             else:
-                outcomes.append(Outcome(contrast, name, found, verdicts[index], None))
+                count = len(pairs[index])
+                outcomes.append(Outcome(contrast, name, found, verdicts[index], None, count))
     return outcomes
 
 
@@ -244,17 +247,15 @@ def _family(contrast: Contrast) -> str:
 
 
 def _estimate(
-    contrast: Contrast, name: str, all_figures: Mapping[tuple[str, str], Figure]
+    pairs: Sequence[tuple[str, str]], name: str, all_figures: Mapping[tuple[str, str], Figure]
 ) -> Estimate | Absence:
     per_block: dict[int, list[float]] = {}
-    for first, second in contrast.pairs:
+    for first, second in pairs:
         one, other = all_figures[first, name], all_figures[second, name]
         for side in (one, other):
             if side.absence is not None:
                 return msgspec.structs.replace(side.absence, detail=f"{side.cell}: {side.absence.detail}")
         for block in one.blocks.keys() & other.blocks.keys():
             per_block.setdefault(block, []).append(math.log(one.blocks[block] / other.blocks[block]))
-    whole = [
-        sum(logs) / len(logs) for _, logs in sorted(per_block.items()) if len(logs) == len(contrast.pairs)
-    ]
+    whole = [sum(logs) / len(logs) for _, logs in sorted(per_block.items()) if len(logs) == len(pairs)]
     return compare(whole) or Absence("too-few-samples", f"{len(whole)} of 3 blocks")

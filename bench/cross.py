@@ -24,7 +24,11 @@ _DEADLINE_S = 30.0
 
 def crossed(header: RunRecord) -> tuple[CellSpec, Closed] | None:
     """Return the cell and the closed loop that are cross-checked: the first of each; None without a tool."""
-    loops = [one for one in header.scenarios if isinstance(one, Closed) and not one.idle]
+    loops = [
+        one
+        for one in header.scenarios
+        if isinstance(one, Closed) and not (one.idle or one.churn or one.paths)
+    ]
     if not loops or not header.tools or not any(header.tools.values()):
         return None
     part = header.part_of(loops[0].id)

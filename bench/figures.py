@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -19,6 +19,7 @@ __all__ = [
     "Grown",
     "Growth",
     "added_delays",
+    "asked_pairs",
     "coalescing",
     "figure",
     "figures",
@@ -144,12 +145,25 @@ def coalescing(run: Run, cell: str, scenario: str) -> float | None:
     return sum(result.events for result in results) / deliveries if deliveries else None
 
 
+def asked_pairs(
+    pairs: Sequence[tuple[str, str]], of: str, all_figures: Mapping[tuple[str, str], Figure]
+) -> Sequence[tuple[str, str]]:
+    """Return the pairs of cells of which both were asked that metric; all of them where no pair was."""
+
+    def asked(cell: str) -> bool:
+        absence = all_figures[cell, of].absence
+        return absence is None or absence.reason != "not-asked"
+
+    return [pair for pair in pairs if all(map(asked, pair))] or pairs
+
+
 def extra_cost(
     all_figures: Mapping[tuple[str, str], Figure], pairs: tuple[tuple[str, str], ...], of: str
 ) -> Interval | None:
     """Return how much more of a metric the second cells take than the first: the mean over the pairs of each
     block, with its interval. None where a figure is missing."""
-    sides = [(all_figures[first, of], all_figures[second, of]) for first, second in pairs]
+    asked = asked_pairs(pairs, of, all_figures)
+    sides = [(all_figures[first, of], all_figures[second, of]) for first, second in asked]
     if any(figure.absence is not None for pair in sides for figure in pair):
         return None
     whole = set.intersection(*(set(figure.blocks) for pair in sides for figure in pair))

@@ -5,8 +5,7 @@
     others    few cells: the sweep, growth, streams, idle connections, and whatever scenario is new
 
 A scenario that no part names falls into a part with those that need the same settings: adding one is adding
-it to `bench.scenarios.MORE`. Cells stand in order of weight; `bench.plan.fit` takes from the end, and from
-the last part first.
+it to `bench.scenarios.MORE`. Cells stand in order of weight; `bench.plan.fit` takes from the end.
 """
 
 from __future__ import annotations
@@ -49,7 +48,19 @@ class _Group(NamedTuple):
     least: int
 
 
-_FIXED = tuple(cell.id for cell in (*QUICK_CELLS, *EXTRA))
+_FIXED = tuple(
+    dict.fromkeys(
+        (
+            *(cell.id for cell in QUICK_CELLS),
+            *(f"{app}-handler-uvicorn-httptools-aiohttp" for app in FACTORS["framework"]),
+            "nginx",
+            "django",
+            "requests-threads",
+            "client-per-request",
+            *(cell.id for cell in EXTRA),
+        )
+    )
+)
 _FEW = (
     "fastapi-handler-uvicorn-httptools-wire",
     "litestar-handler-uvicorn-httptools-wire",
@@ -62,12 +73,18 @@ _FEW = (
     "fastapi-handler-hypercorn-h1-wire",
     "litestar-handler-hypercorn-h1-wire",
 )
+_FANS = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[2:])
 _GROUPS = (
     _Group("choices", "every combination, every baseline: capacity", ("S3",), tuple(c.id for c in FULL), 40),
     _Group("fixed", "response times and events at fixed rates", ("S2", "S5"), _FIXED, 8),
     _Group("sweep", "response time against offered load", ("S4-*",), _FEW, 3),
-    _Group("growth", "more connections, larger bodies", ("S3-16", "S3-512", "S3-64k", "S7-*"), _FEW, 3),
-    _Group("streams", "more streams, and what they hold", ("S5-*",), _FEW, 3),
+    _Group(
+        "growth", "more connections, larger bodies", ("S3-16", "S3-512", "S3-64k", "S11-*", "S7-*"), _FEW, 3
+    ),
+    _Group("streams", "more streams, bursts, what they hold", ("S5-*", "S6"), _FEW, 3),
+    _Group("paths", "as many paths as requests", ("S14-*",), _FEW, 3),
+    _Group("leaving", "slow readers, clients that leave", ("S8", "S8-*", "S9"), _FEW, 3),
+    _Group("fan-out", "several upstream requests for one", ("S15",), _FANS, 4),
     _Group("idle", "beside idle connections", ("S3-idle-*",), _FEW, 3),
 )
 

@@ -33,7 +33,7 @@ def show_list(console: Console) -> None:
     console.print("[bold]Factors[/], by --factor; any combination is a cell")
     for factor, levels in FACTORS.items():
         console.print(f"  {factor:13} {', '.join(levels)}")
-    console.print("[bold]Parts of the full plan[/], by --full; short of time the last gives up cells first")
+    console.print("[bold]Parts of the full plan[/], by --full")
     for part in parts_of((direct(), *FULL), (*QUICK, *MORE), own=(), blocks=LEAST_BLOCKS):
         asks = ", ".join(part.scenarios[1:])
         console.print(

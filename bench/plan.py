@@ -76,26 +76,25 @@ def seconds_of(parts: Sequence[Part], seconds: Seconds) -> float:
 def fit(parts: Sequence[Part], seconds: Seconds, *, budget_s: float) -> tuple[list[Part], list[Dropped]]:
     """Return (the parts with the cells that are kept, what is left out) so that all fits into the budget.
 
-    Parts, and the cells in each, are given in order of weight: the last part gives up its last cells first,
-    down to its ``least``, then the part before it. Never blocks: fewer blocks would make every answer vaguer,
-    fewer cells only make some questions go unanswered. The direct leg always stays.
+    Cells are given in order of weight. The part that is farthest above its ``least``, as a multiple, gives up
+    its last cell, the later part where two are alike, again and again, down to that. Never blocks: fewer
+    blocks would make every answer vaguer, fewer cells only make some questions go unanswered. The direct leg
+    always stays.
     """
-    kept = [list(part.cells) for part in parts]
+    kept = list(parts)
     left_out: list[Dropped] = []
+    while seconds_of(kept, seconds) > budget_s:
+        at = max(range(len(kept)), key=lambda index: (_above(kept[index]), index))
+        if _above(kept[at]) <= 1:
+            break
+        last = next(cell for cell in reversed(kept[at].cells) if cell != _DIRECT)
+        left_out.insert(0, Dropped(last, 0, "all cells would not fit into the time", kept[at].id))
+        kept[at] = msgspec.structs.replace(kept[at], cells=[cell for cell in kept[at].cells if cell != last])
+    return kept, left_out
 
-    def over() -> bool:
-        total = sum(
-            seconds[p.id, cell] * p.blocks for p, cells in zip(parts, kept, strict=True) for cell in cells
-        )
-        return total > budget_s
 
-    for part, cells in reversed(list(zip(parts, kept, strict=True))):
-        while over() and len(droppable := [cell for cell in cells if cell != _DIRECT]) > part.least:
-            cells.remove(droppable[-1])
-            left_out.insert(0, Dropped(droppable[-1], 0, "all cells would not fit into the time", part.id))
-    return [
-        msgspec.structs.replace(part, cells=cells) for part, cells in zip(parts, kept, strict=True)
-    ], left_out
+def _above(part: Part) -> float:
+    return (len(part.cells) - (_DIRECT in part.cells)) / part.least
 
 
 def trim(header: RunRecord, done: Sequence[CellRecord]) -> tuple[list[Part], list[Dropped]]:

@@ -55,7 +55,7 @@ SETTINGS = {"TANDEM_ACCESS_LOG": "on", "TANDEM_DRAIN_TIMEOUT": "1"}
 either.
 """
 
-START_STOP_S = 0.6
+START_STOP_S = 0.3
 """What starting and stopping one process takes until the first block has shown it."""
 
 

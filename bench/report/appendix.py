@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from bench.metrics import metric
-from bench.record import CellSpec
+from bench.record import CellSpec, Part
 from bench.report.curves import Spark, sparks
 from bench.report.markup import Markup, el
 from bench.report.parts import section, tone, why
@@ -55,11 +55,14 @@ def missing_section(found: View) -> Markup:
     """Every figure that could not be had, with its reason."""
     rows = [
         [cell.label, found.title(name), absence_word(absence), absence.detail]
-        for cell in found.cells
         for name in found.shown(*FIGURES, "response-p50", "delay-p50")
+        for cell in found.asked_of(name)
         if (absence := found.figures[cell.id, name].absence) is not None
     ]
-    rows += [[dropped.cell, "all", "not run", left_out(dropped)] for dropped in found.run.dropped]
+    rows += [
+        [", ".join(cells), f"all of {part}" if part else "all", "not run", why]
+        for part, why, cells in left_out(found.run.dropped)
+    ]
     if not rows:
         return Markup("")
     return section(
@@ -76,6 +79,12 @@ def _loops(cells: Sequence[CellSpec]) -> list[list[str]]:
     return [[f"loop {loop}", "; ".join(labels)] for loop, labels in by_loop.items()]
 
 
+def _part_words(part: Part) -> str:
+    own = ", ".join(f"{name} {value}" for name, value in part.settings.items())
+    what = f"{', '.join(part.scenarios)}: {len(part.cells)} cells in {part.blocks} blocks"
+    return f"{what}, {own}" if own else what
+
+
 def figures_csv(found: View) -> str:
     """Return every figure of every cell in every block, one a line: what all of the page is made from."""
     lines = ["block,cell,metric,unit,value"]
@@ -90,6 +99,7 @@ def repeat_section(found: View) -> Markup:
     header = found.run.header
     constant = [
         *([scenario.id, scenario.words] for scenario in header.scenarios),
+        *([f"part {part.id}", _part_words(part)] for part in header.parts),
         *([name, value] for name, value in header.settings.items()),
         *_loops(found.cells),
         ["request", "GET with host, user-agent and accept; keep-alive connections over loopback"],

@@ -122,16 +122,18 @@ def effects_section(found: View) -> Markup:
         # apart, because a factor of three would squeeze what differs by a tenth
         for questions in (("a/a", *_CHOICES), _LARGE):
             title = f"Effects on {found.title(name)}: {', '.join(questions)}"
-            shown, folded = _fold(found.asked(*questions))
+            asked = [one for one in found.asked(*questions) if found.was_asked(one, name)]
+            shown, folded = _fold(asked)
             if shown:
                 parts.append(effects(_rows(found, name, shown), margin=MARGIN, title=title))
             if folded:
                 pairs = effects(_rows(found, name, folded), margin=MARGIN, title=f"{title}, pair by pair")
                 parts.append(behind(pairs, f"Pair by pair: {len(folded)} of them"))
+    every = ("a/a", *_CHOICES, *_LARGE)
     judged = found.shown(*FIGURES, "response-p50", "ttfe-p50", "delay-p50")
     parts.append(
         behind(
-            contrasts_table(found, judged, ("a/a", *_CHOICES, *_LARGE)),
+            el("div", *(contrasts_table(found, names, every) for names in found.by_load(judged))),
             "All contrasts, all metrics, as a table",
         )
     )
@@ -173,7 +175,7 @@ def _rows(found: View, name: str, asked: Sequence[Contrast]) -> list[Row]:
 
 def _row(found: View, contrast: Contrast, name: str) -> Row:
     outcome = found.outcome(contrast, name)
-    label = f"all of them ({contrast.where})" if contrast.main else contrast.where
+    label = f"all of them (over {outcome.pairs} pairs)" if contrast.main else contrast.where
     if contrast.question in ("recipe", "bare", "ceiling", *_OTHERS):
         label = contrast.first
     elif contrast.question == "a/a":

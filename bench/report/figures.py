@@ -30,7 +30,7 @@ def figures_section(found: View) -> Markup:
         of = metric(name)
         parts.append(el("h3", f"{found.title(name)} ({of.better} is better)"))
         places = found.places(name)
-        rows = [bar(found, cell, name, places.get(cell.id)) for cell in found.cells]
+        rows = [bar(found, cell, name, places.get(cell.id)) for cell in found.asked_of(name)]
         parts.append(bars(rows, unit=of.unit, title=f"{found.title(name)} by cell"))
     for name in found.shown("rps", "mb-s"):
         direct = found.figures[DIRECT, name].middle if (DIRECT, name) in found.figures else None
@@ -44,11 +44,8 @@ def figures_section(found: View) -> Markup:
     ]
     if passed:
         parts.append(why(f"Contract cases passed, beside the speed: {'; '.join(passed)}."))
-    parts.append(
-        behind(
-            cells_table(found, found.shown(*FIGURES, "burst-spread", "burst-coalescing", "cpu-request-paced"))
-        )
-    )
+    tabled = found.shown(*FIGURES, "burst-spread", "burst-coalescing", "cpu-request-paced")
+    parts.append(behind(el("div", *(cells_table(found, names) for names in found.by_load(tabled)))))
     return section("figures", "Figures by cell", *parts)
 
 

@@ -134,7 +134,7 @@ def _percentile_curves(found: View, scenario: str) -> tuple[list[Curve], list[tu
     for cell in found.run.header.cells:
         absence = cell_absence(found.run, cell.id, scenario)
         if absence is not None:
-            if absence.reason not in ("unsupported", "not-run"):
+            if absence.reason not in ("unsupported", "not-run", "not-asked"):
                 missing.append((cell.label, absence))
             continue
         merged = merge_histograms(_responses(found, cell.id, scenario))

@@ -51,8 +51,10 @@ def behind(content: Markup, what: str = "The figures as a table") -> Markup:
 
 def cells_table(found: View, metrics: Sequence[str]) -> Markup:
     """Return cells by metrics, each with its interval."""
+    asked = {cell.id for name in metrics for cell in found.asked_of(name)}
+    cells = [cell for cell in found.run.header.cells if cell.id in asked or cell.group == "direct"]
     rows = []
-    for cell in found.run.header.cells:
+    for cell in cells:
         row = [cell.label]
         for name in metrics:
             figure = found.figures[cell.id, name]
@@ -62,7 +64,7 @@ def cells_table(found: View, metrics: Sequence[str]) -> Markup:
                 row.append(value_interval(figure.middle) if figure.middle else DASH)
         rows.append(row)
     heads = ["cell", *(f"{found.title(name)} ({metric(name).unit})" for name in metrics)]
-    return table(heads, rows, cells=[cell.id for cell in found.run.header.cells])
+    return table(heads, rows, cells=[cell.id for cell in cells])
 
 
 def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str]) -> Markup:
@@ -70,8 +72,10 @@ def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str
     rows = []
     for contrast in found.asked(*questions):
         row = [f"{contrast.first} / {contrast.second}, {contrast.where}"]
-        for name in metrics:
-            outcome = found.outcome(contrast, name)
+        outcomes = [found.outcome(contrast, name) for name in metrics]
+        if not any(found.was_asked(contrast, name) for name in metrics):
+            continue
+        for outcome in outcomes:
             estimate = outcome.estimate
             figure = (
                 f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)}), " if estimate else ""

@@ -17,6 +17,9 @@ from bench.report.words import DASH, absence_word, changed_versions, duration, l
 
 __all__ = ["show"]
 
+_ROWS, _TABLES, _LINES = 20, 1, 2
+"""Of a run in many parts: the page has all, the terminal one screen."""
+
 BELOW = "\N{ALMOST EQUAL TO}0"
 _LEVELS = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
 _MARKS = {"good": "", "doubtful": " !", "bad": " ✗"}  # colour alone would tell some readers nothing
@@ -65,17 +68,26 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     console.print()
     for answer in picks(found):
         console.print(Text.assemble((answer.question, "bold"), "  ", (answer.pick, "bold cyan")))
-        for line in [answer.short] if answer.short else answer.lines:
+        lines = [answer.short] if answer.short else answer.lines
+        shown = lines[:_LINES] if run.header.parts else lines
+        for line in [
+            *shown,
+            *([f"{rest} more are on the page"] if (rest := len(lines) - len(shown)) else []),
+        ]:
             console.print(Padding(Text(line), (0, 0, 0, 2)))
     for one in found.decompositions:
         console.print(Text(most(one)))
     console.print()
     for line in growths(found):
         console.print(Text("  " + line))
-    for about, table in _tables(found):
+    tables = list(_tables(found))
+    for about, table in tables[:_TABLES] if found.run.header.parts else tables:
         if about:
             console.print(Text(f"\n{about}", style="dim"))
         console.print(table)
+    if len(tables) > _TABLES and found.run.header.parts:
+        more = f"{len(tables) - _TABLES} more loads and all {len(found.cells)} cells are on the page."
+        console.print(Text(more, style="dim"))
     console.print(
         Text(
             "us: CPU time. response, first event, event: ms of delay that the cell adds to direct "
@@ -86,7 +98,7 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     for cell in found.cells:
         for of in (*found.shown(*_COLUMNS), *found.shown("response-p50")):
             absence = found.figures[cell.id, of].absence
-            if absence is not None and absence.reason not in ("unsupported", "not-run"):
+            if absence is not None and absence.reason not in ("unsupported", "not-run", "not-asked"):
                 console.print(
                     Text(f"{cell.label}: {absence_word(absence)}: {absence.detail}", style="yellow")
                 )
@@ -113,8 +125,9 @@ def _blocks_done(found: View, console: Console) -> None:
         if complete < part.blocks:
             of = f" of {part.id}" if part.id else ""
             console.print(Text(f"{complete} of {part.blocks} blocks{of} are complete.", style="yellow"))
-    for dropped in found.run.dropped:
-        console.print(Text(f"{dropped.cell}: {left_out(dropped)}.", style="yellow"))
+    for name, why, cells in left_out(found.run.dropped):
+        who = f"{len(cells)} cells of {name}" if name else ", ".join(cells)
+        console.print(Text(f"{who}: {why}.", style="yellow"))
 
 
 def _tables(found: View) -> Iterator[tuple[str, Table]]:
@@ -130,15 +143,17 @@ def _tables(found: View) -> Iterator[tuple[str, Table]]:
         if (one.quantile == 0.5 or (scenario and one.quantile == 0.99)) and _asked(found, name, scenario):
             heading = _ADDED[name] if one.quantile == 0.5 else f"{_ADDED[name]} p99"
             groups.setdefault(scenario, []).append((heading, _delays(found, one.name, one.quantile)))
+    cells = found.run.header.cells
     words = {scenario.id: f"{scenario.id}, {scenario.words}" for scenario in found.run.header.scenarios}
     for key, columns in groups.items():
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
         table.add_column("cell", no_wrap=True)
         for heading, _ in columns:
             table.add_column(heading, justify="right")
-        for row, cell in enumerate(found.run.header.cells):
-            label = Text(cell.label, style="dim" if cell.group != "product" else "")
-            table.add_row(label, *(values[row] for _, values in columns))
+        asked = [(cell, [values[row] for _, values in columns]) for row, cell in enumerate(cells)]
+        rows = [one for one in asked if not any(value.plain == "not asked" for value in one[1])]
+        for cell, values in rows[:_ROWS] if found.run.header.parts else asked:
+            table.add_row(Text(cell.label, style="dim" if cell.group != "product" else ""), *values)
         yield words.get(key, ""), table
 
 

@@ -53,7 +53,7 @@ _PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python:
 _CHOICES = ("Framework", "Server", "Route", "Engine")
 _UNTOLD = "this run cannot tell"
 _DEPENDENCES = 3
-_UNASKED = ("not-run", "unsupported")
+_UNASKED = ("not-run", "not-asked", "unsupported")
 
 
 def resolution(found: View) -> str:
@@ -181,7 +181,11 @@ def _sentences(found: View, contrast: Contrast) -> list[str]:
 def _in_short(found: View, contrast: Contrast) -> str:
     """Return one contrast in all that it was asked in, as one line: there are many of its kind."""
     parts = []
-    for name in found.shown(*_SHORT):
+    judged = found.shown(*_SHORT)
+    if found.run.header.parts:  # there are too many loads for a line: the usual one, where it was asked
+        usual = [name for name in judged if metric(name).id == metric(name).kind]
+        judged = [name for name in usual if found.outcome(contrast, name).estimate] or judged
+    for name in judged:
         outcome = found.outcome(contrast, name)
         if outcome.estimate is not None:
             ends = interval(outcome.estimate.low, outcome.estimate.high)
@@ -231,6 +235,8 @@ def growths(found: View) -> list[str]:
     lines = []
     for one in found.growths:
         name = found.cell(one.cell).label
+        if one.absence is not None and one.absence.reason in ("not-asked", "not-run"):
+            continue
         if one.estimate is None:
             why = f"{absence_word(one.absence)} ({one.absence.detail})" if one.absence else DASH
             lines.append(f"{upper(name)}: {one.growth.what}: {why}")

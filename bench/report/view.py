@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -12,7 +13,7 @@ from bench.factorial import Decomposition, decompose
 from bench.figures import Added, Figure, Grown, added_delays, figures, grown
 from bench.health import Health, health, verdict_of
 from bench.metrics import metric, metrics_in
-from bench.record import CellSpec, Run
+from bench.record import Absence, CellSpec, Run
 from bench.stats import places
 
 __all__ = ["View", "view"]
@@ -20,7 +21,7 @@ __all__ = ["View", "view"]
 _DECOMPOSED = ("cpu-request", "cpu-event")
 
 
-class View(msgspec.Struct, frozen=True):
+class View(msgspec.Struct, frozen=True, dict=True):
     """A run, judged."""
 
     run: Run
@@ -65,16 +66,33 @@ class View(msgspec.Struct, frozen=True):
 
     def outcome(self, contrast: Contrast, name: str) -> Outcome:
         """Return one contrast in one metric."""
-        return next(o for o in self.outcomes if o.contrast == contrast and o.metric == name)
+        return self._by_metric[contrast, name]
+
+    @cached_property
+    def _by_metric(self) -> dict[tuple[Contrast, str], Outcome]:
+        return {(one.contrast, one.metric): one for one in self.outcomes}
+
+    def was_asked(self, contrast: Contrast, name: str) -> bool:
+        """Return whether the plan asks a metric of both sides of any pair of a contrast."""
+        return not _unasked(self.outcome(contrast, name).absence)
+
+    def by_load(self, names: Sequence[str]) -> list[list[str]]:
+        """Return metrics in groups that one table can hold: the quick plan's, then those of each scenario."""
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            groups.setdefault(
+                "" if metric(name).id == metric(name).kind else metric(name).scenario, []
+            ).append(name)
+        return list(groups.values())
+
+    def asked_of(self, name: str) -> list[CellSpec]:
+        """Return the cells, but for the direct leg, that the plan asks for a metric."""
+        return [cell for cell in self.cells if not _unasked(self.figures[cell.id, name].absence)]
 
     def asked(self, *questions: str, main: bool | None = None) -> list[Contrast]:
         """Return the contrasts of these questions, each once, in order."""
-        seen: list[Contrast] = []
-        for outcome in self.outcomes:
-            contrast = outcome.contrast
-            if contrast.question in questions and contrast not in seen and main in (None, contrast.main):
-                seen.append(contrast)
-        return seen
+        every = dict.fromkeys(outcome.contrast for outcome in self.outcomes)
+        return [one for one in every if one.question in questions and main in (None, one.main)]
 
     def load(self, scenario: str) -> str:
         """Return in words what this run asked of its cells in a scenario; empty when it was not run."""
@@ -101,6 +119,10 @@ class View(msgspec.Struct, frozen=True):
             if estimate is not None:
                 return max(estimate.high, 1 / estimate.low) - 1
         return None
+
+
+def _unasked(absence: Absence | None) -> bool:
+    return absence is not None and absence.reason == "not-asked"
 
 
 def view(run: Run) -> View:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bench.contrasts import Outcome, server_name
 from bench.metrics import Metric, metric
@@ -123,10 +123,13 @@ def absence_word(absence: Absence) -> str:
     return _ABSENCES[absence.reason]
 
 
-def left_out(dropped: Dropped) -> str:
-    """Return since when a cell was left out, and why."""
-    since = f"after block {dropped.from_block}" if dropped.from_block else "from the start"
-    return f"left out {since}: {dropped.why}"
+def left_out(dropped: Iterable[Dropped]) -> list[tuple[str, str, list[str]]]:
+    """Return (part, since when and why, cells) of what was left out, alike ones together."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for one in dropped:
+        since = f"after block {one.from_block}" if one.from_block else "from the start"
+        alike.setdefault((one.part, f"left out {since}: {one.why}"), []).append(one.cell)
+    return [(part, why, cells) for (part, why), cells in alike.items()]
 
 
 def duration(seconds: float) -> str:

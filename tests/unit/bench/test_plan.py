@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.cells import EXTRA, QUICK_CELLS, choose, direct, subject_of, vary
+from bench.figures import GROWTHS
+from bench.full import FULL, parts_of
 from bench.load import schedule_ns
+from bench.metrics import metric
 from bench.plan import cell_seconds, fit, order, schedule_seed, steps, trim
 from bench.record import CellRecord, Part
-from bench.scenarios import MORE, QUICK, Open, settings
+from bench.scenarios import MORE, QUICK, Open, Streams, settings
 from tests.unit.bench.made import made_header
 
 NAMES = [cell.id for cell in QUICK_CELLS]
@@ -92,13 +95,16 @@ def test_with_time_enough_nothing_is_left_out_and_a_core_of_cells_always_stays()
     assert kept.cells == ["direct", *NAMES[:5]]
 
 
-def test_the_last_part_gives_up_its_cells_before_the_one_ahead_of_it() -> None:
-    first, second = part("first", NAMES, least=4), part("second", NAMES, blocks=3, least=2)
-    (one, two), left_out = fit([first, second], even(first, second), budget_s=78 + 3 * 3)
-    assert (one.cells, two.cells) == (first.cells, ["direct", *NAMES[:2]])
-    assert {(dropped.part, dropped.cell) for dropped in left_out} == {("second", name) for name in NAMES[2:]}
-    (one, two), _ = fit([first, second], even(first, second), budget_s=9 + 6 * 8)
-    assert (len(one.cells), len(two.cells)) == (8, 3)
+def test_the_part_farthest_above_its_least_gives_up_its_last_cell_first() -> None:
+    first, second = part("first", NAMES, least=6), part("second", NAMES, blocks=3, least=2)
+    whole = 6 * 13 + 3 * 13
+    (one, two), left_out = fit([first, second], even(first, second), budget_s=whole - 3 * 8)
+    assert (one.cells, two.cells) == (first.cells, ["direct", *NAMES[:4]])  # both at twice their least
+    assert [(dropped.part, dropped.cell) for dropped in left_out] == [("second", name) for name in NAMES[4:]]
+    (one, two), _ = fit([first, second], even(first, second), budget_s=whole - 3 * 9 - 6)
+    assert (one.cells, two.cells) == (["direct", *NAMES[:11]], ["direct", *NAMES[:3]])
+    (one, two), _ = fit([first, second], even(first, second), budget_s=0)
+    assert (one.cells, two.cells) == (["direct", *NAMES[:6]], ["direct", *NAMES[:2]])
 
 
 def test_a_block_of_every_part_comes_before_the_next_block_of_any() -> None:
@@ -206,3 +212,35 @@ def test_a_scenario_about_a_small_pool_is_refused_beside_one_that_takes_more() -
     }
     with pytest.raises(ValueError, match="S13 is about a pool of 20, S3 takes 32: run them apart"):
         settings([by_id["S3"], by_id["S13"]])
+
+
+def test_the_full_plan_asks_every_scenario_in_one_part_and_every_combination_once() -> None:
+    scenarios = (*QUICK, *MORE)
+    parts = parts_of((direct(), *FULL), scenarios, own=["mine"], blocks=6)
+    asked = [name for one in parts for name in one.scenarios if name != "S0"]
+    assert sorted(asked) == sorted(one.id for one in scenarios if one.id != "S0")
+    assert all(one.scenarios[0] == "S0" and one.cells[0] == "direct" and one.blocks >= 6 for one in parts)
+    (choices,) = (one for one in parts if "S3" in one.scenarios)
+    products = [cell for cell in FULL if cell.group == "product" and not cell.twin_of]
+    crossed = [cell for cell in products if cell.engine in ("wire", "httpx2")]
+    assert len(crossed) == 2 * 2 * 3 * 2 * 2
+    assert {cell.id for cell in FULL} | {"direct"} == set(choices.cells)
+    for growth in GROWTHS:  # a ratio within one process
+        loads = {metric(growth.large).scenario, metric(growth.small).scenario}
+        assert sum(loads <= set(one.scenarios) for one in parts) == 1
+
+
+def test_a_scenario_that_no_part_names_finds_one_with_the_settings_it_needs() -> None:
+    usual = Streams(id="new-1", title="new", streams=3, every_us=1000, window_s=1)
+    other = Streams(id="new-2", title="too", streams=4, every_us=1000, window_s=1)
+    large = Streams(id="new-3", title="large", streams=4000, every_us=1000, window_s=1)
+    parts = parts_of((direct(), *FULL), (*QUICK, usual, large, other), own=[], blocks=6)
+    found = {tuple(one.scenarios[1:]): one.settings for one in parts}
+    assert found["new-1", "new-2"] == {}
+    assert found[("new-3",)] == {"TANDEM_MAX_CONNECTIONS": "4400"}
+
+
+def test_a_cell_of_the_readers_own_is_the_first_of_every_part_and_the_last_to_go() -> None:
+    own = msgspec.structs.replace(QUICK_CELLS[0], id="mine", label="mine")
+    parts = parts_of((direct(), own, *FULL), (*QUICK, *MORE), own=["mine"], blocks=6)
+    assert all(one.cells[1] == "mine" for one in parts)
