@@ -73,7 +73,7 @@ _FEW = (
     "fastapi-handler-hypercorn-h1-wire",
     "litestar-handler-hypercorn-h1-wire",
 )
-_FANS = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[2:])
+_FANS = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[7:])
 _GROUPS = (
     _Group("choices", "every combination, every baseline: capacity", ("S3",), tuple(c.id for c in FULL), 40),
     _Group("fixed", "response times and events at fixed rates", ("S2", "S5"), _FIXED, 8),
