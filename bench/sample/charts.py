@@ -49,7 +49,7 @@ def known(found: View, *names: str) -> list[CellSpec]:
 def headed(found: View, name: str) -> str:
     """Return a metric's title, with the unit where the title does not say it."""
     unit = metric(name).unit
-    return found.title(name) + ("" if unit == "/s" else f", {unit}")
+    return found.title(name) + ("" if unit in ("", "/s") else f", {unit}")
 
 
 def _title(found: View, name: str) -> str:

@@ -77,6 +77,33 @@ def _choice(found: View, question: str, *wanted: str) -> str:
     return bullets(lines) if lines else _unasked(f"about {_ABOUT.get(question, f'the {question}')}")
 
 
+def _pick(found: View, *wanted: str) -> str:
+    """What to pick of each choice by one metric after the other, and which choices it does not decide."""
+    lines = []
+    for name in read(found, *wanted):
+        outcomes = [
+            outcome
+            for question in _CHOICES
+            for contrast in leading(found.asked(question))
+            if (outcome := found.outcome(contrast, name)).estimate
+        ]
+        sure = [one for one in outcomes if one.verdict in ("more", "less")]
+        parts = [", ".join(map(_better, sure))] if sure else []
+        if open_ := [f"{one.contrast.first} or {one.contrast.second}" for one in outcomes if one not in sure]:
+            parts.append(f"it does not decide {', '.join(open_)}")
+        lines += [f"By {_inside(found.title(name))}: {'; '.join(parts)}"] if parts else []
+    return bullets(lines) if lines else _unasked("about what to pick")
+
+
+def _better(outcome: Outcome) -> str:
+    """Return who is the better of two that are told apart, and by how much."""
+    assert outcome.estimate is not None
+    first, second, times = outcome.contrast.first, outcome.contrast.second, outcome.estimate.ratio
+    if outcome.verdict != metric(outcome.metric).better:
+        first, second, times = second, first, 1 / times
+    return f"{first} over {second} ({ratio(times)})"
+
+
 def _matters(found: View) -> str:
     """Which choice explains how much of what differs between the products."""
     lines = [" ".join(matters(one)) for one in found.decompositions]
@@ -161,5 +188,6 @@ BLOCKS: Mapping[str, Callable[..., str]] = {
     "leaving": _leaving,
     "matters": _matters,
     "order": _order,
+    "pick": _pick,
     "same": _same,
 }

@@ -160,6 +160,13 @@ def test_the_answers_are_the_ratios_of_the_records() -> None:
     assert rows["The FastAPI app over the recipe"][0].startswith("the FastAPI app (3.")
 
 
+def test_what_to_pick_is_the_better_one_whichever_way_its_metric_counts() -> None:
+    assert f"Litestar over FastAPI (1.10{TIMES})" in _block("pick rps")
+    assert "By CPU per SSE event at 2,500 events/s: Litestar over FastAPI (0.9" in _block("pick cpu-event")
+    alike = view(made_run(noise=0.5))
+    assert "it does not decide Litestar or FastAPI" in " ".join(block(alike, "pick rps", str).split())
+
+
 def test_a_choice_that_was_not_varied_is_said_to_be_so() -> None:
     assert "says nothing about the loop" in _block("choice loop")
     assert "Litestar" in _block("choice framework rps")
