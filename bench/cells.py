@@ -157,6 +157,18 @@ def _sketches() -> list[CellSpec]:
     ]
 
 
+def _with_middleware() -> list[CellSpec]:
+    added = {
+        "middleware-fastapi": "FastAPI handler with CORS, request id, log",
+        "middleware-litestar": "Litestar handler with CORS, request id, log",
+        "base-http-fastapi": "the same and one BaseHTTPMiddleware",
+    }
+    return [
+        _baseline(name, label, framework=name.rpartition("-")[2], route="handler", engine=_ENGINE)
+        for name, label in added.items()
+    ]
+
+
 def _library(name: str, *, scenarios: tuple[str, ...]) -> CellSpec:
     return msgspec.structs.replace(_baseline(name, f"{name}, uvicorn", scenarios=scenarios), group="peer")
 
@@ -173,6 +185,7 @@ EXTRA: tuple[CellSpec, ...] = (
     _baseline("bare-httpx2", "bare ASGI, uvicorn, httpx2", module="bare", engine="httpx2"),
     _baseline("static", "static ASGI answer, uvicorn", scenarios=_ANY_ANSWER),
     *_sketches(),
+    *_with_middleware(),
     _recipe_like("starlette", "recipe in Starlette alone, uvicorn", framework="starlette"),
     _recipe_like("django", "recipe in Django on ASGI, uvicorn", framework="django"),
     _recipe_like("client-per-request", "one client per request, FastAPI", framework="fastapi"),

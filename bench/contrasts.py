@@ -199,7 +199,7 @@ def _baseline_question(cell: CellSpec, base: CellSpec) -> Question | None:
 
 
 def _recipe_question(recipe: CellSpec, base: CellSpec) -> Question | None:
-    if base.group == "peer" or base.engine == "sketch" or base.id.startswith("recipe"):
+    if base.group == "peer" or base.route or base.engine == "sketch" or base.id.startswith("recipe"):
         return None
     if base.framework == "django":
         return "django"

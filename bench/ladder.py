@@ -15,6 +15,11 @@ from bench.stats import Interval, difference
 __all__ = ["Rung", "ladders"]
 
 _METRIC = "cpu-request"
+_ADDED = (
+    ("CORS, request id, access log", "middleware"),
+    ("one BaseHTTPMiddleware, which does nothing", "base-http"),
+)
+"""What people put on top, where it was run."""
 _PROFILE, _LOOP = "uvicorn-httptools", "uvloop"
 
 
@@ -43,6 +48,7 @@ def ladders(
     if not alike:
         return {}
     engine = Counter(cell.engine for cell in alike).most_common(1)[0][0]
+    there = {cell.id for cell in cells if cell.engine == engine}
     found = {}
     for app in dict.fromkeys(cell.framework for cell in alike):
         of_app = {cell.route: cell.id for cell in alike if (cell.framework, cell.engine) == (app, engine)}
@@ -55,6 +61,7 @@ def ladders(
             (f"the client {engine}, bare ASGI", bare),
             (f"{name}, mount", of_app.get("mount", "")),
             (f"{name}, handler", of_app.get("handler", "")),
+            *((layer, f"{cell}-{app}") for layer, cell in _ADDED if f"{cell}-{app}" in there),
         ]
         rungs = _climb(wanted, all_figures)
         if sum(rung.absence is None for rung in rungs) > 1:

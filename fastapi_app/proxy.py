@@ -3,6 +3,7 @@ litestar_app/proxy.py."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -98,9 +99,12 @@ async def unrouted(_: Request, __: Exception) -> Response:
 
 
 def create_app(
-    settings: Settings, opening: Callable[[Settings], AbstractAsyncContextManager[Proxy]] = open_proxy
+    settings: Settings,
+    opening: Callable[[Settings], AbstractAsyncContextManager[Proxy]] = open_proxy,
+    **options: Any,
 ) -> FastAPI:
-    """opening: what gives the core; the benchmark puts its ceiling there (bench/baselines/sketch.py)."""
+    """opening: what gives the core; the benchmark puts its ceiling there (bench/baselines/sketch.py).
+    options: what FastAPI itself takes beside, middleware say."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -114,6 +118,7 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        **options,
     )
     if prefix := settings.app.admin_prefix:
         for name, endpoint in (

@@ -100,9 +100,12 @@ def unrouted(_: Request[Any, Any, Any], __: Exception) -> Reply:
 
 
 def create_app(
-    settings: Settings, opening: Callable[[Settings], AbstractAsyncContextManager[Proxy]] = open_proxy
+    settings: Settings,
+    opening: Callable[[Settings], AbstractAsyncContextManager[Proxy]] = open_proxy,
+    **options: Any,
 ) -> Litestar:
-    """opening: what gives the core; the benchmark puts its ceiling there (bench/baselines/sketch.py)."""
+    """opening: what gives the core; the benchmark puts its ceiling there (bench/baselines/sketch.py).
+    options: what Litestar itself takes beside, middleware say."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -131,4 +134,5 @@ def create_app(
         exception_handlers={ProxyError: failed, 400: unrouted, 404: unrouted, 405: unrouted},
         openapi_config=None,
         logging_config=None,
+        **options,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -9,12 +11,18 @@ import pytest
 
 from bench import begin, command, folders, start
 from bench.cells import EXTRA, PACKAGES, choose
+from bench.contrasts import contrasts
 from bench.record import ClosedResult, Dropped, GateResult
 from bench.start import lacks
-from shared.harness.process import ROOT
+from shared.harness.origin.payload import JSON_BODY
+from shared.harness.process import ROOT, Process
 from tests.unit.bench.test_run import run
 
-PROXIES = [cell.id for cell in EXTRA if cell.app and not cell.route and cell.takes_part("S5")]
+PROXIES = [
+    cell.id
+    for cell in EXTRA
+    if cell.app and cell.group != "product" and cell.takes_part("S5") and not cell.id.startswith("sketch-")
+]
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -80,3 +88,31 @@ def test_a_run_of_nothing_but_what_is_missing_is_refused_in_one_line(
     said = capsys.readouterr().err
     assert said.startswith("bench: django: it is not installed")
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["middleware-fastapi", "middleware-litestar", "base-http-fastapi"])
+def test_the_middleware_that_is_timed_does_what_people_add_it_for(name: str) -> None:
+    (cell,) = choose([name])
+    with Process.start([sys.executable, "-m", "shared.harness.origin.fast"], name="origin") as origin:
+        url = origin.wait_for(lambda log: log.split()[-1] if "\n" in log else None, what="address")
+        with start.start(cell, url, settings={"TANDEM_DRAIN_TIMEOUT": "1"}) as running:
+            client = http.client.HTTPConnection(running.host, running.port, timeout=10)
+            client.request("GET", "/json", headers={"Origin": "http://a.test", "X-Request-ID": "mine"})
+            with client.getresponse() as answer:
+                assert (answer.status, answer.read()) == (200, JSON_BODY)
+                assert answer.getheader("X-Request-ID") == "mine"
+                assert answer.getheader("Access-Control-Allow-Origin") == "*"
+            client.request("GET", "/json")
+            with client.getresponse() as answer:
+                assert answer.read() == JSON_BODY
+                assert len(answer.getheader("X-Request-ID", "")) == 32
+            client.close()
+            running.process.wait_for(
+                lambda log: log.count("GET /json 200") >= 2 or None, what="a line for each request"
+            )
+
+
+def test_only_the_recipes_stand_against_what_people_write_in_their_place() -> None:
+    cells = choose(["recipe-fastapi", "middleware-fastapi", "base-http-fastapi", "client-per-request"])
+    habits = [one.pairs for one in contrasts(cells) if one.question == "habit"]
+    assert habits == [(("recipe-fastapi", "client-per-request"),)]

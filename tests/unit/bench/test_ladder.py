@@ -62,6 +62,22 @@ def test_a_layer_that_costs_less_than_nothing_is_shown_as_it_is() -> None:
     assert rungs[2].added.value == pytest.approx(-10 * DRIFT)
 
 
+def test_what_people_put_on_top_is_a_rung_where_it_was_run() -> None:
+    top = choose(["middleware-fastapi", "base-http-fastapi", "middleware-litestar"])
+    known = figures(ALL) | {
+        (cell.id, "cpu-request"): Figure(
+            cell.id, "cpu-request", dict.fromkeys(range(6), 500.0 + 100 * at), None, None
+        )
+        for at, cell in enumerate(top)
+    }
+    (rungs,) = ladders([*cells(), *top], known).values()  # of Litestar nothing else was run
+    assert [rung.cell for rung in rungs[-2:]] == ["middleware-fastapi", "base-http-fastapi"]
+    first, second = (known[rung.cell, "cpu-request"].blocks[0] for rung in rungs[-2:])
+    assert rungs[-1].added is not None
+    assert rungs[-1].added.value == pytest.approx(second - first)
+    assert rungs[-2].end == pytest.approx(first)
+
+
 def test_one_cell_is_no_ladder() -> None:
     only = {"fastapi-handler-uvicorn-httptools-wire": 160.0}
     assert ladders(cells(), figures(only)) == {}
