@@ -3,6 +3,7 @@
 `from_env()` never raises into a traceback: a missing or wrong value ends start-up with one line.
 """
 
+import importlib.util
 import os
 import secrets
 import ssl
@@ -92,6 +93,7 @@ def parse(env: Mapping[str, str]) -> Settings:
     value = {row.name.removeprefix("TANDEM_").lower(): _value(row, env) for row in TABLE}
     limit = value["max_connections"]
     tls = _tls(value["upstream_ca"], value["upstream_cert"], value["upstream_key"])
+    _installed(value["engine"])
     return Settings(
         upstream=value["upstream_url"],
         engine=value["engine"],
@@ -123,6 +125,15 @@ def parse(env: Mapping[str, str]) -> Settings:
             drain_s=value["drain_timeout"],
         ),
     )
+
+
+def _installed(engine: str) -> None:
+    """aiohttp is the one library that an engine of its name needs and nothing else does."""
+    if engine == "aiohttp" and importlib.util.find_spec("aiohttp") is None:
+        raise SettingError(
+            "TANDEM_ENGINE='aiohttp' needs aiohttp, which is not installed"
+            " (pip install --constraint constraints.txt aiohttp)"
+        )
 
 
 def _tls(ca: Path | None, cert: Path | None, key: Path | None) -> TLSSettings:

@@ -202,6 +202,6 @@ def upper(text: str) -> str:
     # names of programs keep their case at the start of a sentence
     return (
         text
-        if text.startswith(("uvicorn", "hypercorn", "uvloop", "wire", "httpx"))
+        if text.startswith(("uvicorn", "hypercorn", "uvloop", "wire", "httpx", "aiohttp"))
         else text[:1].upper() + text[1:]
     )

@@ -42,4 +42,9 @@ class Upstream(Protocol):
 def open_upstream(settings: Settings) -> Upstream:
     """The engine that the settings name, its pool still empty. Has to be called in the loop that will use
     it."""
+    if settings.engine == "aiohttp":
+        # Here, because it is no dependency of whoever chooses another engine.
+        from shared.upstream.aiohttp import AiohttpUpstream
+
+        return AiohttpUpstream(settings)
     return WireUpstream(settings) if settings.engine == "wire" else HTTPXUpstream(settings)

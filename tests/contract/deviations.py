@@ -47,6 +47,17 @@ class DeviationsError(ValueError):
 
 
 _H11_EMPTY_LINE = "h11 answers 400 to an empty line where a request line is due"
+_AIOHTTP = "https://github.com/aio-libs/aiohttp/blob/v3.14.5/aiohttp"
+_ONE_READ = (
+    "aiohttp's parser drops a head when what follows it in the same read is no HTTP, and it becomes a 502"
+)
+_UTF_8 = (
+    "aiohttp encodes request fields as UTF-8 and leaves out what cannot be; the engine answers 400 instead"
+)
+_CODING_TAB = (
+    "llhttp takes a tab after a transfer coding for part of it, and aiohttp tells no spelling: read as it is"
+)
+_LENGTH_IN_TRAILERS = "llhttp reads trailers as it reads a head, where a length beside chunks ends it: cut"
 
 DEVIATIONS: tuple[Deviation, ...] = (
     Deviation(
@@ -75,6 +86,24 @@ DEVIATIONS: tuple[Deviation, ...] = (
         link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L178",
     ),
     Deviation(
+        case="FRM-19-bodiless",
+        subjects="*-aiohttp",
+        reason=_ONE_READ,
+        link=f"{_AIOHTTP}/_http_parser.pyx#L723",
+    ),
+    Deviation(
+        case="FRM-19-empty",
+        subjects="*-aiohttp",
+        reason=_ONE_READ,
+        link=f"{_AIOHTTP}/_http_parser.pyx#L723",
+    ),
+    Deviation(
+        case="FRM-19-head",
+        subjects="*-aiohttp",
+        reason=_ONE_READ,
+        link=f"{_AIOHTTP}/_http_parser.pyx#L723",
+    ),
+    Deviation(
         case="FRM-29-tab",
         subjects="*-uvicorn-httptools",
         reason="llhttp takes a space for white space after a transfer coding, and no tab: it answers 400",
@@ -97,6 +126,24 @@ DEVIATIONS: tuple[Deviation, ...] = (
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol bounds no request head, and no app sees it before its end",
         link="https://github.com/Kludex/uvicorn/pull/1684",
+    ),
+    Deviation(
+        case="FRM-50",
+        subjects="*-aiohttp",
+        reason=_CODING_TAB,
+        link="https://github.com/nodejs/llhttp/issues/876",
+    ),
+    Deviation(
+        case="HDR-11",
+        subjects="*-aiohttp",
+        reason=_UTF_8,
+        link=f"{_AIOHTTP}/_http_writer.pyx#L71",
+    ),
+    Deviation(
+        case="HDR-11-edges",
+        subjects="*-aiohttp",
+        reason=_UTF_8,
+        link=f"{_AIOHTTP}/_http_writer.pyx#L71",
     ),
     Deviation(
         case="INF-06",
@@ -141,10 +188,28 @@ DEVIATIONS: tuple[Deviation, ...] = (
         link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L518",
     ),
     Deviation(
+        case="RSP-23",
+        subjects="*-aiohttp",
+        reason=_LENGTH_IN_TRAILERS,
+        link=f"{_AIOHTTP}/_http_parser.pyx#L723",
+    ),
+    Deviation(
         case="STR-15",
         subjects="*-uvicorn-httptools",
         reason="uvicorn's httptools protocol chunks to HTTP/1.0 clients: it never looks at the version",
         link="https://github.com/Kludex/uvicorn/blob/0.54.0/uvicorn/protocols/http/httptools_impl.py#L518",
+    ),
+    Deviation(
+        case="TRL-03",
+        subjects="*-aiohttp",
+        reason=_LENGTH_IN_TRAILERS,
+        link=f"{_AIOHTTP}/_http_parser.pyx#L723",
+    ),
+    Deviation(
+        case="TRL-03-tls",
+        subjects="*-aiohttp",
+        reason=_LENGTH_IN_TRAILERS,
+        link=f"{_AIOHTTP}/_http_parser.pyx#L723",
     ),
     Deviation(
         case="TRL-06",

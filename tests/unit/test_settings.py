@@ -258,3 +258,14 @@ def test_from_env_ends_the_process_with_one_line_and_status_1() -> None:
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr == "tandem: TANDEM_ROUTE='sideways' is not understood: it takes handler or mount\n"
+
+
+def test_an_engine_whose_library_is_missing_is_one_line_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = {**NEEDED, "TANDEM_ENGINE": "aiohttp"}
+    assert parse(env).engine == "aiohttp"
+    # How the import system marks a module that is not to be had.
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(SettingError) as caught:
+        parse(env)
+    assert str(caught.value).startswith("TANDEM_ENGINE='aiohttp' needs aiohttp, which is not installed")
+    assert "\n" not in str(caught.value)

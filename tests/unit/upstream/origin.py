@@ -33,7 +33,7 @@ __all__ = [
     "upload",
 ]
 
-ENGINES = ("httpx2", "httpx", "wire")
+ENGINES = ("httpx2", "httpx", "wire", "aiohttp")
 SHORT_S = 0.15  # a timeout that a test waits for
 CHUNKED: Headers = [(b"Transfer-Encoding", b"chunked")]
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

@@ -1,4 +1,4 @@
-"""The httpx engines: each fault of an upstream under its own name."""
+"""Every engine: each fault of an upstream under its own name."""
 
 import asyncio
 import socket
@@ -103,10 +103,17 @@ FAULTS: dict[str, tuple[Script, type[UpstreamError]]] = {
 }
 
 
+# In the same read as the head, which aiohttp then drops (aiohttp 3.14.5, _http_parser.pyx, feed_data).
+# test_aiohttp.py has them in a read of their own.
+_BAD_CHUNKS = ("a chunk that is none", "a chunk without end")
+
+
 @pytest.mark.parametrize("name", FAULTS)
 @aio
 async def test_a_fault_has_its_name(engine: str, name: str) -> None:
     script, error = FAULTS[name]
+    if engine == "aiohttp" and name in _BAD_CHUNKS:
+        error = ProtocolError
     assert type(await fault(engine, script)) is error
 
 

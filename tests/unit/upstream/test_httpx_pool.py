@@ -1,4 +1,4 @@
-"""The httpx engines: connections used again, given back, closed."""
+"""Every engine: connections used again, given back, closed."""
 
 import asyncio
 from typing import Any, cast
@@ -12,6 +12,7 @@ from shared.errors import (
     PoolExhausted,
 )
 from shared.upstream import Upstream
+from shared.upstream.aiohttp import AiohttpUpstream
 from shared.upstream.wire import WireUpstream
 from tests.unit.aio import aio, eventually, settle
 from tests.unit.asgi import FakeServer, chunk
@@ -63,6 +64,9 @@ async def test_a_connection_that_the_upstream_ends_is_not_used_again(engine: str
 
 
 def _noticed_the_end(client: Upstream) -> bool:
+    if isinstance(client, AiohttpUpstream):
+        ((kept, _),) = next(iter(cast(Any, client)._session.connector._conns.values()))
+        return not kept.is_connected()
     pool = cast(Any, client)._pool
     return not pool.idle if isinstance(client, WireUpstream) else pool.connections[0].has_expired()
 
@@ -106,6 +110,8 @@ _POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 async def test_bytes_past_the_end_cost_the_connection(
     engine: str, method: bytes, answer: bytes, content: bytes, extra: bytes
 ) -> None:
+    if engine == "aiohttp" and (method == b"HEAD" or not extra.startswith(_POISON)):
+        pytest.skip("aiohttp drops what is no whole answer, or the head before it: test_aiohttp.py")
     async with origin(answering(answer + extra)) as upstream, engine_for(engine, upstream.port) as client:
         for number in range(1, 4):
             assert await read(await client.send(asking(method=method))) == content
