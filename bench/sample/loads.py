@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bench.figures import Grown
+from bench.ladder import ladders
 from bench.metrics import metric
 from bench.record import CellSpec
 from bench.report.cost import Share, share_of
@@ -110,6 +111,22 @@ def _shares(found: View, among: set[str] | None = None) -> list[Share]:
     return [one for one in every if one.adds_ms is not None or one.cpu_us is not None]
 
 
+def _layers(found: View) -> str:
+    """µs of CPU per request that each layer adds to the one before, in both frameworks."""
+    climbed = ladders(found.run.header.cells, found.figures).values()
+    rows = dict.fromkeys(
+        (rung.layer, f"+{value_interval(rung.added)}" if index else value_interval(rung.added))
+        for rungs in climbed
+        for index, rung in enumerate(one for one in rungs if one.added is not None)
+        if rung.added is not None
+    )
+    if not rows:
+        return "This run has no two cells that differ by a layer."
+    return table(
+        ["layer: each upon the one before, each framework upon bare ASGI", "CPU per request, µs"], rows
+    )
+
+
 def _moving(found: View, *names: str) -> str:
     """The cells on a way from one framework to another: speed, cost, contract cases passed."""
     metrics = read(found, "rps", "cpu-request", "cpu-event")
@@ -129,6 +146,7 @@ def _moving(found: View, *names: str) -> str:
 BLOCKS: Mapping[str, Callable[..., str]] = {
     "figures": _figures,
     "growth": _growth,
+    "layers": _layers,
     "streams": _streams,
     "share": _share,
     "felt": _felt,

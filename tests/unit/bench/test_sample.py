@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from bench.cells import EXTRA
+from bench.cells import EXTRA, QUICK_CELLS
 from bench.command import main
 from bench.record import ClosedResult, Record, Run
 from bench.report import write_html
@@ -20,7 +20,7 @@ from bench.sample.loads import carried
 from bench.sample.pages import PAGES, filled, written
 from bench.stored import PACKED, RECORDS
 from tests.meta.papers import table_rows
-from tests.unit.bench.made import made_run, scaled
+from tests.unit.bench.made import closed, made_run, scaled
 
 FOUND = view(made_run())
 
@@ -165,6 +165,24 @@ def test_what_to_pick_is_the_better_one_whichever_way_its_metric_counts() -> Non
     assert "By CPU per SSE event at 2,500 events/s: Litestar over FastAPI (0.9" in _block("pick cpu-event")
     alike = view(made_run(noise=0.5))
     assert "it does not decide Litestar or FastAPI" in " ".join(block(alike, "pick rps", str).split())
+
+
+def test_a_layer_is_told_by_what_it_adds() -> None:
+    assert "no two cells" in _block("layers")
+    run = made_run()
+    bare = next(cell for cell in QUICK_CELLS if cell.id == "bare")
+    half = [
+        msgspec.structs.replace(record, cell="bare", results=record.results | {"S3": closed(3000)})
+        for record in run.cells
+        if record.cell == "recipe-fastapi"
+    ]
+    header = msgspec.structs.replace(run.header, cells=[*run.header.cells, bare])
+    rows = table_rows(
+        block(view(msgspec.structs.replace(run, header=header, cells=[*run.cells, *half])), "layers", str)
+    )
+    assert [row[0] for row in rows] == ["the client wire, bare ASGI", "FastAPI, handler", "Litestar, handler"]
+    assert rows[0][1].startswith("333")  # a core over 3,000 requests/s
+    assert rows[1][1].startswith("+")
 
 
 def test_a_choice_that_was_not_varied_is_said_to_be_so() -> None:
