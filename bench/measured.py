@@ -152,7 +152,7 @@ class HoldingResult(msgspec.Struct, frozen=True, tag="holding"):
 class Left(msgspec.Struct, frozen=True):
     """Clients that left at one point: from a client's close to the origin seeing its own exchange closed, an
     encoded histogram; ``never``: how many of them it did not see within the scenario's patience. ``absence``:
-    why that point was not reached."""
+    why that point was not reached, or by no more of them."""
 
     clients: int
     never: int

@@ -87,10 +87,10 @@ def gone(point: str) -> Callable[[Result], Value]:
         left = result.points.get(point)
         if left is None:
             return Absence("not-run", "an earlier point failed")
-        if left.absence is not None:
-            return left.absence
         if left.never:
             return Absence("failed", f"{left.never} of {left.clients} upstream exchanges were never let go")
+        if left.absence is not None:
+            return left.absence
         return quantile_us([left.seen], 0.5)
 
     return of

@@ -62,24 +62,34 @@ async def run_aborts(address: Address, origin: Address, scenario: Aborts, *, met
 
 
 async def _point(address: Address, origin: Address, scenario: Aborts, name: str) -> Left:
-    path, arrive = _POINTS[name]
     left_ns: dict[str, int] = {}
-    while len(left_ns) < scenario.each:
+    absence = None
+    while len(left_ns) < scenario.each and absence is None:
         count = min(scenario.together, scenario.each - len(left_ns))
-        paths = {f"c{n}": path for n in itertools.islice(_numbers, count)}
-        async with _asking(address, paths, scenario.body) as clients:
-            try:
-                async with asyncio.timeout(scenario.arrival_s):
-                    await arrive(clients, origin)
-            except (_Unreached, TimeoutError) as never:
-                why = str(never) or f"clients waited {scenario.arrival_s:g} s to come to that point"
-                return Left(len(left_ns), 0, encode_histogram([]), Absence("unsupported", why))
-            for client, at_will in clients.items():
-                left_ns[client] = at_will.leave()
-                await asyncio.sleep(_APART_S)
+        try:
+            left_ns |= await _leave(address, origin, scenario, name, count)
+        except (_Unreached, TimeoutError) as never:
+            why = str(never) or f"clients waited {scenario.arrival_s:g} s to come to that point"
+            absence = Absence("unsupported", why)
     gone = await _gone(origin, left_ns, scenario.patience_s)
     seen = [gone[client][0] - at_ns for client, at_ns in left_ns.items() if client in gone]
-    return Left(len(left_ns), len(left_ns) - len(seen), encode_histogram(seen))
+    return Left(len(left_ns), len(left_ns) - len(seen), encode_histogram(seen), absence)
+
+
+async def _leave(
+    address: Address, origin: Address, scenario: Aborts, name: str, count: int
+) -> dict[str, int]:
+    """Let so many clients come to that point and leave; when each did. None leaves before all have come."""
+    path, arrive = _POINTS[name]
+    paths = {f"c{n}": path for n in itertools.islice(_numbers, count)}
+    left_ns = {}
+    async with _asking(address, paths, scenario.body) as clients:
+        async with asyncio.timeout(scenario.arrival_s):
+            await arrive(clients, origin)
+        for client, at_will in clients.items():
+            left_ns[client] = at_will.leave()
+            await asyncio.sleep(_APART_S)
+    return left_ns
 
 
 @asynccontextmanager

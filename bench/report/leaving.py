@@ -88,11 +88,11 @@ def _fails(result: AbortsResult) -> bool:
 
 def _point(results: Sequence[AbortsResult], point: str) -> str:
     lefts = [result.points[point] for result in results if point in result.points]
+    if never := sum(left.never for left in lefts):
+        return f"never, {never} of {sum(left.clients for left in lefts)}"
     absence = next((left.absence for left in lefts if left.absence is not None), None)
     if absence is not None or not lefts:
         return absence_word(absence) if absence else DASH
-    if never := sum(left.never for left in lefts):
-        return f"never, {never} of {sum(left.clients for left in lefts)}"
     seen = [left.seen for left in lefts]
     return ", ".join(_milliseconds(quantile_us(seen, quantile)) for quantile in (0.5, 0.99))
 

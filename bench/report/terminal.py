@@ -31,13 +31,13 @@ _COLUMNS = {
     "cpu-mb": "us/MB",
     "burst-whole": "us/burst",
     "burst-coalescing": "events/read",
-    "slow-p99": "p99 us",
+    "slow-p99": "us p99",
     "kib-held": "KiB held",
     "kib-rise": "KiB more",
-    "gone-first": "no head",
-    "gone-head": "head",
-    "gone-stream": "stream",
-    "gone-blocked": "blocked",
+    "gone-first": "us, no byte",
+    "gone-head": "us, head",
+    "gone-stream": "us, stream",
+    "gone-blocked": "us, blocked",
     "kib-stream": "KiB/stream",
     "kept-request": "B kept/req",
     "fanout-p50": "us p50",
@@ -90,8 +90,9 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
         console.print(Text(more, style="dim"))
     console.print(
         Text(
-            "us: CPU time. response, first event, event: ms of delay that the cell adds to direct "
-            f"(p50); {BELOW}: less than this run resolves.",
+            "us/req, us/event, us/MB, us CPU: CPU time; any other us: time that passed. response, first "
+            f"event, event: ms of delay that the cell adds to direct (p50); {BELOW}: less than this run "
+            "resolves.",
             style="dim",
         )
     )

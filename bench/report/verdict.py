@@ -12,6 +12,7 @@ from bench.report.view import View
 from bench.report.words import (
     CANNOT_TELL,
     DASH,
+    SHORT,
     absence_word,
     interval,
     level_name,
@@ -37,18 +38,6 @@ __all__ = [
 ]
 
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
-_SHORT = {
-    "rps": "requests/s",
-    "cpu-request": "CPU per request",
-    "mb-s": "MB/s",
-    "cpu-mb": "CPU per MB",
-    "cpu-event": "CPU per event",
-    "burst-whole": "time of a burst",
-    "gone-stream": "time to let go when a client leaves",
-    "slow-p99": "event delay p99 beside slow readers",
-    "kib-stream": "memory per stream",
-    "response-p50": "response p50",
-}
 _PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",)
 _CHOICES = ("Framework", "Server", "Route", "Engine")
 _UNTOLD = "this run cannot tell"
@@ -181,7 +170,7 @@ def _sentences(found: View, contrast: Contrast) -> list[str]:
 def _in_short(found: View, contrast: Contrast) -> str:
     """Return one contrast in all that it was asked in, as one line: there are many of its kind."""
     parts = []
-    judged = found.shown(*_SHORT)
+    judged = found.shown(*SHORT)
     if found.run.header.parts:  # there are too many loads for a line: the usual one, where it was asked
         usual = [name for name in judged if metric(name).id == metric(name).kind]
         judged = [name for name in usual if found.outcome(contrast, name).estimate] or judged
@@ -189,11 +178,11 @@ def _in_short(found: View, contrast: Contrast) -> str:
         outcome = found.outcome(contrast, name)
         if outcome.estimate is not None:
             ends = interval(outcome.estimate.low, outcome.estimate.high)
-            what = f"{_SHORT[metric(name).kind]} {ratio(outcome.estimate.ratio)} ({ends})"
+            what = f"{SHORT[metric(name).kind]} {ratio(outcome.estimate.ratio)} ({ends})"
             unsure = f", {CANNOT_TELL}" if outcome.verdict == "cannot-tell" else ""
             parts.append(f"{what}{unsure}{_under(found, name)}")
         elif outcome.absence is not None and outcome.absence.reason not in _UNASKED:
-            parts.append(f"{_SHORT[metric(name).kind]}: {absence_word(outcome.absence)}")
+            parts.append(f"{SHORT[metric(name).kind]}: {absence_word(outcome.absence)}")
     return f"{upper(contrast.first)} over {contrast.second}: {'; '.join(parts)}" if parts else ""
 
 

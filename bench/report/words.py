@@ -13,6 +13,7 @@ __all__ = [
     "CANNOT_TELL",
     "DASH",
     "FIGURES",
+    "SHORT",
     "TIMES",
     "absence_word",
     "changed_versions",
@@ -86,6 +87,20 @@ _SENTENCES = {
     "served": "serves {ratio} of those that are served by",
     "in-turn": "serves {ratio} of those in turn that are by",
 }
+
+SHORT = {
+    "rps": "requests/s",
+    "cpu-request": "CPU per request",
+    "mb-s": "MB/s",
+    "cpu-mb": "CPU per MB",
+    "cpu-event": "CPU per event",
+    "burst-whole": "time of a burst",
+    "gone-stream": "time to let go when a client leaves",
+    "slow-p99": "event delay p99 beside slow readers",
+    "kib-stream": "memory per stream",
+    "response-p50": "response p50",
+}
+"""What each is called in a line that holds many."""
 
 
 def number(value: float) -> str:

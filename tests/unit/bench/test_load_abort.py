@@ -85,6 +85,28 @@ async def test_what_is_let_go_late_is_late_by_that_much() -> None:
 
 
 @aio
+async def test_who_cannot_come_any_more_hides_nobody_who_was_never_let_go() -> None:
+    """A relay with four places, each taken for good by a client that left: the fifth waits in vain."""
+    taken = 0
+
+    class Crowded(Exchange):
+        def from_client(self, data: bytes) -> bytes:
+            nonlocal taken
+            taken += 1
+            return data if taken <= 4 else b""
+
+    async with origin() as (address, _), relay(address, left=lambda _: None, make=Crowded) as front:
+        scenario = msgspec.structs.replace(DEAF, together=2, arrival_s=0.3)
+        result = await run_aborts(front, address, scenario, meter=meter())
+    left = result.points[LEAVING[0]]
+    assert (left.clients, left.never) == (4, 4)
+    assert left.absence is not None
+    value = metric("gone-first@S9").of(result)
+    assert isinstance(value, Absence)
+    assert "4 of 4" in value.detail
+
+
+@aio
 async def test_where_everything_is_swallowed_nobody_can_leave_a_blocked_exchange() -> None:
     small = msgspec.structs.replace(ABORTS, body=8_000_000)
     async with origin() as (address, _), relay(address, holds_back=False) as front:

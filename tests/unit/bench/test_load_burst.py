@@ -15,6 +15,7 @@ from shared.harness.origin.fast import FastOrigin
 from shared.harness.origin.payload import tiny_event
 from tests.unit.aio import aio
 from tests.unit.bench.origins import Get, meter, origin, write
+from tests.unit.bench.relay import Exchange, relay
 
 BURST = Burst(id="S6", title="", events=64, times=6)
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -93,6 +94,29 @@ async def test_a_pause_inside_a_burst_is_in_both_times_and_one_before_it_in_the_
         assert isinstance(took, float)
         assert took >= 29_000  # a timer may fire late and never early; its clock counts whole milliseconds
     assert isinstance(value("burst-spread", before), Absence)
+
+
+@aio
+async def test_a_proxy_that_buffers_delivers_a_burst_at_its_end_and_in_one_piece() -> None:
+    class Buffering(Exchange):
+        held = b""
+
+        def from_origin(self, data: bytes) -> None:
+            self.held += data
+            if self.held.endswith(b"\r\n0\r\n\r\n"):
+                whole, self.held = self.held, b""
+                super().from_origin(whole)
+
+    async with origin(pieces([16] * 4, 0.01)) as (address, _), relay(address, make=Buffering) as front:
+        through = await run_burst(front, BURST, meter=meter())
+        direct = await run_burst(address, BURST, meter=meter())
+    assert through.integrity.failures == direct.integrity.failures == {}
+    assert value("burst-coalescing", through) == BURST.events
+    assert isinstance(value("burst-spread", through), Absence)
+    assert isinstance(value("burst-spread", direct), float)
+    whole = value("burst-whole", through)
+    assert isinstance(whole, float)
+    assert whole >= 3 * 9_000  # the three pauses between the pieces: it looks no faster for having none
 
 
 @pytest.mark.parametrize(
