@@ -9,7 +9,7 @@ from typing import cast
 
 from bench.load import Address
 
-__all__ = ["Exchange", "relay"]
+__all__ = ["Exchange", "let_go", "relay"]
 
 
 class Exchange(asyncio.Protocol):

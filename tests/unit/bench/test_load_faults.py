@@ -3,66 +3,99 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import signal
+import statistics
+import sys
+import time
 
 import msgspec
+import pytest
 
 from bench.histogram import merge_histograms
-from bench.load import (
-    run_streams,
-)
+from bench.load import Address, run_streams
 from bench.record import StreamsResult
 from shared.harness.origin.fast import FastOrigin
 from shared.harness.origin.payload import event
+from shared.harness.process import Process
 from tests.unit.aio import aio
-from tests.unit.bench.origins import OPEN, STREAMS, Get, answer, meter, opened, origin, write
-
-
-def sleeping(delay_s: float) -> Get:
-    def get(connection: FastOrigin, _: bytes) -> None:
-        asyncio.get_running_loop().call_later(delay_s, lambda: write(connection, answer()))
-
-    return get
+from tests.unit.bench.origins import OPEN, STREAMS, answer, meter, opened, origin, write
 
 
 def quantile_ms(encoded: str, percent: float) -> float:
     return float(merge_histograms([encoded]).get_value_at_percentile(percent)) / 1e6
 
 
+@pytest.mark.parametrize("delay_ms", [20, 60])
 @aio
-async def test_an_origin_that_sleeps_shows_in_every_response_time() -> None:
-    async with origin(sleeping(0.02)) as (address, _):
-        slow = await opened(address, msgspec.structs.replace(OPEN, rate=100.0))
-    # a timer may fire late and never early; its clock counts whole milliseconds
-    assert quantile_ms(slow.response, 0) >= 19
-    assert quantile_ms(slow.service, 0) >= 19
-
-
-@aio
-async def test_a_freeze_is_charged_to_every_request_that_was_due_in_it() -> None:
-    """The coordinated-omission test: the origin stands still for 200 ms of a 250 ms schedule."""
-    loop = asyncio.get_running_loop()
-    frozen_until = 0.0
+async def test_an_origin_that_sleeps_shows_as_what_it_slept_in_every_response_time(delay_ms: int) -> None:
+    slept_ms: list[float] = []
 
     def get(connection: FastOrigin, _: bytes) -> None:
-        nonlocal frozen_until
-        frozen_until = frozen_until or loop.time() + 0.2
-        loop.call_later(max(0.0, frozen_until - loop.time()), lambda: write(connection, answer()))
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+
+        def reply() -> None:
+            slept_ms.append((loop.time() - asked) * 1e3)
+            write(connection, answer())
+
+        loop.call_later(delay_ms / 1e3, reply)
 
     async with origin(get) as (address, _):
-        # two connections: a load that waits for answers would send two requests and see two slow ones
-        result = await opened(address, msgspec.structs.replace(OPEN, connections=2))
-    late = merge_histograms([result.response])
-    share = sum(
-        item.count_added_in_this_iter_step
-        for item in late.get_recorded_iterator()
-        if item.value_iterated_to > 10e6
-    )
+        result = await opened(address, msgspec.structs.replace(OPEN, rate=100.0))
+    # by the origin's own clock, which may ring late and never early but for a whole millisecond
+    least, middle = min(slept_ms), statistics.median(slept_ms)
+    assert least >= delay_ms - 1
+    for found in (result.response, result.service):
+        assert quantile_ms(found, 0) >= 0.99 * least
+        assert 0.99 * middle <= quantile_ms(found, 50) <= 1.5 * middle
+
+
+def late(encoded: str, seconds: float) -> int:
+    """How many values lie above that."""
+    steps = merge_histograms([encoded]).get_recorded_iterator()
+    return sum(step.count_added_in_this_iter_step for step in steps if step.value_iterated_to > seconds * 1e9)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stops a process by a signal")
+@aio
+async def test_a_frozen_second_shows_as_the_whole_ramp() -> None:
+    """The coordinated-omission test. Each request that was due while the origin stood still waits for the end
+    of it: so many above 0.9 s, twice as many above 0.8 s, and so on down. A load that waits for answers would
+    have sent two requests, one on each connection, and seen two slow ones."""
+    scenario = msgspec.structs.replace(OPEN, rate=200.0, window_s=1.6, connections=2)
+
+    def started() -> Process:
+        return Process.start([sys.executable, "-m", "shared.harness.origin.fast"], name="fast origin")
+
+    def port(log: str) -> int | None:
+        found = re.search(r":(\d+)$", log, re.MULTILINE)
+        return int(found[1]) if found else None
+
+    async def freeze(pid: int) -> float:
+        await asyncio.sleep(0.3)
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        await asyncio.sleep(1.0)
+        frozen_s = time.monotonic() - began
+        os.kill(pid, signal.SIGCONT)
+        return frozen_s
+
+    with await asyncio.to_thread(started) as process:
+        address = Address("127.0.0.1", await asyncio.to_thread(process.wait_for, port, what="port"))
+        result, frozen_s = await asyncio.gather(opened(address, scenario), freeze(process.pid))
+    assert result.integrity.failures == {}
     assert result.completed == result.offered
-    # due evenly over 250 ms: about three quarters were due more than 10 ms before the end of the freeze
-    assert share / result.completed > 0.5
-    # and most of them waited here for a connection, which is send lag and not service time
-    assert quantile_ms(result.lag, 50) > 10
-    assert quantile_ms(result.service, 50) < quantile_ms(result.response, 50)
+    for above_s in (0.1, 0.3, 0.5, 0.7, 0.9):
+        due = scenario.rate * (frozen_s - above_s)  # so many were due longer than that before its end
+        assert late(result.response, above_s) >= due - 3
+    # it is a line: as many between a tenth and a half as between a half and nine tenths
+    upper, lower = (late(result.response, x) - late(result.response, x + 0.4) for x in (0.5, 0.1))
+    assert 0.5 * upper < lower < 2 * upper
+    # all but those under way waited here, which is send lag and not the service of anybody
+    assert late(result.service, 0.1) <= scenario.connections
+    assert late(result.lag, 0.5) >= scenario.rate * (frozen_s - 0.5) - scenario.connections - 3
 
 
 @aio
