@@ -1,12 +1,12 @@
 """The proxy in FastAPI: 1 translate, 2 handle, 3 answer failures, 4 wire up. Its twin is
 litestar_app/proxy.py."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from starlette.types import Receive, Scope, Send
 
 from shared import admin
 from shared.errors import ProxyError
@@ -28,19 +28,19 @@ def proxy_of(request: Request) -> Proxy:
     return proxy
 
 
-def translate(request: Request) -> ProxyRequest:
-    return proxy_of(request).translate(request.scope, request.receive)
+def translate(proxy: Proxy, request: Request) -> ProxyRequest:
+    return proxy.translate(request.scope, request.receive)
 
 
 class Reply(Response):
     """An ASGI callable as a response that FastAPI passes through untouched."""
 
-    def __init__(self, asgi: ASGIApp) -> None:
+    def __init__(self, asgi: Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]) -> None:
         self.asgi = asgi
         self.background = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.asgi(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        return self.asgi(scope, receive, send)
 
 
 def page(content: admin.Page) -> Response:
@@ -52,7 +52,8 @@ def page(content: admin.Page) -> Response:
 
 async def handle(request: Request) -> Response:
     """Route `handler`: what the framework's documentation teaches."""
-    return Reply(await proxy_of(request).answer(translate(request)))
+    proxy = proxy_of(request)
+    return Reply(await proxy.answer(translate(proxy, request)))
 
 
 async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +79,8 @@ async def metrics(request: Request) -> Response:
 
 
 async def fanout(request: Request) -> Response:
-    return Reply(await proxy_of(request).fanout(translate(request)))
+    proxy = proxy_of(request)
+    return Reply(await proxy.fanout(translate(proxy, request)))
 
 
 # 3 answer failures
@@ -96,6 +98,14 @@ async def unrouted(_: Request, __: Exception) -> Response:
 
 
 # 4 wire up
+
+
+def pages() -> APIRouter:
+    """The admin endpoints, as a router to mount: all else is then matched against one path and not four."""
+    router = APIRouter(dependencies=[Depends(only_exact)], redirect_slashes=False)
+    for endpoint in (healthy, ready, metrics, fanout):
+        router.add_api_route(f"/{endpoint.__name__}", endpoint, methods=["GET"])
+    return router
 
 
 def create_app(
@@ -121,15 +131,7 @@ def create_app(
         **options,
     )
     if prefix := settings.app.admin_prefix:
-        for name, endpoint in (
-            ("healthy", healthy),
-            ("ready", ready),
-            ("metrics", metrics),
-            ("fanout", fanout),
-        ):
-            app.add_api_route(
-                f"{prefix}/{name}", endpoint, methods=["GET"], dependencies=[Depends(only_exact)]
-            )
+        app.mount(prefix, pages())
     if settings.app.route == "handler":
         app.add_api_route("/{path:path}", handle, methods=METHODS)
     else:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from litestar import HttpMethod, Litestar, Request, Response, asgi, get, route
+from litestar import HttpMethod, Litestar, Request, Response, Router, asgi, get, route
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
@@ -31,8 +31,8 @@ def proxy_of(request: ASGIConnection[Any, Any, Any, Any]) -> Proxy:
     return proxy
 
 
-def translate(request: Request[Any, Any, Any]) -> ProxyRequest:
-    return proxy_of(request).translate(request.scope, request.receive)
+def translate(proxy: Proxy, request: Request[Any, Any, Any]) -> ProxyRequest:
+    return proxy.translate(request.scope, request.receive)
 
 
 class Reply(Response[None]):
@@ -54,7 +54,8 @@ def page(content: admin.Page) -> Response[bytes]:
 
 async def handle(request: Request[Any, Any, Any]) -> Reply:
     """Route `handler`: what the framework's documentation teaches."""
-    return Reply(await proxy_of(request).answer(translate(request)))
+    proxy = proxy_of(request)
+    return Reply(await proxy.answer(translate(proxy, request)))
 
 
 async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +81,8 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 async def fanout(request: Request[Any, Any, Any]) -> Reply:
-    return Reply(await proxy_of(request).fanout(translate(request)))
+    proxy = proxy_of(request)
+    return Reply(await proxy.fanout(translate(proxy, request)))
 
 
 # 3 answer failures
@@ -99,6 +101,16 @@ def unrouted(_: Request[Any, Any, Any], __: Exception) -> Reply:
 # 4 wire up
 
 
+def pages(prefix: str) -> Router:
+    """The admin endpoints."""
+    handlers: list[Any] = []
+    for endpoint in (healthy, ready, metrics, fanout):
+        # First, or Litestar answers OPTIONS itself.
+        handlers.append(route(f"/{endpoint.__name__}", http_method=[HttpMethod.OPTIONS])(handle))
+        handlers.append(get(f"/{endpoint.__name__}", guards=[only_exact])(endpoint))
+    return Router(prefix, route_handlers=handlers)
+
+
 def create_app(
     settings: Settings,
     opening: Callable[[Settings], AbstractAsyncContextManager[Proxy]] = open_proxy,
@@ -115,15 +127,7 @@ def create_app(
 
     routes: list[Any] = []
     if prefix := settings.app.admin_prefix:
-        for name, endpoint in (
-            ("healthy", healthy),
-            ("ready", ready),
-            ("metrics", metrics),
-            ("fanout", fanout),
-        ):
-            # First, or Litestar answers OPTIONS itself.
-            routes.append(route(f"{prefix}/{name}", http_method=[HttpMethod.OPTIONS])(handle))
-            routes.append(get(f"{prefix}/{name}", guards=[only_exact])(endpoint))
+        routes.append(pages(prefix))
     if settings.app.route == "handler":
         routes.append(route("/{path:path}", http_method=METHODS)(handle))
     else:
