@@ -48,7 +48,7 @@ coverage: venv ## every line and branch of the engine `wire`, by its own unit te
 fuzz: venv ## the engine `wire` under random streams, cancellations and sockets: SECONDS= (300), SEED= to repeat
 	@$(python) -m tests.unit.upstream.wire.fuzz $(if $(SECONDS),--seconds '$(SECONDS)') $(if $(SEED),--seed '$(SEED)')
 
-check: venv ## format, lint, types, import rules, the contract's page
+check: venv ## format, lint, types, import rules, pages that are made
 	@scripts/check
 
 run: venv ## a proxy on localhost:8000: APP=fastapi|litestar SERVER=uvicorn|hypercorn UPSTREAM= PORT= ROUTE= ENGINE= WORKERS=

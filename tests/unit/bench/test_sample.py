@@ -8,6 +8,7 @@ import pytest
 
 from bench.cells import EXTRA, QUICK_CELLS
 from bench.command import main
+from bench.environment import fingerprint, packages
 from bench.record import ClosedResult, Record, Run
 from bench.report import write_html
 from bench.report.view import view
@@ -15,7 +16,7 @@ from bench.report.words import TIMES
 from bench.sample.blocks import block
 from bench.sample.charts import CHARTS, chart, described
 from bench.sample.code import snippet
-from bench.sample.keep import keep, traces
+from bench.sample.keep import _own_names, keep, traces
 from bench.sample.loads import carried
 from bench.sample.pages import PAGES, filled, written
 from bench.stored import PACKED, RECORDS
@@ -87,6 +88,11 @@ def test_a_run_that_names_a_folder_of_this_machine_is_no_sample(tmp_path: Path) 
 )
 def test_a_trace_is_a_word_or_the_beginning_of_a_path(text: str, found: bool) -> None:
     assert traces(text, ["/srv/ann"]) == (["/srv/ann"] if found else [])
+
+
+def test_a_fingerprint_names_neither_the_machine_nor_its_people() -> None:
+    told = "\n".join([*fingerprint().values(), *packages(), *packages().values()])
+    assert traces(told, _own_names()) == []
 
 
 @pytest.mark.parametrize("command", ["check", "report"])
