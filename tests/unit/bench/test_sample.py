@@ -13,6 +13,7 @@ from bench.record import ClosedResult, Record, Run
 from bench.report import write_html
 from bench.report.view import view
 from bench.report.words import TIMES
+from bench.sample.__main__ import main as sample_main
 from bench.sample.blocks import block
 from bench.sample.charts import CHARTS, chart, described
 from bench.sample.code import snippet
@@ -140,6 +141,11 @@ def test_every_file_is_made_and_leads_to_the_others(tmp_path: Path) -> None:
     assert set(pages) == {*PAGES, *CHARTS}
     assert "](docs/figures/requests.svg)" in pages[Path("README.md")]
     assert "](figures/requests.svg)" in pages[Path("docs/choosing.md")]
+
+
+def test_the_papers_are_what_the_sample_and_the_tree_give(capsys: pytest.CaptureFixture[str]) -> None:
+    status = sample_main(["--check"])
+    assert (status, capsys.readouterr().out) == (0, "")
 
 
 def test_code_is_quoted_as_it_stands(tmp_path: Path) -> None:
