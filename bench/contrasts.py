@@ -7,7 +7,8 @@
     bare        each app over bare ASGI      ceiling   each over the sketch, which has no safety
     peer        each app over a proxy that others made
     django      each app, and each recipe, over the recipe in Django
-    habit       the recipe over what people write in its place in the same framework, or beneath it
+    habit       each app, and the recipe, over what people write in the recipe's place in the same framework,
+                the recipe in FastAPI over that in Starlette, too
 
 A contrast of several pairs is their main effect: the mean of the pairs' log ratios in each block. Pairs of
 one main effect share their engine, the one that most pairs have: a dear client hides what is asked about.
@@ -195,7 +196,9 @@ def _baseline_question(cell: CellSpec, base: CellSpec) -> Question | None:
         return "django"
     if base.id.startswith("recipe"):
         return "recipe" if base.framework == cell.framework else None
-    return "bare" if base.id.startswith("bare") and base.engine == cell.engine else None
+    if base.id.startswith("bare"):
+        return "bare" if base.engine == cell.engine else None
+    return "habit" if base.framework == cell.framework and not base.route else None
 
 
 def _recipe_question(recipe: CellSpec, base: CellSpec) -> Question | None:

@@ -74,6 +74,8 @@ _FEW = (
     "litestar-handler-hypercorn-h1-wire",
 )
 _FANS = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[7:])
+_FAN_OUT = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[7:])
+"""Those that have one."""
 _GROUPS = (
     _Group("choices", "every combination, every baseline: capacity", ("S3",), tuple(c.id for c in FULL), 40),
     _Group("fixed", "response times and events at fixed rates", ("S2", "S5"), _FIXED, 8),
@@ -85,6 +87,7 @@ _GROUPS = (
     _Group("paths", "as many paths as requests", ("S14-*",), _FEW, 3),
     _Group("leaving", "slow readers, clients that leave", ("S8", "S8-*", "S9"), _FEW, 3),
     _Group("fan-out", "several upstream requests for one", ("S15",), _FANS, 4),
+    _Group("fan-out", "several upstream requests for one", ("S15",), _FAN_OUT, 3),
     _Group("idle", "beside idle connections", ("S3-idle-*",), _FEW, 3),
 )
 

@@ -82,7 +82,7 @@ MORE: tuple[Scenario, ...] = (
         path="/json",
         requests=5,
         chars=50,
-        rate=20.0,
+        rate=12.0,
         window_s=4.5,
     ),
     Crowd(id="S13", title="streams beyond the pool", streams=100, places=20, each_s=0.25, patience_s=0.65),

@@ -37,7 +37,8 @@ __all__ = [
     "resolution",
 ]
 
-_SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50")
+_SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50", "fanout-p50")
+_CAPACITY, _OF_STREAMS = ("rps", "mb-s", "fanout-p50"), ("cpu-event", "kib-stream")
 _PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",)
 _CHOICES = ("Framework", "Server", "Route", "Engine")
 _UNTOLD = "this run cannot tell"
@@ -188,10 +189,10 @@ def _in_short(found: View, contrast: Contrast) -> str:
 
 def pick(found: View, contrast: Contrast) -> str:
     """Judge by capacity first, by CPU per event where capacity decides nothing or where it says otherwise."""
-    if not found.shown("rps", "mb-s", "cpu-event", "kib-stream"):
+    if not found.shown(*_CAPACITY, *_OF_STREAMS):
         return "no figure"
-    capacity = found.outcome(contrast, found.first("rps", "mb-s"))
-    of_streams = [found.outcome(contrast, name) for name in found.shown("cpu-event", "kib-stream")]
+    capacity = found.outcome(contrast, found.first(*_CAPACITY))
+    of_streams = [found.outcome(contrast, name) for name in found.shown(*_OF_STREAMS)]
     streams = next((one for one in of_streams if _winner(one)), [*of_streams, capacity][0])
     spared = "memory" if metric(streams.metric).kind == "kib-stream" else "CPU"
     by_capacity, by_streams = _winner(capacity), _winner(streams)
@@ -208,7 +209,7 @@ def pick(found: View, contrast: Contrast) -> str:
 
 def _span(found: View, question: str) -> str:
     """Return the range of the ratios of one question, in what capacity was read in."""
-    name = found.first("rps", "mb-s", "cpu-event", "kib-stream")
+    name = found.first(*_CAPACITY, *_OF_STREAMS)
     ratios = [
         outcome.estimate.ratio
         for contrast in found.asked(question)

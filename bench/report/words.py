@@ -97,6 +97,8 @@ SHORT = {
     "burst-whole": "time of a burst",
     "gone-stream": "time to let go when a client leaves",
     "slow-p99": "event delay p99 beside slow readers",
+    "fanout-p50": "fan-out p50",
+    "cpu-fanout": "CPU per fan-out",
     "kib-stream": "memory per stream",
     "response-p50": "response p50",
 }
