@@ -16,9 +16,10 @@ from bench.report.frame import Row
 from bench.report.markup import Markup, el
 from bench.report.parts import absent, key, not_run, section, tone, why
 from bench.report.tables import added_table, behind, cells_table, table
+from bench.report.tails import tails_part
 from bench.report.view import View
 from bench.report.words import absence_word, number
-from bench.scenarios import Open
+from bench.scenarios import SWEEP, Open
 from bench.stats import least_samples
 
 __all__ = ["added_section", "load_section", "percentile_section", "supported"]
@@ -35,10 +36,15 @@ def load_section(found: View) -> Markup:
     rows: list[list[str]] = []
     carried: dict[str, str] = {}
     points: dict[float, dict[str, list[tuple[float, float]]]] = {0.5: {}, 0.99: {}}
+    swept = {scenario.id for scenario in SWEEP}
     for cell in found.run.header.cells:
+        if not any(found.run.by_block(cell.id, scenario) for scenario in swept):
+            continue
         for rate, scenario in rates:
             row = [cell.label, f"{rate:,g}"]
             absence = cell_absence(found.run, cell.id, scenario)
+            if absence is not None and absence.reason == "not-asked":
+                continue
             if absence is not None:
                 rows.append([*row, absence_word(absence), absence.detail])
                 continue
@@ -70,6 +76,7 @@ def load_section(found: View) -> Markup:
         )
     if carried:
         parts.append(why(f"Carried, at most: {'; '.join(carried.values())}."))
+    parts += tails_part(found)
     parts.append(behind(table(["cell", "requests/s", "p50, ms", "p99, ms"], rows)))
     return section("load", title, *parts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bench.metrics import metric
 from bench.record import Absence
+from bench.report.tails import heads, tail_rows, words
 from bench.report.verdict import growths, most, picks, resolution
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, changed_versions, duration, left_out, number
@@ -66,28 +67,13 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     console.print(_health(found))
     _blocks_done(found, console)
     console.print()
-    for answer in picks(found):
-        console.print(Text.assemble((answer.question, "bold"), "  ", (answer.pick, "bold cyan")))
-        lines = [answer.short] if answer.short else answer.lines
-        shown = lines[:_LINES] if run.header.parts else lines
-        for line in [
-            *shown,
-            *([f"{rest} more are on the page"] if (rest := len(lines) - len(shown)) else []),
-        ]:
-            console.print(Padding(Text(line), (0, 0, 0, 2)))
+    _answers(found, console)
     for one in found.decompositions:
         console.print(Text(most(one)))
     console.print()
     for line in growths(found):
         console.print(Text("  " + line))
-    tables = list(_tables(found))
-    for about, table in tables[:_TABLES] if found.run.header.parts else tables:
-        if about:
-            console.print(Text(f"\n{about}", style="dim"))
-        console.print(table)
-    if len(tables) > _TABLES and found.run.header.parts:
-        more = f"{len(tables) - _TABLES} more loads and all {len(found.cells)} cells are on the page."
-        console.print(Text(more, style="dim"))
+    _print_tables(found, console)
     console.print(
         Text(
             "us/req, us/event, us/MB, us CPU: CPU time; any other us: time that passed. response, first "
@@ -96,6 +82,34 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
             style="dim",
         )
     )
+    _absences(found, console)
+
+
+def _answers(found: View, console: Console) -> None:
+    for answer in picks(found):
+        console.print(Text.assemble((answer.question, "bold"), "  ", (answer.pick, "bold cyan")))
+        lines = [answer.short] if answer.short else answer.lines
+        if found.run.header.parts and len(lines) > _LINES:
+            lines = [*lines[:_LINES], f"{len(lines) - _LINES} more on the page"]
+        for line in lines:
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
+
+
+def _print_tables(found: View, console: Console) -> None:
+    tables = list(_tables(found))
+    for about, table in tables[:_TABLES] if found.run.header.parts else tables:
+        if about:
+            console.print(Text(f"\n{about}", style="dim"))
+        console.print(table)
+    if len(tables) > _TABLES and found.run.header.parts:
+        more = f"{len(tables) - _TABLES} more loads and all {len(found.cells)} cells are on the page."
+        console.print(Text(more, style="dim"))
+    if swept := tail_rows(found):
+        console.print(Text("\nRequests/s while p99 stays within a limit, from the sweep", style="dim"))
+        console.print(_grid(heads(), [(label, list(map(words, each))) for _, label, each in swept]))
+
+
+def _absences(found: View, console: Console) -> None:
     for cell in found.cells:
         for of in (*found.shown(*_COLUMNS), *found.shown("response-p50")):
             absence = found.figures[cell.id, of].absence
@@ -131,6 +145,16 @@ def _blocks_done(found: View, console: Console) -> None:
         console.print(Text(f"{who}: {why}.", style="yellow"))
 
 
+def _grid(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("cell", no_wrap=True)
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    for label, values in rows:
+        table.add_row(label, *values)
+    return table
+
+
 def _tables(found: View) -> Iterator[tuple[str, Table]]:
     """Yield the quick plan's table, then one for each further scenario, each with what it is about."""
     groups: dict[str, list[tuple[str, list[Text]]]] = {}
@@ -145,7 +169,7 @@ def _tables(found: View) -> Iterator[tuple[str, Table]]:
             heading = _ADDED[name] if one.quantile == 0.5 else f"{_ADDED[name]} p99"
             groups.setdefault(scenario, []).append((heading, _delays(found, one.name, one.quantile)))
     cells = found.run.header.cells
-    words = {scenario.id: f"{scenario.id}, {scenario.words}" for scenario in found.run.header.scenarios}
+    asks = {scenario.id: f"{scenario.id}, {scenario.words}" for scenario in found.run.header.scenarios}
     for key, columns in groups.items():
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
         table.add_column("cell", no_wrap=True)
@@ -155,7 +179,7 @@ def _tables(found: View) -> Iterator[tuple[str, Table]]:
         rows = [one for one in asked if not any(value.plain == "not asked" for value in one[1])]
         for cell, values in rows[:_ROWS] if found.run.header.parts else asked:
             table.add_row(Text(cell.label, style="dim" if cell.group != "product" else ""), *values)
-        yield words.get(key, ""), table
+        yield asks.get(key, ""), table
 
 
 def _figures(found: View, name: str) -> list[Text]:

@@ -1,0 +1,63 @@
+"""Capacity at a tail, as the page and the terminal tell it."""
+
+from __future__ import annotations
+
+from bench.report.markup import Markup, el
+from bench.report.parts import why
+from bench.report.tables import table
+from bench.report.view import View
+from bench.report.words import DASH, absence_word, number
+from bench.tail import LIMITS_MS, Tail, tails
+
+__all__ = ["heads", "tail_rows", "tails_part", "words"]
+
+
+def heads() -> list[str]:
+    """Return the limits as columns."""
+    return [f"p99 within {limit:g} ms" for limit in LIMITS_MS]
+
+
+def words(one: Tail) -> str:
+    """Return one capacity with its range, or what it is at least; or the reason there is none."""
+    if one.rps is None:
+        return absence_word(one.absence) if one.absence else DASH
+    if one.at_least:
+        return f"\N{GREATER-THAN OR EQUAL TO} {number(one.rps)}"
+    ends = (
+        f" ({number(one.low)}{DASH}{number(one.high)})"
+        if one.low is not None and one.high is not None
+        else ""
+    )
+    return number(one.rps) + ends
+
+
+def tail_rows(found: View) -> list[tuple[str, str, list[Tail]]]:
+    """Return (id, label, capacities) of every cell that was asked the sweep."""
+    every = ((cell, tails(found.run, cell.id)) for cell in found.run.header.cells)
+    return [(cell.id, cell.label, of_cell) for cell, of_cell in every if of_cell]
+
+
+def tails_part(found: View) -> list[Markup]:
+    """Completions/s while p99 stays within each limit, and why a cell has none."""
+    rows = tail_rows(found)
+    if not rows:
+        return []
+    missing = [
+        el("li", f"{label}, {limit}: {absence_word(one.absence)}: {one.absence.detail}.")
+        for _, label, of_cell in rows
+        for limit, one in zip(heads(), of_cell, strict=True)
+        if one.absence is not None
+    ]
+    return [
+        el("h3", "Capacity at a tail: completions/s"),
+        why(
+            "Read off this sweep between the rates that were measured, all blocks merged; in brackets what "
+            "it comes to when any one block is left out. At least: no measured rate went beyond the limit."
+        ),
+        table(
+            ["cell", *heads()],
+            [[label, *map(words, each)] for _, label, each in rows],
+            cells=[r[0] for r in rows],
+        ),
+        *([el("ul", *missing, class_="why")] if missing else []),
+    ]

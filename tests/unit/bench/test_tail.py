@@ -1,0 +1,125 @@
+"""Capacity at a tail: read between measured rates and never beyond, of known curves."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bench.cells import direct
+from bench.histogram import encode_histogram
+from bench.record import Absence, CellRecord, Integrity, OpenResult, Result, Run
+from bench.report import write_html, write_terminal
+from bench.scenarios import SWEEP
+from bench.tail import LIMITS_MS, Point, Tail, capacity, tails
+from tests.unit.bench.made import made_header, made_run, made_span
+
+HELD = Point(400.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("points", "limit_ms", "expected"),
+    [
+        ([Point(200, 1), HELD, Point(800, 10)], 6.0, (600.0, False)),  # halfway in p99, halfway in rate
+        ([Point(200, 1), HELD, Point(800, 10)], 10.0, (800.0, True)),
+        ([Point(200, 1), HELD, Point(800, 10), Point(900, 5000)], 10.0, (800.0, False)),
+        ([HELD, Point(800, None)], 50.0, (400.0, True)),  # the next has no p99 to draw a line to
+        ([Point(200, 1), HELD, Point(380, 700)], 5.0, (400.0, False)),  # past the knee less is completed
+        # a rate that holds again after one that does not is luck
+        ([Point(200, 1), Point(400, 9), Point(800, 3)], 5.0, (300.0, False)),
+        ([Absence("too-few-samples", "120"), HELD, Point(800, 10)], 6.0, (600.0, False)),
+    ],
+)
+def test_a_capacity_is_read_between_two_measured_rates(
+    points: list[Point | Absence], limit_ms: float, expected: tuple[float, bool]
+) -> None:
+    assert capacity(points, limit_ms) == expected
+
+
+@pytest.mark.parametrize(
+    ("points", "reason", "told"),
+    [
+        ([Point(200, 7), Point(400, 20)], "saturated", "p99 was never within 5 ms: 7 ms at 200/s"),
+        ([Point(200, None)], "saturated", "never answered"),
+        ([Absence("too-few-samples", "120 samples"), Point(400, 20)], "too-few-samples", "120 samples"),
+        ([Absence("too-few-samples", "120 samples")], "too-few-samples", "120 samples"),
+        ([], "not-run", "no rate"),
+    ],
+)
+def test_what_never_held_or_has_too_few_samples_says_so(
+    points: list[Point | Absence], reason: str, told: str
+) -> None:
+    found = capacity(points, 5.0)
+    assert isinstance(found, Absence)
+    assert found.reason == reason
+    assert told in found.detail
+
+
+def swept(blocks: int, *, failures: dict[str, int] | None = None) -> Run:
+    """A cell whose p99 is known at every rate: 1 % of its responses take rate/100 ms, all others a tenth.
+
+    Of so many blocks the first is a third slower.
+    """
+    cell = "litestar-handler-uvicorn-httptools-wire"
+    cells = [direct(), *(one for one in made_header().cells if one.id == cell)]
+    header = msgspec.structs.replace(made_header(blocks), cells=cells, scenarios=list(SWEEP))
+    records = []
+    for block in range(blocks):
+        results: dict[str, Result] = {}
+        for scenario in SWEEP:
+            count = round(scenario.rate * scenario.window_s)
+            slow_ms = scenario.rate / 100 * (4 / 3 if block == 0 else 1)
+            values = np.full(count, slow_ms / 10)
+            values[: max(2, count // 50)] = slow_ms
+            encoded = encode_histogram([int(value * 1e6) for value in values])
+            results[scenario.id] = OpenResult(
+                count, count, made_span(scenario.window_s, 0.1), encoded, encoded, encoded,
+                Integrity(failures or {}, "a fault"),
+            )  # fmt: skip
+        records.append(CellRecord(block, 0, cell, results))
+    return Run(header, records, [], None)
+
+
+def test_of_a_known_sweep_the_capacity_is_known() -> None:
+    """p99 is rate/100 ms, a third more in one block: 5 ms are reached at some 400 to 500 requests/s."""
+    five, ten, fifty = tails(swept(6), "litestar-handler-uvicorn-httptools-wire")
+    assert (five.limit_ms, ten.limit_ms, fifty.limit_ms) == LIMITS_MS
+    for found, limit in ((five, 5.0), (ten, 10.0), (fifty, 50.0)):
+        assert found.absence is None
+        assert found.rps is not None
+        assert found.low is not None
+        assert found.high is not None
+        assert 0.74 * limit * 100 <= found.low <= found.rps <= found.high <= 1.01 * limit * 100
+        assert not found.at_least
+
+
+def test_too_few_blocks_are_too_few_samples_where_the_limit_lies_low() -> None:
+    five, ten, _ = tails(swept(1), "litestar-handler-uvicorn-httptools-wire")
+    assert isinstance(five.absence, Absence)
+    assert five.absence.reason == "too-few-samples"
+    assert "p99 needs 368" in five.absence.detail
+    assert isinstance(ten, Tail)
+
+
+def test_a_wrong_response_leaves_no_capacity_and_one_that_never_came_no_more_than_a_least() -> None:
+    cell = "litestar-handler-uvicorn-httptools-wire"
+    for found in tails(swept(3, failures={"content": 1}), cell):
+        assert found.absence == Absence("failed", "block 1: a fault")
+    for found in tails(swept(3, failures={"timeout": 1}), cell):
+        assert found.absence is not None
+        assert found.absence.reason == "saturated"
+    assert tails(swept(3), "direct") == []
+
+
+def test_page_and_terminal_tell_it_where_the_sweep_was_run() -> None:
+    run = swept(6)
+    page = write_html(run)
+    out = io.StringIO()
+    write_terminal(run, Console(file=out, width=120, highlight=False))
+    for text in (page, out.getvalue()):
+        assert "p99 within 10 ms" in text
+        assert "Litestar handler, uvicorn" in text
+    assert "p99 within" not in write_html(made_run())
