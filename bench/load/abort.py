@@ -73,6 +73,9 @@ async def _point(address: Address, origin: Address, scenario: Aborts, name: str)
             absence = Absence("unsupported", why)
     gone = await _gone(origin, left_ns, scenario.patience_s)
     seen = [gone[client][0] - at_ns for client, at_ns in left_ns.items() if client in gone]
+    if any(ns < 0 for ns in seen):
+        absence = Absence("unsupported", "the upstream was closed before its client left")
+        seen = [max(0, ns) for ns in seen]
     return Left(len(left_ns), len(left_ns) - len(seen), encode_histogram(seen), absence)
 
 
@@ -135,7 +138,9 @@ async def _blocked(clients: _Clients, origin: Address) -> None:
             raise Mismatch("content", f"wrong within the first {len(data)} bytes")
     before: dict[str, int] = {}
     while True:
-        left = {name: left for name, left in (await watched(origin)).open.items() if name in clients}
+        known = await watched(origin)
+        everything = known.open | {name: never for name, (_, never) in known.gone.items()}
+        left = {name: everything[name] for name in clients}
         if left == before:
             if not all(left.values()):
                 raise _Unreached("a whole body was taken that nobody read: nothing blocks")

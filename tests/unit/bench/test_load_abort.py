@@ -106,15 +106,55 @@ async def test_who_cannot_come_any_more_hides_nobody_who_was_never_let_go() -> N
     assert "4 of 4" in value.detail
 
 
-@aio
-async def test_where_everything_is_swallowed_nobody_can_leave_a_blocked_exchange() -> None:
+@pytest.mark.parametrize("closes", [False, True], ids=["the upstream stays", "the upstream is closed"])
+def test_where_everything_is_swallowed_nobody_can_leave_a_blocked_exchange(closes: bool) -> None:
     small = msgspec.structs.replace(ABORTS, body=8_000_000)
-    async with origin() as (address, _), relay(address, holds_back=False) as front:
-        result = await run_aborts(front, address, small, meter=meter())
-    blocked = result.points["blocked on a slow reader"]
-    assert blocked.absence is not None
-    assert "nobody read" in blocked.absence.detail
-    assert all(left.absence is None for name, left in result.points.items() if name != LEAVING[-1])
+
+    class Swallowing(Exchange):
+        swallowed = 0
+
+        def from_origin(self, data: bytes) -> None:
+            super().from_origin(data)
+            self.swallowed += len(data)
+            if closes and self.swallowed > small.body and self.upstream is not None:
+                self.upstream.abort()
+
+        def upstream_lost(self) -> None:
+            pass
+
+    @aio
+    async def run() -> None:
+        async with origin() as (address, _), relay(address, holds_back=False, make=Swallowing) as front:
+            result = await run_aborts(front, address, small, meter=meter())
+        blocked = result.points["blocked on a slow reader"]
+        assert blocked.absence is not None
+        assert "nobody read" in blocked.absence.detail
+        assert all(left.absence is None for name, left in result.points.items() if name != LEAVING[-1])
+        assert isinstance(metric("gone-blocked@S9").of(result), Absence)
+
+    run()
+
+
+@aio
+async def test_an_upstream_that_is_closed_before_the_client_leaves_is_no_time_of_zero() -> None:
+    closing: list[asyncio.TimerHandle] = []
+
+    class Early(Exchange):
+        def from_origin(self, data: bytes) -> None:
+            super().from_origin(data)
+            if b"event-stream" in data and self.upstream is not None:
+                closing.append(asyncio.get_running_loop().call_later(0.005, self.upstream.abort))
+
+        def upstream_lost(self) -> None:
+            pass
+
+    # the clients leave one after the other, the last of them well after its upstream was closed
+    short = msgspec.structs.replace(ABORTS, together=6, arrival_s=0.3)
+    async with origin() as (address, _), relay(address, make=Early) as front:
+        result = await run_aborts(front, address, short, meter=meter())
+    value = metric("gone-head@S9").of(result)
+    assert isinstance(value, Absence)
+    assert "before its client left" in value.detail
 
 
 @aio
