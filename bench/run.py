@@ -39,6 +39,7 @@ from bench.record import (
     Result,
     Run,
     RunRecord,
+    SlowResult,
     StreamsResult,
 )
 from bench.shapes import Gate, Scenario
@@ -195,7 +196,9 @@ def _measure(
             results[scenario.id] = Absence("failed", failure)
         elif isinstance(result, GateResult) and result.failed:
             failure = f"gate: {result.failed}: {result.detail}"
-    streamed = any(isinstance(result, StreamsResult | HoldingResult) for result in results.values())
+    streamed = any(
+        isinstance(result, StreamsResult | HoldingResult | SlowResult) for result in results.values()
+    )
     streams_left = rig.runner.run(streams_closed(rig.address)) if streamed else None
     return msgspec.structs.replace(
         record,

@@ -13,7 +13,7 @@ from bench.report.markup import Markup, el
 from bench.report.parts import section, tone, why
 from bench.report.tables import behind, table
 from bench.report.view import View
-from bench.report.words import DASH, FIGURES, absence_word, left_out
+from bench.report.words import CLIENTS, DASH, FIGURES, absence_word, left_out
 
 __all__ = ["drift_section", "figures_csv", "missing_section", "repeat_section"]
 
@@ -55,7 +55,7 @@ def missing_section(found: View) -> Markup:
     """Every figure that could not be had, with its reason."""
     rows = [
         [cell.label, found.title(name), absence_word(absence), absence.detail]
-        for name in found.shown(*FIGURES, "response-p50", "delay-p50")
+        for name in found.shown(*FIGURES, *CLIENTS, "response-p50", "delay-p50")
         for cell in found.asked_of(name)
         if (absence := found.figures[cell.id, name].absence) is not None
     ]

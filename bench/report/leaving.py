@@ -8,11 +8,12 @@ from bench.check import cell_absence
 from bench.figures import Figure
 from bench.record import AbortsResult, Absence, CellSpec, SlowResult
 from bench.report.markup import Markup
-from bench.report.parts import not_run, section, why
+from bench.report.parts import absent, not_run, section, why
 from bench.report.tables import behind, gate_table, table
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, interval, number, ratio
 from bench.shapes import LEAVING, Aborts, Slow
+from bench.stats import least_samples
 from bench.values import quantile_us
 
 __all__ = ["leaving_section"]
@@ -57,24 +58,43 @@ def _aborts(found: View) -> list[Markup]:
     planned = next((one for one in found.run.header.scenarios if isinstance(one, Aborts)), None)
     if planned is None:
         return [not_run("How soon the upstream is let go, before and after the head", "S9")]
-    rows = [[cell.label, *_aborts_row(found, cell, planned.id)] for cell in found.run.header.cells]
+    cells = _asked(found, planned.id)
+    results = {
+        cell.id: [r for r in found.run.by_block(cell.id, planned.id).values() if isinstance(r, AbortsResult)]
+        for cell in cells
+    }
+    rows = [[cell.label, *_aborts_row(results[cell.id], _absence(found, cell, planned.id))] for cell in cells]
     heads = ["cell", "verdict", *(f"{point}, ms" for point in LEAVING), "descriptors kept, at most"]
-    return [
+    few = min((planned.each * len(of) for of in results.values() if of), default=0)
+    parts = [
         why(
             f"One client after the other leaves, {planned.each} in each block and at each point. From the "
             "moment it closes its connection to the moment the origin sees its own closed: p50, p99 over all "
             f"blocks. Never: not within {planned.patience_s:g} s; a proxy that does not let go works for "
             "nobody, and its pool has one place less. Kept: what its processes still hold when all is quiet."
         ),
-        table(heads, rows, cells=[cell.id for cell in found.run.header.cells]),
+        table(heads, rows, cells=[cell.id for cell in cells]),
     ]
+    if 0 < few < (least := least_samples(0.99)):
+        lacking = f"{few} clients left at a point in the blocks that were run, it needs {least}"
+        parts.append(absent("p99", Absence("too-few-samples", lacking)))
+    return parts
 
 
-def _aborts_row(found: View, cell: CellSpec, scenario: str) -> list[str]:
-    absence = cell_absence(found.run, cell.id, scenario)
+def _asked(found: View, scenario: str) -> list[CellSpec]:
+    """Return the cells that the plan asks it of, the direct leg among them."""
+    cells = found.run.header.cells
+    absences = {cell.id: _absence(found, cell, scenario) for cell in cells}
+    return [cell for cell in cells if (why_not := absences[cell.id]) is None or why_not.reason != "not-asked"]
+
+
+def _absence(found: View, cell: CellSpec, scenario: str) -> Absence | None:
+    return cell_absence(found.run, cell.id, scenario)
+
+
+def _aborts_row(results: Sequence[AbortsResult], absence: Absence | None) -> list[str]:
     if absence is not None:
         return [absence_word(absence), *(DASH for _ in LEAVING), DASH]
-    results = [r for r in found.run.by_block(cell.id, scenario).values() if isinstance(r, AbortsResult)]
     kept = [result.kept for result in results if result.kept is not None]
     verdict = _FAIL if any(map(_fails, results)) else _PASS
     return [verdict, *(_point(results, point) for point in LEAVING), str(max(kept)) if kept else DASH]
@@ -98,14 +118,15 @@ def _point(results: Sequence[AbortsResult], point: str) -> str:
 
 
 def _milliseconds(value: float | Absence) -> str:
-    return absence_word(value) if isinstance(value, Absence) else number(value / 1e3)
+    return DASH if isinstance(value, Absence) else number(value / 1e3)
 
 
 def _slow(found: View) -> list[Markup]:
     planned = next((one for one in found.run.header.scenarios if isinstance(one, Slow)), None)
     if planned is None:
         return [not_run("Slow readers beside healthy streams", "S8")]
-    rows = [[cell.label, *_slow_row(found, cell, planned)] for cell in found.run.header.cells]
+    cells = _asked(found, planned.id)
+    rows = [[cell.label, *_slow_row(found, cell, planned)] for cell in cells]
     heads = [
         "cell",
         "verdict",
@@ -123,12 +144,12 @@ def _slow(found: View) -> list[Markup]:
             "the kernel's buffers; memory: the proxy's own part. Whoever takes the whole body holds nothing "
             "back, and fails."
         ),
-        table(heads, rows, cells=[cell.id for cell in found.run.header.cells]),
+        table(heads, rows, cells=[cell.id for cell in cells]),
     ]
 
 
 def _slow_row(found: View, cell: CellSpec, planned: Slow) -> list[str]:
-    absence = cell_absence(found.run, cell.id, planned.id)
+    absence = _absence(found, cell, planned.id)
     if absence is not None:
         return [absence_word(absence), *(DASH for _ in range(5))]
     results = [r for r in found.run.by_block(cell.id, planned.id).values() if isinstance(r, SlowResult)]

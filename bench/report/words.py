@@ -11,6 +11,7 @@ from bench.stats import MARGIN, Interval
 
 __all__ = [
     "CANNOT_TELL",
+    "CLIENTS",
     "DASH",
     "FIGURES",
     "SHORT",
@@ -51,6 +52,9 @@ FIGURES = (
     "in-turn",
 )
 """The kinds of metrics that a cell is shown by."""
+
+CLIENTS = ("slow-p99", "kib-held", "kib-rise", "gone-first", "gone-head", "gone-stream", "gone-blocked")
+"""Those of clients that are slow or leave, which stand in tables of their own."""
 
 _PROGRAMS = ("uvicorn", "hypercorn")
 
