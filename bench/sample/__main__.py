@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.run:
             keep(_folder(options.run))
+            for path in sorted(SAMPLE.iterdir()):
+                print(f"{path.relative_to(ROOT)}, {path.stat().st_size / 1e6:.1f} MB")
         pages = written(view(Run.read(SAMPLE / PACKED)))
     except (ValueError, OSError) as refusal:
         print(f"bench.sample: {refusal}", file=sys.stderr)
