@@ -2,7 +2,8 @@
 
 import contextlib
 
-from shared.harness.origin.scripted import Arrival
+from shared.harness.origin.channel import LateError
+from shared.harness.origin.scripted import NOTICE_S, Arrival
 from tests.contract.case import case
 from tests.contract.expect import absent, gateway_failure, ok, pool_is_whole, same
 from tests.contract.moves import hangs_up, pass_through
@@ -117,25 +118,35 @@ async def never_more_for_long(talk: Talk) -> None:
 
 
 async def _crowds(talk: Talk, size: int, rounds: int) -> None:
-    assert talk.manifest.pool is not None
+    pool = talk.manifest.pool
+    assert pool is not None
+    ledger = talk.origin.ledger
     await talk.origin.retire_idle()  # what the proxy closes by itself, being idle for long, is seen late here
     most = 0
 
     async def answer(up: Arrival) -> None:
         nonlocal most
-        most = max(most, talk.origin.ledger.opened())
+        most = max(most, ledger.opened())
         await up.answer()
 
-    for _ in range(rounds):
-        many = [await talk.exchange(script=answer) for _ in range(size)]
+    async def late(up: Arrival) -> None:
+        """A crowd as large as it gets: who asks one after the other has an answer before the next asks."""
+        with contextlib.suppress(LateError):
+            await ledger.until(
+                lambda: ledger.opened() > pool, "more connections than the pool holds", NOTICE_S
+            )
+        await answer(up)
+
+    for number in range(rounds):
+        many = [await talk.exchange(script=answer if number else late) for _ in range(size)]
         for x in many:
             await x.ask()
         for x in many:
             ok(await x.response())
             x.client.close()
-    assert most <= talk.manifest.pool, f"{most} connections at once for a pool of {talk.manifest.pool}"
+    assert most <= pool, f"{most} connections at once for a pool of {pool}"
     if talk.manifest.offers("keepalive"):
-        assert talk.accepted <= 3 * talk.manifest.pool, f"{talk.accepted} connections for {rounds} rounds"
+        assert talk.accepted <= 3 * pool, f"{talk.accepted} connections for {rounds} rounds"
 
 
 @case(

@@ -17,6 +17,11 @@ from tests.unit.aio import aio, eventually
 class Pipe:
     def __init__(self) -> None:
         self.read_fd, self.write_fd = os.pipe()
+        self._logs: list[AccessLog] = []
+
+    def log(self) -> AccessLog:
+        self._logs.append(AccessLog(self.write_fd))
+        return self._logs[-1]
 
     def read(self) -> bytes:
         """What is there now, at most 1 MiB."""
@@ -39,9 +44,17 @@ class Pipe:
         return got.splitlines()
 
     def close(self) -> None:
-        for fd in (self.read_fd, self.write_fd):
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        """Nothing writes to the descriptor any more when its number is free for somebody else."""
+        self.close_reader()
+        for log in self._logs:
+            log.close()
+            assert not log._thread.is_alive()
+        os.close(self.write_fd)
+
+    def close_reader(self) -> None:
+        if self.read_fd >= 0:
+            os.close(self.read_fd)
+            self.read_fd = -1
 
 
 @pytest.fixture
@@ -73,7 +86,7 @@ async def everything(pipe: Pipe, log: AccessLog) -> list[bytes]:
 
 @aio
 async def test_lines_come_out_whole_and_in_order_without_a_further_call(pipe: Pipe) -> None:
-    log = AccessLog(pipe.write_fd)
+    log = pipe.log()
     for batch in range(20):
         log.write(b"".join([b'{"n":%d}\n' % (50 * batch + number) for number in range(50)]), 50)
     assert [json.loads(line)["n"] for line in await pipe.lines(1000)] == list(range(1000))
@@ -84,7 +97,7 @@ async def test_lines_come_out_whole_and_in_order_without_a_further_call(pipe: Pi
 
 @aio
 async def test_close_writes_what_is_left(pipe: Pipe) -> None:
-    log = AccessLog(pipe.write_fd)
+    log = pipe.log()
     log.write(b"last words\n", 1)
     log.close()
     assert pipe.read() == b"last words\n"
@@ -93,7 +106,7 @@ async def test_close_writes_what_is_left(pipe: Pipe) -> None:
 
 @aio
 async def test_closing_twice_does_no_harm(pipe: Pipe) -> None:
-    log = AccessLog(pipe.write_fd)
+    log = pipe.log()
     log.write(b"x\n", 1)
     log.close()
     log.close()
@@ -104,7 +117,7 @@ async def test_closing_twice_does_no_harm(pipe: Pipe) -> None:
 async def test_a_reader_that_stops_does_not_stop_the_loop_and_what_was_lost_is_owned_up_to(
     pipe: Pipe,
 ) -> None:
-    log = AccessLog(pipe.write_fd)
+    log = pipe.log()
     lost = stuff(log)  # returned: no call waited for the reader
     turns = 0
     for _ in range(50):
@@ -122,7 +135,7 @@ async def test_a_reader_that_stops_does_not_stop_the_loop_and_what_was_lost_is_o
 
 @aio
 async def test_what_waits_for_a_stuck_reader_is_bounded(pipe: Pipe) -> None:
-    log = AccessLog(pipe.write_fd)
+    log = pipe.log()
     stuff(log)
     for _ in range(1000):
         log.write(b"y" * 1000 + b"\n", 1)
@@ -137,17 +150,17 @@ async def test_close_waits_for_a_stuck_reader_only_so_long(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accesslog, "CLOSE_S", 0.05)
-    log = AccessLog(pipe.write_fd)
+    log = pipe.log()
     stuff(log)
     log.close()  # with a queue that is full
     assert log._thread.is_alive()
-    os.close(pipe.read_fd)  # lets the thread go: its write fails
+    pipe.close_reader()  # lets the thread go: its write fails
 
 
 @aio
 async def test_a_reader_that_is_gone_costs_the_lines_and_nothing_else(pipe: Pipe) -> None:
-    log = AccessLog(pipe.write_fd)
-    os.close(pipe.read_fd)
+    log = pipe.log()
+    pipe.close_reader()
     log.write(b"to nobody\n", 1)
     log.write(b"to nobody either\n", 1)
     log.close()
@@ -158,7 +171,7 @@ async def test_a_reader_that_is_gone_costs_the_lines_and_nothing_else(pipe: Pipe
 async def test_a_descriptor_that_somebody_made_non_blocking_loses_nothing(pipe: Pipe) -> None:
     # Three times what a pipe holds; it is a page for a user who has very many of them (pipe(7)).
     os.set_blocking(pipe.write_fd, False)
-    log = AccessLog(pipe.write_fd)
+    log = pipe.log()
     log.write(b"".join([b"%d " % number + b"x" * 1000 + b"\n" for number in range(200)]), 200)
     lines = await pipe.lines(200)
     assert [int(line.split()[0]) for line in lines] == list(range(200))
