@@ -41,7 +41,8 @@ def start(
         return start_own(Path(cell.app), upstream_url, settings=settings, cpus=cpus)
     if cell.id in PEERS:
         pool = int(settings.get("TANDEM_MAX_CONNECTIONS", 100))
-        wish = Wish(pool=pool, keep=pool, drain_s=1.0)
+        patience_s = settings.get("TANDEM_POOL_TIMEOUT")
+        wish = Wish(pool=pool, keep=pool, queue_s=float(patience_s) if patience_s else None, drain_s=1.0)
         where = urlsplit(upstream_url)
         return PEERS[cell.id].start(Upstream(str(where.hostname), int(where.port or 80)), wish, cpus=cpus)
     if cell.group == "product":

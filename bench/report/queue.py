@@ -8,10 +8,10 @@ from bench.check import cell_absence
 from bench.queueing import in_turn
 from bench.record import CrowdResult
 from bench.report.markup import Markup
-from bench.report.parts import section, why
+from bench.report.parts import absent, section, why
 from bench.report.tables import table
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, number
+from bench.report.words import DASH, number, upper
 from bench.scenarios import Crowd
 
 __all__ = ["queue_section"]
@@ -40,15 +40,16 @@ def queue_section(found: View) -> Markup:
         )
     ]
     for scenario in asked:
-        rows = [[cell.label, *_figures(found, cell.id, scenario.id)] for cell in found.cells]
-        parts += [why(f"{scenario.words}."), table(_HEADS, rows, cells=[cell.id for cell in found.cells])]
+        missing = {cell.id: cell_absence(found.run, cell.id, scenario.id) for cell in found.cells}
+        there = [cell for cell in found.cells if missing[cell.id] is None]
+        rows = [[cell.label, *_figures(found, cell.id, scenario.id)] for cell in there]
+        parts.append(why(f"{upper(scenario.words)}."))
+        parts += [table(_HEADS, rows, cells=[cell.id for cell in there])] if rows else []
+        parts += [absent(cell.label, why_not) for cell in found.cells if (why_not := missing[cell.id])]
     return section("queue", "When the pool is full", *parts)
 
 
 def _figures(found: View, cell: str, scenario: str) -> list[str]:
-    absence = cell_absence(found.run, cell, scenario)
-    if absence is not None:
-        return [f"{absence_word(absence)}: {absence.detail}", *[DASH] * (len(_HEADS) - 2)]
     results = [r for r in found.run.by_block(cell, scenario).values() if isinstance(r, CrowdResult)]
     waits = [(begun - asked) / 1e3 for result in results for asked, begun, _ in result.turns]
     refusals = [(told - asked) / 1e3 for result in results for asked, told in result.refused]

@@ -85,7 +85,7 @@ class HAProxy(Peer):
             resolvers=resolvers,
             server=server,
             connect=round(1000 * wish.limit(5.0)),
-            queue=round(1000 * wish.limit(5.0)),
+            queue=round(1000 * wish.patience(5.0)),
             silence=round(1000 * wish.limit(60.0)),
             drain=round(1000 * wish.drain_s),
         )

@@ -38,7 +38,8 @@ class Wish(msgspec.Struct, frozen=True):
 
     base: path that goes before each target. reachable: otherwise the upstream's name never resolves.
     trusting: the client's forwarding fields count. deadline_s: in the place of each usual one. pool:
-    connections to the upstream; keep: idle ones. max_body: bytes.
+    connections to the upstream; keep: idle ones; queue_s: how long one waits for one, where it can be told.
+    max_body: bytes.
     """
 
     base: str = ""
@@ -48,11 +49,16 @@ class Wish(msgspec.Struct, frozen=True):
     drain_s: float = 30.0
     pool: int | None = None
     keep: int | None = None
+    queue_s: float | None = None
     max_body: int | None = None
 
     def limit(self, usual_s: float) -> float:
         """Seconds of a deadline."""
         return usual_s if self.deadline_s is None else self.deadline_s
+
+    def patience(self, usual_s: float) -> float:
+        """Seconds that one waits for a connection."""
+        return self.limit(usual_s) if self.queue_s is None else self.queue_s
 
 
 class Peer(Protocol):
