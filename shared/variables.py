@@ -16,7 +16,7 @@ import msgspec
 __all__ = ["ENGINES", "ROUTES", "TABLE", "Network", "Row", "UpstreamURL"]
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-ENGINES = ("httpx2", "httpx", "wire", "aiohttp")  # the default one first
+ENGINES = ("wire", "httpx2", "httpx", "aiohttp")  # the default one first
 ROUTES = ("handler", "mount")
 HOST_POLICIES = ("rewrite", "preserve")
 
