@@ -17,7 +17,7 @@ from bench.record import Absence, CellRecord, CrowdResult, GateResult, OpenResul
 from bench.stats import MARGIN
 from bench.usage import Span
 
-__all__ = ["Health", "Level", "health", "verdict_of"]
+__all__ = ["Conditions", "Health", "Level", "conditions", "health", "verdict_of"]
 
 _HEADROOM_FLAG = 2.0
 _LAG_FLAG_MS = 1.0
@@ -83,15 +83,19 @@ def _headroom_health(run: Run) -> Health:
     )
 
 
-def _lag_health(run: Run) -> Health:
-    lags = [
+def _lags(run: Run, cells: Iterable[str]) -> list[str]:
+    return [
         result.lag
-        for cell in run.header.cells
+        for cell in cells
         for scenario in run.header.scenarios
-        for result in run.by_block(cell.id, scenario.id).values()
+        for result in run.by_block(cell, scenario.id).values()
         # past its knee a cell delays what is sent to it: that is the cell's, and said there
-        if isinstance(result, OpenResult | CrowdResult) and cell_absence(run, cell.id, scenario.id) is None
+        if isinstance(result, OpenResult | CrowdResult) and cell_absence(run, cell, scenario.id) is None
     ]
+
+
+def _lag_health(run: Run) -> Health:
+    lags = _lags(run, (cell.id for cell in run.header.cells))
     if not lags:
         return Health("Send lag", "doubtful", "unknown", "no open-loop window was run")
     p99 = quantile_ms(lags, 99)
@@ -103,46 +107,85 @@ def _lag_health(run: Run) -> Health:
     )
 
 
-def _rig_health(run: Run) -> Health:
-    busy = [
-        result.span.rig_busy
+def _spans(run: Run, cells: Iterable[str]) -> list[Span]:
+    wanted = set(cells)
+    return [
+        result.span
         for record in run.cells
-        if record.cell != DIRECT
+        if record.cell in wanted
         for result in record.results.values()
         if isinstance(result, Timed)
     ]
-    most = max(busy, default=0.0)
-    return Health(
-        "Rig's core",
-        "good" if most < _RIG_BUSY_FLAG else "doubtful",
-        f"{most:.0%} busy at most",
-        "load engine and origin together, in any cell's window",
-    )
 
 
-def _spans(run: Run) -> list[Span]:
-    return [
-        result.span for record in run.cells for result in record.results.values() if isinstance(result, Timed)
-    ]
+def _rig_busy(spans: Iterable[Span]) -> float | None:
+    return max((span.rig_busy for span in spans if span.rig_busy is not None), default=None)
+
+
+def _rig_health(run: Run) -> Health:
+    meaning = "load engine and origin together, in any cell's window"
+    most = _rig_busy(_spans(run, (cell.id for cell in run.header.cells if cell.id != DIRECT)))
+    if most is None:
+        return Health("Rig's core", "doubtful", "unknown", f"{meaning}: this system does not tell")
+    level: Level = "good" if most < _RIG_BUSY_FLAG else "doubtful"
+    return Health("Rig's core", level, f"{most:.0%} busy at most", meaning)
+
+
+def _waits(spans: Iterable[Span]) -> float | None:
+    told = [span for span in spans if span.wait_s is not None and span.cpu_s > 0]
+    waited = sum(span.wait_s or 0.0 for span in told)
+    return waited / (waited + sum(span.cpu_s for span in told)) if told else None
 
 
 def _core_health(run: Run) -> Health:
     meaning = "time that subjects were ready to run and something else had their core"
-    spans = [span for span in _spans(run) if span.wait_s is not None and span.cpu_s > 0]
-    if not spans:
-        return Health("Waits for the core", "doubtful", "unknown", meaning)
-    waited = sum(span.wait_s or 0.0 for span in spans)
-    share = waited / (waited + sum(span.cpu_s for span in spans))
+    share = _waits(_spans(run, (cell.id for cell in run.header.cells)))
+    if share is None:
+        return Health("Waits for the core", "doubtful", "unknown", f"{meaning}: this system does not tell")
     level: Level = "good" if share <= _WAIT_FLAG else "doubtful"
     return Health("Waits for the core", level, f"{share:.1%}", meaning)
 
 
+def _steal(spans: Iterable[Span]) -> float | None:
+    told = [(span.steal_s, span.seconds) for span in spans if span.steal_s is not None]
+    seconds = sum(of for _, of in told)
+    return sum(stolen for stolen, _ in told) / seconds if seconds else None
+
+
 def _steal_health(run: Run) -> Health:
-    spans = _spans(run)
-    seconds = sum(span.seconds for span in spans)
-    share = sum(span.steal_s for span in spans) / seconds if seconds else 0.0
+    meaning = "CPU time that the hypervisor took away"
+    share = _steal(_spans(run, (cell.id for cell in run.header.cells)))
+    if share is None:
+        return Health("Steal", "doubtful", "unknown", f"{meaning}: this system does not tell")
     level: Level = "good" if share <= _STEAL_FLAG else "doubtful"
-    return Health("Steal", level, f"{share:.1%}", "CPU time that the hypervisor took away")
+    return Health("Steal", level, f"{share:.1%}", meaning)
+
+
+class Conditions(msgspec.Struct, frozen=True):
+    """Under which conditions one cell was timed. None: the system does not tell, or nothing was run that
+    would. ``headroom``: the least, in any scenario; ``send_lag_ms``: p99; the others are shares of one."""
+
+    cell: str
+    headroom: float | None
+    send_lag_ms: float | None
+    waits: float | None
+    steal: float | None
+    rig_busy: float | None
+
+
+def conditions(run: Run) -> list[Conditions]:
+    """Return those of each cell that has been timed, the direct leg among them."""
+    found = []
+    for cell in run.header.cells:
+        if not (spans := _spans(run, [cell.id])):
+            continue
+        every = (headroom(run, cell.id, scenario.id) for scenario in run.header.scenarios)
+        rooms = [room for room in every if room is not None and cell.id != DIRECT]
+        lags = _lags(run, [cell.id])
+        lag = quantile_ms(lags, 99) if lags else None
+        least = min(rooms, default=None)
+        found.append(Conditions(cell.id, least, lag, _waits(spans), _steal(spans), _rig_busy(spans)))
+    return found
 
 
 def _cross_health(run: Run) -> list[Health]:

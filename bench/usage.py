@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -22,24 +23,25 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Counters at one moment; meaningful as a difference of two."""
+    """Counters at one moment; meaningful as a difference of two. None: the system does not tell."""
 
     at_ns: int
     cpu_ns: int
     wait_ns: int | None
-    rig_cpu_ns: int
-    steal_s: float
+    rig_cpu_ns: int | None
+    steal_s: float | None
 
 
 class Span(msgspec.Struct, frozen=True):
     """What was used between two moments. ``cpu_s`` and ``wait_s`` are the subject's tree; ``rig_busy`` is
-    the load engine's and origin's CPU over the elapsed time (1.0 = one core full)."""
+    the load engine's and origin's CPU over the elapsed time (1.0 = one core full). None: the system does not
+    tell, as macOS does not."""
 
     seconds: float
     cpu_s: float
     wait_s: float | None
-    rig_busy: float
-    steal_s: float
+    rig_busy: float | None
+    steal_s: float | None
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -61,9 +63,9 @@ class Meter:
         pids = tree(self.pid) if self.pid is not None else ()
         return Usage(
             at_ns=time.monotonic_ns(),
-            cpu_ns=sum(map(_cpu_ns, pids)),
+            cpu_ns=sum(used or 0 for used in map(_cpu_ns, pids)),
             wait_ns=_wait_ns(pids),
-            rig_cpu_ns=sum(map(_cpu_ns, self._rig)),
+            rig_cpu_ns=_sum(map(_cpu_ns, self._rig)),
             steal_s=_steal_s(),
         )
 
@@ -71,16 +73,24 @@ class Meter:
 def span(before: Usage, after: Usage) -> Span:
     """Return what was used from ``before`` to ``after``."""
     seconds = (after.at_ns - before.at_ns) / 1e9
-    waited = None
-    if before.wait_ns is not None and after.wait_ns is not None:
-        waited = (after.wait_ns - before.wait_ns) / 1e9
+    waited_ns = _less(after.wait_ns, before.wait_ns)
+    busy_ns = _less(after.rig_cpu_ns, before.rig_cpu_ns)
     return Span(
         seconds=seconds,
         cpu_s=(after.cpu_ns - before.cpu_ns) / 1e9,
-        wait_s=waited,
-        rig_busy=(after.rig_cpu_ns - before.rig_cpu_ns) / 1e9 / seconds,
-        steal_s=after.steal_s - before.steal_s,
+        wait_s=None if waited_ns is None else waited_ns / 1e9,
+        rig_busy=None if busy_ns is None else busy_ns / 1e9 / seconds,
+        steal_s=_less(after.steal_s, before.steal_s),
     )
+
+
+def _less(after: float | None, before: float | None) -> float | None:
+    return None if after is None or before is None else after - before
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = list(values)
+    return None if None in known else sum(value or 0 for value in known)
 
 
 def tree(pid: int) -> tuple[int, ...]:
@@ -116,11 +126,11 @@ def descriptors(pid: int) -> int | None:
         return None
 
 
-def _cpu_ns(pid: int) -> int:
+def _cpu_ns(pid: int) -> int | None:
     if pid == os.getpid():
         return time.process_time_ns()
     if sys.platform != "linux":
-        return 0
+        return None
     try:
         return time.clock_gettime_ns((~pid << 3) | _CPUCLOCK_SCHED)
     except OSError:  # it has ended; the load engine sees that by itself
@@ -137,9 +147,9 @@ def _wait_ns(pids: tuple[int, ...]) -> int | None:
     return sum(waited) if waited else None
 
 
-def _steal_s() -> float:
+def _steal_s() -> float | None:
     first = _read(Path("/proc/stat")).partition("\n")[0].split()
-    return int(first[8]) / _TICKS_PER_S if len(first) > 8 else 0.0
+    return int(first[8]) / _TICKS_PER_S if len(first) > 8 else None
 
 
 def _read(path: Path) -> str:

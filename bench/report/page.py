@@ -17,7 +17,7 @@ from bench.report.leaving import leaving_section
 from bench.report.markup import Markup, el
 from bench.report.parts import data, section, why
 from bench.report.queue import queue_section
-from bench.report.tables import behind
+from bench.report.tables import behind, conditions_table
 from bench.report.verdict import Answer, doubts, headline, most, picks, resolution
 from bench.report.view import View
 from bench.report.words import changed_versions, duration, level_name, upper
@@ -109,6 +109,7 @@ def _health(found: View) -> Markup:
         "Can this run be trusted?",
         strip,
         behind(el("ul", *meanings, class_="why"), "What these mean"),
+        behind(conditions_table(found), "Cell by cell"),
     )
 
 

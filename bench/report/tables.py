@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.health import conditions
 from bench.metrics import metric
 from bench.record import CellSpec, GateResult
 from bench.report.markup import Markup, el
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, interval, number, ratio, value_interval, verdict_word
 
-__all__ = ["added_table", "behind", "cells_table", "contrasts_table", "gate_table", "memory_table", "table"]
+__all__ = [
+    "added_table",
+    "behind",
+    "cells_table",
+    "conditions_table",
+    "contrasts_table",
+    "gate_table",
+    "memory_table",
+    "table",
+]
 
 
 def table(
@@ -65,6 +75,35 @@ def cells_table(found: View, metrics: Sequence[str]) -> Markup:
         rows.append(row)
     heads = ["cell", *(f"{found.title(name)} ({metric(name).unit})" for name in metrics)]
     return table(heads, rows, cells=[cell.id for cell in cells])
+
+
+def conditions_table(found: View) -> Markup:
+    """Return what each cell was timed under: a dash where the system does not tell, or nothing would."""
+
+    def share(value: float | None, digits: int = 1) -> str:
+        return DASH if value is None else f"{value:.{digits}%}"
+
+    every = conditions(found.run)
+    rows = [
+        [
+            found.cell(one.cell).label,
+            DASH if one.headroom is None else ratio(one.headroom),
+            DASH if one.send_lag_ms is None else number(one.send_lag_ms),
+            share(one.waits),
+            share(one.steal),
+            share(one.rig_busy, 0),
+        ]
+        for one in every
+    ]
+    heads = [
+        "cell",
+        "least headroom",
+        "send lag p99, ms",
+        "waits for the core",
+        "steal",
+        "rig's core at most",
+    ]
+    return table(heads, rows, cells=[one.cell for one in every])
 
 
 def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str]) -> Markup:

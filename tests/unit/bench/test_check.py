@@ -6,9 +6,20 @@ import msgspec
 import pytest
 
 from bench.check import cell_absence, headroom
-from bench.health import health, verdict_of
+from bench.health import conditions, health, verdict_of
 from bench.histogram import encode_histogram
-from bench.record import Absence, CellRecord, Dropped, GateResult, Integrity, Result, Run, StreamsResult
+from bench.record import (
+    Absence,
+    CellRecord,
+    Dropped,
+    GateResult,
+    Integrity,
+    Result,
+    Run,
+    StreamsResult,
+    Timed,
+)
+from bench.report import write_html
 from bench.usage import Span
 from tests.unit.bench.made import closed, made_run, made_span
 
@@ -130,6 +141,47 @@ def test_a_disturbed_machine_is_flagged(changed: dict[str, float], name: str) ->
     span: Span = msgspec.structs.replace(made_span(1.0, 1.0), **changed)
     run = made_run(changes={f"{CELL}/S3": replaced(closed(1500), span=span)})
     assert level(run, name) == "doubtful"
+
+
+@pytest.mark.parametrize(
+    ("field", "name"), [("rig_busy", "Rig's core"), ("steal_s", "Steal"), ("wait_s", "Waits for the core")]
+)
+def test_what_the_system_does_not_tell_is_unknown_and_doubtful(field: str, name: str) -> None:
+    run = made_run()
+    untold = [
+        msgspec.structs.replace(
+            record,
+            results={
+                of: replaced(result, span=msgspec.structs.replace(result.span, **{field: None}))
+                if isinstance(result, Timed)
+                else result
+                for of, result in record.results.items()
+            },
+        )
+        for record in run.cells
+    ]
+    (found,) = [one for one in health(msgspec.structs.replace(run, cells=untold)) if one.name == name]
+    assert (found.level, found.value) == ("doubtful", "unknown")
+    assert found.meaning.endswith("this system does not tell")
+
+
+def test_the_conditions_of_one_cell_are_its_own() -> None:
+    span: Span = msgspec.structs.replace(made_span(1.0, 1.0), wait_s=1.0, steal_s=0.25, rig_busy=0.6)
+    run = made_run(changes={f"{CELL}/S3": replaced(closed(1500), span=span)})
+    found = {one.cell: one for one in conditions(run)}
+    mine, other = found[CELL], found["recipe-fastapi"]
+    assert found.keys() == {cell.id for cell in run.header.cells}
+    assert mine.rig_busy == 0.6
+    assert other.rig_busy == 0.1
+    assert mine.waits is not None
+    assert mine.waits > 0.3
+    assert (other.waits, other.steal) == (0.0, 0.0)
+    assert mine.headroom is not None
+    assert other.headroom is not None
+    assert mine.headroom < other.headroom
+    assert mine.send_lag_ms == pytest.approx(0.02, rel=0.01)
+    assert found["direct"].headroom is None
+    assert "least headroom" in write_html(run)
 
 
 def test_without_pinning_the_first_screen_says_so() -> None:

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from bench import usage
 from bench.usage import Meter, memory, span, tree
 from shared.harness.process import Process
 
@@ -55,6 +56,7 @@ def test_an_idle_process_uses_next_to_nothing_beside_a_busy_rig() -> None:
             pass
         used = span(before, meter.read())
     assert used.cpu_s < 0.02
+    assert used.rig_busy is not None
     assert used.rig_busy * used.seconds >= 0.05
 
 
@@ -85,3 +87,13 @@ def test_without_a_subject_there_is_no_cpu_time() -> None:
     used = span(meter.read(), meter.read())
     assert used.cpu_s == 0
     assert used.wait_s is None
+
+
+def test_what_the_system_does_not_tell_is_none_and_never_a_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS: no /proc, and no clock of another process."""
+    monkeypatch.setattr(usage, "_read", lambda _: "")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with Process.start([sys.executable, "-c", "import time; time.sleep(60)"], name="other") as process:
+        meter = Meter(None, rig=(os.getpid(), process.pid))
+        used = span(meter.read(), meter.read())
+    assert (used.wait_s, used.rig_busy, used.steal_s) == (None, None, None)
