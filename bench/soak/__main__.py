@@ -49,8 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"soak: --clients must be from 1 to {PLACES - 1}, fewer than a pool has places", file=sys.stderr
         )
         return 2
+    if not 0 < options.rate < float("inf"):
+        print("soak: --rate must be more than 0", file=sys.stderr)
+        return 2
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
-    plan = Plan(cells or choose(_USUAL), options.seconds, options.clients, seed)
+    plan = Plan(cells or choose(_USUAL), options.seconds, options.clients, options.rate, seed)
     console.print(
         f"[bold]Soak[/] · {len(plan.cells)} subjects · {plan.seconds:g} s · seed {seed} · "
         "Ctrl-C tells what is known"
@@ -83,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         "--app", action="append", default=[], metavar="MODULE:NAME", help="any ASGI proxy, on uvicorn"
     )
     parser.add_argument("--clients", type=int, default=8, help="of each subject")
+    parser.add_argument(
+        "--rate", type=float, default=25.0, help="exchanges per second that each subject is asked for"
+    )
     parser.add_argument("--seed", type=int, help="of what is asked; default: a new one, printed")
     return parser
 

@@ -15,7 +15,6 @@ from bench.soak.origin import EARLY
 __all__ = ["Client", "Tally", "expected", "hold"]
 
 _DEADLINE_S = 30.0
-_THINK_S = 0.05  # at most, between two exchanges
 _PAUSE_S = 0.01
 _SLOW_BYTES = 16 * 1024
 _WEIGHTS = [kind.weight for kind in KINDS]
@@ -47,16 +46,24 @@ class Tally:
 
 
 class Client:
-    """Its exchanges, their sizes and its pauses come from ``seed`` alone."""
+    """Its exchanges, their sizes and its pauses come from ``seed`` alone.
 
-    def __init__(self, host: str, port: int, tally: Tally, seed: int) -> None:
+    ``every_s``: from one exchange's beginning to the next, on average. What a server holds for a time, the
+    sockets of clients that have left, say, is then as much at the end of a run as at its beginning, however
+    busy the machine is.
+    """
+
+    def __init__(self, host: str, port: int, tally: Tally, seed: int, *, every_s: float = 0.0) -> None:
         self.address = host, port
         self.tally = tally
+        self.every_s = every_s
         self.random = random.Random(seed)
         self._ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def run(self) -> None:
         """Ask until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
         try:
             while True:
                 kind = self.random.choices(KINDS, _WEIGHTS)[0]
@@ -64,7 +71,9 @@ class Client:
                 length = kind.length or size(self.random)
                 found, what = await self._judged(kind, number, length)
                 self.tally.add(kind, number, found, what)
-                await asyncio.sleep(self.random.uniform(0, _THINK_S))
+                # who is late goes on from here: a burst to make up for it would be another load
+                due = max(loop.time(), due + self.random.uniform(0, 2 * self.every_s))
+                await asyncio.sleep(due - loop.time())
         finally:
             self._close()
 

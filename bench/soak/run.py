@@ -33,12 +33,14 @@ _HOST = "127.0.0.1"
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is soaked, for how long. ``clients``: of each subject, fewer than its pool has places.
-    ``quiet_s``: how long what is under way has to end, once they have gone."""
+    """What is soaked, for how long. ``clients``: of each subject, fewer than its pool has places; ``rate``:
+    exchanges per second that each subject is asked for. ``quiet_s``: how long what is under way has to end,
+    once the clients have gone."""
 
     cells: list[CellSpec]
     seconds: float
     clients: int = 8
+    rate: float = 25.0
     seed: int = 0
     quiet_s: float = 10.0
 
@@ -106,9 +108,12 @@ async def _started(stack: AsyncExitStack, cell: CellSpec) -> Soaked:
 async def _traffic(
     plan: Plan, subjects: list[Soaked], stop: asyncio.Event, tell: Callable[[float, Sequence[Soaked]], None]
 ) -> None:
+    every_s = plan.clients / plan.rate
     clients = [
         asyncio.ensure_future(
-            Client(one.running.host, one.running.port, one.tally, plan.seed * 1000 + number).run()
+            Client(
+                one.running.host, one.running.port, one.tally, plan.seed * 1000 + number, every_s=every_s
+            ).run()
         )
         for one in subjects
         for number in range(plan.clients)

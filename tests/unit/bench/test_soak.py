@@ -37,7 +37,7 @@ def soaked(app: str, quiet_s: float = 10.0) -> Soaked:
         if faults(one) or (len(one.samples) >= _SAMPLES and one.tally.exchanges >= _EXCHANGES):
             stop.set()
 
-    (one,) = asyncio.run(soak(Plan([cell], seconds=90.0, seed=3, quiet_s=quiet_s), stop, tell))
+    (one,) = asyncio.run(soak(Plan([cell], seconds=90.0, rate=200.0, seed=3, quiet_s=quiet_s), stop, tell))
     return one
 
 
