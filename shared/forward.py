@@ -61,7 +61,10 @@ async def forward(request: ProxyRequest, upstream: Upstream, settings: ForwardSe
         finally:
             request.record.upstream_s = time.monotonic() - asked
     try:
-        return _client_response(request, answer, settings)
+        response = _client_response(request, answer, settings)
+        if not upstream.reads_strictly:
+            fields.check_written(response.headers)
+        return response
     except ProxyError:
         await answer.body.aclose()
         raise

@@ -24,6 +24,7 @@ __all__ = [
     "check_head",
     "check_host",
     "check_version",
+    "check_written",
     "connection_options",
     "end_to_end",
     "http_date",
@@ -239,8 +240,7 @@ def response_headers(headers: Headers, fields: Fields, *, status: int, now_s: fl
 
     204 and 304 go without Content-Length: uvicorn-httptools counts the bytes it announces and raises at a 304
     that (rightly) has none (RFC 9110 section 8.6 makes it optional there). Date: RFC 9110 section 6.6.1.
-    Raises ProtocolError for a field that no server could write (it would answer the client with nothing at
-    all).
+    Raises ProtocolError for a length that some reader could take for another.
     """
     gone = _of_this_hop(fields) if b"connection" in fields else HOP_BY_HOP
     if b"content-length" in fields:
@@ -250,15 +250,19 @@ def response_headers(headers: Headers, fields: Fields, *, status: int, now_s: fl
             raise ProtocolError("the upstream's answer announces more than anyone can count")
     passing = gone.isdisjoint(fields)
     kept = headers.copy() if passing else [field for field in headers if field[0].lower() not in gone]
-    if b"".join([value for _, value in kept]).translate(None, _ALLOWED_IN_VALUE) or not all(
-        map(_is_name, fields)
-    ):
-        raise ProtocolError("the upstream's answer has a header field that cannot be passed on")
     if len(fields) < len(headers):  # equal lengths, or the engine has refused them
         kept = _first_alone(b"date", _first_alone(b"content-length", kept))
     if b"date" not in fields or b"date" in gone:
         kept.append((b"Date", http_date(int(now_s))))
     return kept
+
+
+def check_written(headers: Headers) -> None:
+    """Raises ProtocolError for a response field that no server could write: it would answer the client with
+    nothing at all."""
+    values = b"".join([value for _, value in headers])
+    if values.translate(None, _ALLOWED_IN_VALUE) or not all(_is_name(name) for name, _ in headers):
+        raise ProtocolError("the upstream's answer has a header field that cannot be passed on")
 
 
 def _first_alone(name: bytes, headers: Headers) -> Headers:

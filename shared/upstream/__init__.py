@@ -15,11 +15,14 @@ class Upstream(Protocol):
     """One upstream server, one pool of connections to it, shared by every exchange of the process.
 
     relays_interim: whether a request's `interim` hears of 1xx responses, so that Expect may be passed on.
+    reads_strictly: whether a response's fields are known to hold only what a name and a value may hold (RFC
+    9110 section 5); where they are not, the core looks.
     has_idle: whether a connection is idle, so that the next send() writes its head at once; false where the
     engine cannot tell.
     """
 
     relays_interim: bool
+    reads_strictly: bool
 
     @property
     def has_idle(self) -> bool: ...

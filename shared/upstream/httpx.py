@@ -48,6 +48,7 @@ class HTTPXUpstream:
     """Implements shared.upstream.Upstream."""
 
     relays_interim = False
+    reads_strictly = False
     has_idle = False
 
     def __init__(self, settings: Settings) -> None:

@@ -1,7 +1,14 @@
 """The header rules of one exchange in a call each, for tests."""
 
 from shared.forwarding import forwarding_fields
-from shared.headers import check_head, end_to_end, request_framing, request_headers, response_headers
+from shared.headers import (
+    check_head,
+    check_written,
+    end_to_end,
+    request_framing,
+    request_headers,
+    response_headers,
+)
 from shared.messages import Headers, by_name
 
 __all__ = ["NOW_S", "answered", "outgoing"]
@@ -29,4 +36,6 @@ def outgoing(came: Headers, *, trusted: bool = False) -> Headers:
 
 
 def answered(came: Headers) -> Headers:
-    return response_headers(came, by_name(came), status=200, now_s=NOW_S)
+    sent = response_headers(came, by_name(came), status=200, now_s=NOW_S)
+    check_written(sent)
+    return sent

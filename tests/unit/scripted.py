@@ -72,6 +72,7 @@ class ScriptedUpstream:
     ) -> None:
         self.body = body or ScriptedBody([b"hello"])
         self.relays_interim = False
+        self.reads_strictly = False
         self.requests: list[UpstreamRequest] = []
         self.uploads: list[bytes] = []
         self.cancelled = 0

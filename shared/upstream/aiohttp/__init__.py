@@ -37,6 +37,7 @@ class AiohttpUpstream:
     """Implements shared.upstream.Upstream."""
 
     relays_interim = False
+    reads_strictly = False
     has_idle = False
 
     def __init__(self, settings: Settings) -> None:

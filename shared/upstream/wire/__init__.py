@@ -27,6 +27,7 @@ class WireUpstream:
     """Implements shared.upstream.Upstream."""
 
     relays_interim = True
+    reads_strictly = True
 
     def __init__(self, settings: Settings) -> None:
         loop = asyncio.get_running_loop()

@@ -87,6 +87,7 @@ class SlowToClose:
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self.relays_interim = upstream.relays_interim
+        self.reads_strictly = upstream.reads_strictly
         self.closing = 0
         self.closed = 0
 

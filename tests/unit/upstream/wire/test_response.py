@@ -1,10 +1,12 @@
 """One response after the other through the reader: whole, byte by byte, and cut at every place."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 import pytest
 
 from shared.errors import BodyIncomplete, ProtocolError, Terminated, UpgradeRefused, UpstreamError
+from shared.headers import check_written
 from shared.upstream.wire.response import MAX_HEAD, ResponseReader
 from tests.unit.upstream.wire.streams import reusable
 
@@ -259,3 +261,16 @@ def test_a_connection_that_ends_before_the_head_was_terminated() -> None:
     for start in (b"", b"HTTP/1.1 200 OK\r\nX", b"HTTP/1.1 100 Continue\r\n\r\n"):
         with pytest.raises(Terminated):
             _feed(start, end=True)
+
+
+@pytest.mark.parametrize(
+    "field", [b"a%bb: v", b"%bb: v", b"a%b: v", b"%b: v", b"x: a%bb", b"x: %bb", b"x: a%b"]
+)
+def test_whatever_gets_past_it_can_be_written_again(field: bytes) -> None:
+    """`reads_strictly`: the core does not look at names and values again. Every byte, in every place."""
+    for byte in range(256):
+        for pieces in _splits(b"HTTP/1.1 200 OK\r\n" + field % bytes([byte]) + b"\r\n\r\n"):
+            reader = ResponseReader(to_head=True)
+            with contextlib.suppress(ProtocolError):
+                _into(reader, pieces)
+            check_written(reader.headers)
