@@ -88,16 +88,18 @@ def upstream_request(
     Raises BadRequest, MethodRefused, HeaderTooLarge, BodyTooLarge or LoopDetected.
     """
     # (1)
-    fields.check_head(request.method, request.target, request.headers, limit=settings.max_header)
-    if request.method == b"CONNECT":
+    method, target, headers, came = request.method, request.target, request.headers, request.fields
+    http_version = request.http_version
+    fields.check_head(method, target, headers, limit=settings.max_header)
+    if method == b"CONNECT":
         raise BadRequest("this proxy opens no tunnels")
-    if request.method == b"TRACE":
+    if method == b"TRACE":
         raise MethodRefused
-    if b"via" in request.fields and has_passed(request.fields, settings.via):
+    if b"via" in came and has_passed(came, settings.via):
         raise LoopDetected
-    target = reqtarget.upstream_target(request.target, settings.upstream.base, method=request.method)
-    fields.check_version(request.http_version)
-    framing, length = fields.request_framing(request.fields, request.http_version)
+    path = reqtarget.upstream_target(target, settings.upstream.base, method=method)
+    fields.check_version(http_version)
+    framing, length = fields.request_framing(came, http_version)
     announced = framing == "chunked" or length not in (None, b"0")
     if content is False and announced:
         raise BadRequest("the request announces a body and has none")
@@ -106,28 +108,29 @@ def upstream_request(
     if length is not None and 0 < settings.max_body < int(length):
         raise BodyTooLarge
     # (2)
-    client_host = fields.check_host(request.fields, request.http_version)
-    client_host = reqtarget.authority_of(request.target) or client_host
+    client_host = fields.check_host(came, http_version)
+    client_host = reqtarget.authority_of(target) or client_host
     authority = settings.upstream.authority
-    trusted = is_trusted(request.peer, settings.trusted_proxies)
-    believed = fields.end_to_end(request.headers, request.fields) if trusted else []
+    believed: Headers = []
+    if settings.trusted_proxies and is_trusted(request.peer, settings.trusted_proxies):
+        believed = fields.end_to_end(headers, came)
     outgoing = fields.request_headers(
-        request.headers,
-        request.fields,
+        headers,
+        came,
         host=client_host or authority if settings.host == "preserve" else authority,
         framing=framing,
         length=length,
         forwarding=forwarding_fields(believed, peer=request.peer, scheme=request.scheme, host=client_host),
-        http_version=request.http_version,
+        http_version=http_version,
         via_name=settings.via,
-        hops=hops_left(request.method, request.fields),
+        hops=hops_left(method, came) if method == b"OPTIONS" else None,
     )
     client = request.client
     body = client if announced or content else None
     if not client.withheld:
-        return UpstreamRequest(request.method, target, outgoing, body)
+        return UpstreamRequest(method, path, outgoing, body)
     outgoing.append((b"Expect", b"100-continue"))
-    return UpstreamRequest(request.method, target, outgoing, body, _continuing(client))
+    return UpstreamRequest(method, path, outgoing, body, _continuing(client))
 
 
 def _continuing(client: ClientSide) -> Interim:

@@ -14,8 +14,6 @@ FORWARDING = frozenset(
 
 def is_trusted(peer: str, networks: tuple[Network, ...]) -> bool:
     """Whether forwarding fields from this address are believed."""
-    if not networks:
-        return False
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:

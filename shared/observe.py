@@ -68,9 +68,10 @@ class LogLine(msgspec.Struct, frozen=True, gc=False):
 def request_id(fields: Fields) -> str:
     """X-Request-ID as it came when it is visible ASCII of at most 128 characters, otherwise a new one of 16
     hex digits."""
-    for value in fields.get(b"x-request-id", ()):
-        if _ID.fullmatch(value):
-            return value.decode("ascii")
+    if b"x-request-id" in fields:
+        for value in fields[b"x-request-id"]:
+            if _ID.fullmatch(value):
+                return value.decode("ascii")
     return f"{random.getrandbits(64):016x}"  # unique, and no secret
 
 
@@ -85,14 +86,20 @@ def log_line(record: ExchangeRecord, *, epoch_s: float) -> LogLine:
         outcome=record.outcome,
         bytes_received=record.bytes_received,
         bytes_sent=record.bytes_sent,
-        upstream_ms=None if record.upstream_s is None else round(record.upstream_s * 1000, 3),
-        total_ms=round((finished - record.started) * 1000, 3),
+        upstream_ms=None if record.upstream_s is None else _ms(record.upstream_s),
+        total_ms=_ms(finished - record.started),
         request_id=record.request_id,
     )
 
 
+def _ms(time_s: float) -> float:
+    """To the microsecond. (round() goes by way of the decimal text: a third of a line's cost.)"""
+    return int(time_s * 1e6 + 0.5) / 1000
+
+
 def _timestamp(now_s: float) -> str:
-    return f"{_second(int(now_s))}.{int(now_s % 1 * 1000):03d}+00:00"
+    second, milliseconds = divmod(int(now_s * 1000), 1000)
+    return f"{_second(second)}.{milliseconds:03d}+00:00"
 
 
 @lru_cache(maxsize=2)

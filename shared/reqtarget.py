@@ -13,10 +13,10 @@ __all__ = ["AUTHORITY", "Target", "authority_of", "from_asgi", "origin_form", "u
 
 Target = bytes
 
-# RFC 3986 allows fewer; these are the bytes that cannot end a request line early or be read as something
+# RFC 3986 forbids more; these are the bytes that could end a request line early or be read as something
 # else.
-# No `#`: a fragment is never sent, and readers disagree on what is left of the path (CVE-2023-45539).
-_VISIBLE = bytes({*range(0x21, 0x7F), *range(0x80, 0x100)} - {0x23})
+# `#`: a fragment is never sent, and readers disagree on what is left of the path (CVE-2023-45539).
+_NEVER = bytes({*range(0x21), 0x7F, 0x23})
 # RFC 3986 section 3.2 without userinfo, which has no place in a request (RFC 9110 section 4.2.4).
 AUTHORITY = rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?"
 _ABSOLUTE = re.compile(rb"(?i)https?://(?=[^:/?])(" + AUTHORITY + rb")((?:[/?].*)?)")
@@ -47,7 +47,7 @@ def authority_of(target: Target) -> bytes | None:
 def origin_form(target: Target) -> Target:
     """Path and query of any target that may be forwarded, or `*`. Raises BadRequest for authority-form and
     anything else."""
-    if not target or target.translate(None, _VISIBLE):
+    if not target or len(target.translate(None, _NEVER)) < len(target):
         raise BadRequest("the request target holds bytes that no target may hold")
     if target.startswith(b"/"):
         return target

@@ -53,7 +53,7 @@ def test_a_log_line_tells_sizes_times_and_outcome() -> None:
         outcome="connection_refused",
         bytes_received=12,
         bytes_sent=34,
-        upstream_s=0.0012345,
+        upstream_s=0.0012346,
         finished=100.25,
     )
     line = log_line(record, epoch_s=NOON.timestamp() - 100.25)
@@ -65,7 +65,7 @@ def test_a_log_line_tells_sizes_times_and_outcome() -> None:
         "outcome": "connection_refused",
         "bytes_received": 12,
         "bytes_sent": 34,
-        "upstream_ms": 1.234,
+        "upstream_ms": 1.235,
         "total_ms": 250.0,
         "request_id": "r-1",
     }

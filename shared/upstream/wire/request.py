@@ -12,7 +12,8 @@ _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))  # RFC 9110 section 9
 
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_PLAIN = bytes({*range(256)} - {*range(0x20), 0x7F} | {0x09})  # what may stand between two line ends
+_SPACE = 0x20
+_CONTROL = bytes({*range(0x20), 0x7F} - {0x09})  # what may stand at the end of a line only
 
 
 def head_of(request: UpstreamRequest) -> bytes:
@@ -21,10 +22,16 @@ def head_of(request: UpstreamRequest) -> bytes:
     Raises BadRequest when they would not be read as what they are: the core has checked every part, and a
     line break that got past it must still not become a request of its own.
     """
-    start = request.method + b" " + request.target + b" HTTP/1.1"
-    fields = request.headers
-    head = b"\r\n".join([start, *[_before(name) + value for name, value in fields], b"", b""])
-    if start.count(b" ") != 2 or head.translate(None, _PLAIN) != b"\r\n" * (len(fields) + 2):
+    method, target = request.method, request.target
+    parts = [method, b" ", target, b" HTTP/1.1"]
+    add = parts.append
+    for name, value in request.headers:
+        add(_before(name))
+        add(value)
+    add(b"\r\n\r\n")
+    head = b"".join(parts)
+    breaks = 2 * (len(request.headers) + 2)  # bytes
+    if _SPACE in method or _SPACE in target or len(head.translate(None, _CONTROL)) + breaks != len(head):
         raise _unwritable()
     return head
 
@@ -34,7 +41,7 @@ def _before(name: bytes) -> bytes:
     """What stands before a field's value. Raises BadRequest when that is no name."""
     if not _NAME.fullmatch(name):
         raise _unwritable()
-    return name + b": "
+    return b"\r\n" + name + b": "
 
 
 def _unwritable() -> BadRequest:
