@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 
+from bench.histogram import encode_histogram
 from bench.load import run_burst
 from bench.metrics import metric
 from bench.record import Absence, BurstResult
 from bench.scenarios import Burst
+from bench.usage import Span
 from shared.harness.origin.fast import FastOrigin
 from shared.harness.origin.payload import tiny_event
 from tests.unit.aio import aio
@@ -23,6 +26,15 @@ HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 def value(name: str, result: BurstResult) -> float | Absence:
     return metric(f"{name}@S6").of(result)
+
+
+def test_cpu_is_spread_over_every_event_of_every_burst() -> None:
+    used = Span(seconds=1.0, cpu_s=0.6144, wait_s=0.0, rig_busy=0.1, steal_s=0.0)
+    empty = encode_histogram([])
+    result = BurstResult(6, 4096, 24, used, whole=empty, spread=empty)
+    assert value("cpu-event", result) == pytest.approx(25.0)
+    assert isinstance(value("cpu-event", msgspec.structs.replace(result, completed=0)), Absence)
+    assert isinstance(value("burst-whole", result), Absence)  # no burst, no time
 
 
 def pieces(sizes: Sequence[int], pause_s: float) -> Get:
