@@ -91,8 +91,7 @@ class Exchange:
         path, _, query = request.target.decode("latin-1").partition("?")
         url = URL.build(
             scheme=address.scheme,
-            host=address.host,
-            port=address.port,
+            authority=address.authority.decode("ascii"),
             path=path,
             query_string=query,
             encoded=True,

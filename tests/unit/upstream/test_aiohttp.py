@@ -140,6 +140,24 @@ async def test_without_idle_connections_each_request_has_its_own() -> None:
         assert len(upstream.connections) == 2
 
 
+@aio
+async def test_an_address_with_colons_is_an_address() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HELLO)
+        await reader.read()
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(serve, "::1", 0)
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with engine_for("aiohttp", port, host="[::1]") as client:
+            await hello(client)
+
+
 # Both ways at once
 
 
