@@ -117,7 +117,7 @@ def _header(options: argparse.Namespace, planned: Plan) -> RunRecord:
         started_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         command=" ".join(words),
         seed=seed,
-        blocks=options.blocks,
+        blocks=max(part.blocks for part in planned.parts),
         cells=planned.cells,
         scenarios=planned.scenarios,
         subject_cpus=sorted(pinning.subject),
