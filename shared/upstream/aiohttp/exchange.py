@@ -24,6 +24,7 @@ from shared.errors import (
     ResponseTimeout,
     Terminated,
     UpgradeRefused,
+    WriteTimeout,
 )
 from shared.messages import Headers, UpstreamRequest, UpstreamResponse
 from shared.settings import TimeoutSettings
@@ -133,7 +134,7 @@ class Exchange:
             write_s=self._timeouts.write_s,
             socket=self._socket,
             sent=self._sent,
-            failed=self.cut,
+            failed=self._upload_failed,
         )
 
     async def prepare(
@@ -181,6 +182,11 @@ class Exchange:
         self._sent_whole = True
         if self._response is None and not self._released:
             self._deadline.reschedule(self._loop.time() + self._timeouts.response_s)
+
+    def _upload_failed(self, error: Exception) -> None:
+        """Whoever has answered may take no more: the answer is still to be read."""
+        if self._response is None or not isinstance(error, WriteTimeout):
+            self.cut(error)
 
     def _failure(self, error: Exception) -> Exception:
         """What an exception of aiohttp means in this phase."""

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.client import Client
+from shared.client import LOOK_AHEAD, Client
 from shared.errors import BadRequest, BodyIncomplete, BodyTooLarge, Terminated
 from shared.upstream import Upstream
 from tests.unit.aio import aio, eventually, settle
@@ -13,12 +13,14 @@ from tests.unit.upstream.origin import (
     CHUNKED,
     HALF,
     HELLO,
+    SHORT_S,
     Connection,
     answering,
     asking,
     engine_for,
     origin,
     read,
+    upload,
 )
 
 pytestmark = pytest.mark.usefixtures("loop")
@@ -207,6 +209,30 @@ async def test_a_whole_answer_stops_the_upload_and_ends_the_connection() -> None
         assert b"0\r\n\r\n" not in upstream.connections[0].received
     body.close()
     server.say(end())
+
+
+@aio
+async def test_an_upload_that_is_left_unread_costs_no_answer_that_has_begun() -> None:
+    given_up = asyncio.Event()
+
+    async def answer_only(connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await connection.send(HALF)
+        await given_up.wait()
+        await connection.send(b"x" * 96)
+
+    body = upload(*[bytes(LOOK_AHEAD)] * 400)
+    async with (
+        origin(answer_only) as upstream,
+        engine_for("aiohttp", upstream.port, write_timeout=SHORT_S) as client,
+    ):
+        answer = await client.send(asking(method=b"POST", headers=CHUNKED, body=body))
+        assert await anext(aiter(answer.body)) == b"half"
+        await eventually(lambda: body._discarding, "the upload to be given up")
+        given_up.set()
+        assert await read(answer) == b"x" * 96
+    body.close()
+    await settle(500)
 
 
 @aio
