@@ -49,6 +49,8 @@ _COLUMNS = {
     "served": "% served",
     "in-turn": "% in turn",
 }
+_UNTOLD = ("unsupported", "not-run", "not-asked", "below-resolution")
+"""What a table says well enough."""
 _ADDED = {"response": "response", "first event": "first", "event": "event"}
 
 
@@ -113,7 +115,7 @@ def _absences(found: View, console: Console) -> None:
     for cell in found.cells:
         for of in (*found.shown(*_COLUMNS), *found.shown("response-p50")):
             absence = found.figures[cell.id, of].absence
-            if absence is not None and absence.reason not in ("unsupported", "not-run", "not-asked"):
+            if absence is not None and absence.reason not in _UNTOLD:
                 console.print(
                     Text(f"{cell.label}: {absence_word(absence)}: {absence.detail}", style="yellow")
                 )
