@@ -89,6 +89,8 @@ _FEW = (
 _FANS = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[7:])
 _FAN_OUT = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[7:])
 """Those that have one."""
+_POOLED = (*_FEW[:2], "bare", "haproxy", "caddy", *_FEW[7:])
+"""Those that can be held to a pool of a given size."""
 _GROUPS = (
     _Group(
         "choices",
@@ -107,6 +109,7 @@ _GROUPS = (
     _Group("leaving", "slow readers, clients that leave", ("S8", "S8-*", "S9"), _FEW, 3),
     _Group("fan-out", "several upstream requests for one", ("S15",), _FANS, 4),
     _Group("fan-out", "several upstream requests for one", ("S15",), _FAN_OUT, 3),
+    _Group("pool", "more streams than the pool has places", ("S13",), _POOLED, 3),
     _Group("idle", "beside idle connections", ("S3-idle-*",), _FEW, 3),
 )
 
