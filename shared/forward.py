@@ -38,7 +38,6 @@ from shared.messages import (
     ProxyResponse,
     UpstreamRequest,
     UpstreamResponse,
-    by_name,
 )
 from shared.settings import ForwardSettings
 from shared.upstream import Upstream
@@ -157,9 +156,8 @@ def _client_response(
     """Step (5)."""
     if not 200 <= answer.status <= 599:
         raise ProtocolError("the upstream's answer has a status that means nothing")
-    came = by_name(answer.headers)
-    kept = fields.response_headers(answer.headers, came, status=answer.status, now_s=time.time())
+    kept = fields.response_headers(answer.headers, answer.fields, status=answer.status, now_s=time.time())
     # Where Host is preserved, the upstream knows the client's authority, and how to write it.
-    if settings.host == "rewrite" and not REFERENCES.isdisjoint(came):
+    if settings.host == "rewrite" and not REFERENCES.isdisjoint(answer.fields):
         kept = for_the_client(kept, settings.upstream)
     return ProxyResponse(answer.status, kept, answer.body, request)

@@ -140,10 +140,12 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
 
 
 class UpstreamResponse(msgspec.Struct, frozen=True):
-    """A final response head as the engine read it, its body still to come."""
+    """A final response head as the engine read it, its body still to come. `fields` are the headers by
+    name."""
 
     status: int
     headers: Headers
+    fields: Fields
     body: BodyStream
 
 

@@ -27,7 +27,7 @@ from shared.errors import (
     UpgradeRefused,
     WriteTimeout,
 )
-from shared.messages import Headers, RequestBody, UpstreamRequest, UpstreamResponse
+from shared.messages import Headers, RequestBody, UpstreamRequest, UpstreamResponse, by_name
 from shared.settings import Settings
 from shared.tasks import undisturbed
 from shared.upstream.connect import connect_failure, probe, tls_context
@@ -98,7 +98,7 @@ class HTTPXUpstream:
             raise ProtocolError
         # The same dict that the connection looks into when the body is read.
         timeouts["read"] = self._timeouts.read_s or None  # type: ignore[assignment]
-        return UpstreamResponse(response.status, response.headers, body)
+        return UpstreamResponse(response.status, response.headers, by_name(response.headers), body)
 
     def _failure(self, error: Exception, phase: Phase) -> ProxyError:
         """What an exception of the library, or of the upload, means in this phase."""

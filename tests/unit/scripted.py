@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from shared.errors import ProxyError, UpstreamError
-from shared.messages import Headers, UpstreamRequest, UpstreamResponse
+from shared.messages import Headers, UpstreamRequest, UpstreamResponse, by_name
 
 __all__ = ["ScriptedBody", "ScriptedUpstream"]
 
@@ -79,7 +79,7 @@ class ScriptedUpstream:
         self.probes = 0
         self.probe_error: UpstreamError | None = None
         self.closed = 0
-        self._answer = UpstreamResponse(status, headers or [], self.body)
+        self._answer = UpstreamResponse(status, headers or [], by_name(headers or []), self.body)
         self._error = error
         self._silent = silent
 

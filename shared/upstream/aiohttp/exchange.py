@@ -26,7 +26,7 @@ from shared.errors import (
     UpgradeRefused,
     WriteTimeout,
 )
-from shared.messages import Headers, UpstreamRequest, UpstreamResponse
+from shared.messages import Headers, UpstreamRequest, UpstreamResponse, by_name
 from shared.settings import TimeoutSettings
 from shared.upstream.aiohttp.request import Request, Spoilt, fields_of
 from shared.upstream.aiohttp.upload import Upload
@@ -114,8 +114,9 @@ class Exchange:
         if response.version not in _VERSIONS:
             raise ProtocolError
         headers = list(response.raw_headers)
+        fields = by_name(headers)
         self._framing = body_framing(
-            headers,
+            fields,
             status=response.status,
             to_head=request.method == b"HEAD",
             version="1.1" if response.version == aiohttp.HttpVersion11 else "1.0",
@@ -123,7 +124,7 @@ class Exchange:
         if self._protocol is not None and not response.content.is_eof():
             self._protocol.read_timeout = self._timeouts.read_s or None
             self._protocol.start_timeout()
-        return UpstreamResponse(response.status, headers, self)
+        return UpstreamResponse(response.status, headers, fields, self)
 
     def _upload(self) -> Upload | None:
         if self._request.body is None:

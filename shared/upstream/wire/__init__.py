@@ -70,7 +70,8 @@ class WireUpstream:
         except BaseException:
             exchange.close()
             raise
-        return UpstreamResponse(exchange.reader.status, exchange.reader.headers, exchange)
+        reader = exchange.reader
+        return UpstreamResponse(reader.status, reader.headers, reader.fields, exchange)
 
     async def _connect(self) -> Connection:
         connection = await self._opener.open()

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 import httptools
 
 from shared.errors import BodyIncomplete, ProtocolError, Terminated, UpgradeRefused, UpstreamError
-from shared.messages import Headers
+from shared.messages import Fields, Headers, by_name
 
 __all__ = ["MAX_HEAD", "Framing", "ResponseReader", "body_framing"]
 
@@ -34,39 +34,38 @@ _VERSIONS = ("1.1", "1.0")
 _TRAILER_SAYS_LENGTH = "Content-Length can't be present with Transfer-Encoding"
 
 
-def body_framing(headers: Headers, *, status: int, to_head: bool, version: str) -> Framing:
+def body_framing(fields: Fields, *, status: int, to_head: bool, version: str) -> Framing:
     """How the end of a response's body is told (RFC 9112 section 6.3).
 
     Raises ProtocolError for a transfer coding other than chunked, or any at all in HTTP/1.0 (section 6.1).
     """
-    names = {name.lower() for name, _ in headers}
-    chunked = b"transfer-encoding" in names
-    if chunked and (version == "1.0" or _codings(headers) != [b"chunked"]):
+    codings = fields.get(b"transfer-encoding")
+    if codings is not None and (version == "1.0" or _plain(codings) != [b"chunked"]):
         raise ProtocolError("the upstream's answer has a transfer coding that nobody asked for")
     if to_head or status in (204, 304):
         return "none"
-    if chunked:
+    if codings is not None:
         return "chunked"
-    return "length" if b"content-length" in names else "close"
+    return "length" if b"content-length" in fields else "close"
 
 
-def _codings(headers: Headers) -> list[bytes]:
-    return [value.strip(b" \t").lower() for name, value in headers if name.lower() == b"transfer-encoding"]
+def _plain(words: list[bytes]) -> list[bytes]:
+    return [word.strip(b" \t").lower() for word in words]
 
 
 class ResponseReader:
     """Feed it what arrives; look at what is there.
 
     begun: any byte has come. interim: status and fields of each 1xx that came, until somebody takes them.
-    status, headers: of the final response, once `headed`. chunks: body bytes, until somebody takes them.
-    trailers: fields after a chunked body. ended: the response is whole. keep_alive: what it says of the
+    status, headers, fields (the same by name): of the final response, once `headed`. chunks: body bytes,
+    until somebody takes them. trailers: fields after a chunked body. ended: the response is whole. keep_alive: what it says of the
     connection. followed: something came after its end, bytes or the connection's own end.
     """
 
     __slots__ = (
         "_at_chunk",
+        "_came",
         "_dry",
-        "_fields",
         "_framing",
         "_in_chunk",
         "_parser",
@@ -76,6 +75,7 @@ class ResponseReader:
         "begun",
         "chunks",
         "ended",
+        "fields",
         "followed",
         "headed",
         "headers",
@@ -91,7 +91,7 @@ class ResponseReader:
     def __init__(self, *, to_head: bool) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._to_head = to_head
-        self._fields: Headers = []
+        self._came: Headers = []
         self._tail = b""  # of what came before the current read
         self._dry = 0  # bytes of heads, chunk extensions or trailers since the last byte of a body
         self._framing: Framing = "close"
@@ -101,6 +101,7 @@ class ResponseReader:
         self.interim: list[tuple[int, Headers]] = []
         self.status = 0
         self.headers: Headers = []
+        self.fields: Fields = {}
         self.trailers: Headers = []
         self.chunks: list[bytes] = []
         self.begun = self.headed = self.ended = self.keep_alive = self.followed = False
@@ -177,24 +178,25 @@ class ResponseReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.ended:
             # No part of the value (RFC 9112 section 5.1); llhttp leaves tabs at its end.
-            self._fields.append((name, value.strip(b" \t")))
+            self._came.append((name, value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
         if self.ended:
             return
         parser = self._parser
         status, version = parser.get_status_code(), parser.get_http_version()
-        fields, self._fields = self._fields, []
+        headers, self._came = self._came, []
         if version not in _VERSIONS or status < 100:
             raise ProtocolError
         if status == 101:
             raise UpgradeRefused
         if status < 200:
-            self.interim.append((status, fields))
+            self.interim.append((status, headers))
             return
+        fields = by_name(headers)
         self._framing = framing = body_framing(fields, status=status, to_head=self._to_head, version=version)
         self.keep_alive = parser.should_keep_alive()
-        self.status, self.headers = status, fields
+        self.status, self.headers, self.fields = status, headers, fields
         self.headed, self._dry = True, 0
         if framing == "none":
             # Not left to llhttp, which cannot be told that this answers HEAD and would wait for a body.
@@ -203,8 +205,7 @@ class ResponseReader:
 
     def _says_keep_alive(self, version: str) -> bool:
         """What Connection says; llhttp expects a response without a length to end with the connection."""
-        options = b",".join(value for name, value in self.headers if name.lower() == b"connection").lower()
-        words = {option.strip(b" \t") for option in options.split(b",")}
+        words = _plain(b",".join(self.fields.get(b"connection", ())).split(b","))
         return b"close" not in words if version == "1.1" else b"keep-alive" in words
 
     def on_chunk_header(self) -> None:
@@ -235,5 +236,5 @@ class ResponseReader:
     def on_message_complete(self) -> None:
         if self.ended or not self.headed:
             return  # an interim response, or something after the end
-        self.trailers = self._fields
+        self.trailers = self._came
         self.ended = True

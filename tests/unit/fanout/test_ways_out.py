@@ -93,7 +93,7 @@ class SlowToClose:
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         answer = await self._upstream.send(request)
-        return UpstreamResponse(answer.status, answer.headers, SlowBody(answer.body, self))
+        return UpstreamResponse(answer.status, answer.headers, answer.fields, SlowBody(answer.body, self))
 
     async def probe(self) -> None:
         await self._upstream.probe()
