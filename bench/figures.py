@@ -148,11 +148,11 @@ def coalescing(run: Run, cell: str, scenario: str) -> float | None:
 def asked_pairs(
     pairs: Sequence[tuple[str, str]], of: str, all_figures: Mapping[tuple[str, str], Figure]
 ) -> Sequence[tuple[str, str]]:
-    """Return the pairs of cells of which both were asked that metric; all of them where no pair was."""
+    """Return the pairs of cells of which both were asked that metric, and got to it; all where none did."""
 
     def asked(cell: str) -> bool:
         absence = all_figures[cell, of].absence
-        return absence is None or absence.reason != "not-asked"
+        return absence is None or absence.reason not in ("not-asked", "not-run")
 
     return [pair for pair in pairs if all(map(asked, pair))] or pairs
 

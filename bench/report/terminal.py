@@ -20,6 +20,7 @@ __all__ = ["show"]
 
 _ROWS, _TABLES, _LINES = 20, 1, 2
 """Of a run in many parts: the page has all, the terminal one screen."""
+_UNASKED = {"not asked", "not run"}
 
 BELOW = "\N{ALMOST EQUAL TO}0"
 _LEVELS = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
@@ -142,9 +143,12 @@ def _blocks_done(found: View, console: Console) -> None:
         if complete < part.blocks:
             of = f" of {part.id}" if part.id else ""
             console.print(Text(f"{complete} of {part.blocks} blocks{of} are complete.", style="yellow"))
+    together: dict[str, list[str]] = {}
     for name, why, cells in left_out(found.run.dropped):
         who = f"{len(cells)} cells of {name}" if name else ", ".join(cells)
-        console.print(Text(f"{who}: {why}.", style="yellow"))
+        together.setdefault(why, []).append(who)
+    for why, every in together.items():
+        console.print(Text(f"{', '.join(every)}: {why}.", style="yellow"))
 
 
 def _grid(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> Table:
@@ -178,8 +182,9 @@ def _tables(found: View) -> Iterator[tuple[str, Table]]:
         for heading, _ in columns:
             table.add_column(heading, justify="right")
         asked = [(cell, [values[row] for _, values in columns]) for row, cell in enumerate(cells)]
-        rows = [one for one in asked if not any(value.plain == "not asked" for value in one[1])]
-        for cell, values in rows[:_ROWS] if found.run.header.parts else asked:
+        if found.run.header.parts:
+            asked = [one for one in asked if not {value.plain for value in one[1]} & _UNASKED][:_ROWS]
+        for cell, values in asked:
             table.add_row(Text(cell.label, style="dim" if cell.group != "product" else ""), *values)
         yield asks.get(key, ""), table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 
 import msgspec
@@ -13,7 +13,7 @@ from bench.factorial import Decomposition, decompose
 from bench.figures import Added, Figure, Grown, added_delays, figures, grown
 from bench.health import Health, health, verdict_of
 from bench.metrics import metric, metrics_in
-from bench.record import Absence, CellSpec, Run
+from bench.record import CellSpec, Run
 from bench.stats import places
 
 __all__ = ["View", "view"]
@@ -74,7 +74,12 @@ class View(msgspec.Struct, frozen=True, dict=True):
 
     def was_asked(self, contrast: Contrast, name: str) -> bool:
         """Return whether the plan asks a metric of both sides of any pair of a contrast."""
-        return not _unasked(self.outcome(contrast, name).absence)
+        asked = self._asked(name)
+        return any(first in asked and second in asked for first, second in contrast.pairs)
+
+    def _asked(self, name: str) -> Set[str]:
+        part = self.run.header.part_of(metric(name).scenario)
+        return set(part.cells) if part else {cell.id for cell in self.run.header.cells}
 
     def by_load(self, names: Sequence[str]) -> list[list[str]]:
         """Return metrics in groups that one table can hold: the quick plan's, then those of each scenario."""
@@ -87,7 +92,8 @@ class View(msgspec.Struct, frozen=True, dict=True):
 
     def asked_of(self, name: str) -> list[CellSpec]:
         """Return the cells, but for the direct leg, that the plan asks for a metric."""
-        return [cell for cell in self.cells if not _unasked(self.figures[cell.id, name].absence)]
+        asked = self._asked(name)
+        return [cell for cell in self.cells if cell.id in asked]
 
     def asked(self, *questions: str, main: bool | None = None) -> list[Contrast]:
         """Return the contrasts of these questions, each once, in order."""
@@ -119,10 +125,6 @@ class View(msgspec.Struct, frozen=True, dict=True):
             if estimate is not None:
                 return max(estimate.high, 1 / estimate.low) - 1
         return None
-
-
-def _unasked(absence: Absence | None) -> bool:
-    return absence is not None and absence.reason == "not-asked"
 
 
 def view(run: Run) -> View:

@@ -1,0 +1,102 @@
+"""A run in parts: each part's cells stand under its own scenarios, and nowhere as missing."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+from rich.console import Console
+
+from bench.check import cell_absence
+from bench.record import Absence, Dropped, Part, Run
+from bench.report import write_html, write_terminal
+from bench.report.view import view
+from tests.unit.bench.made import made_run
+
+FEW = [
+    "direct",
+    "fastapi-handler-uvicorn-httptools-wire",
+    "fastapi-handler-uvicorn-httptools-wire-twin",
+    "litestar-handler-uvicorn-httptools-wire",
+    "fastapi-handler-uvicorn-httptools-httpx2",
+]
+OTHER = "recipe-litestar"
+LEFT_OUT = "recipe-fastapi"
+
+
+def in_parts() -> Run:
+    """The made-up run, its capacity asked of all cells and the rest of few; one was left out for time."""
+    run = made_run()
+    every = [cell.id for cell in run.header.cells]
+    parts = [
+        Part("all", "capacity", every, ["S0", "S3"], 6),
+        Part("few", "fixed rates", FEW, ["S0", "S2", "S5"], 6, {"TANDEM_MAX_CONNECTIONS": "7"}),
+    ]
+    cells = [
+        msgspec.structs.replace(
+            record, part=part.id, results={name: record.results[name] for name in part.scenarios}
+        )
+        for record in run.cells
+        for part in parts
+        if record.cell in part.cells
+    ]
+    header = msgspec.structs.replace(run.header, parts=parts)
+    dropped = [Dropped(LEFT_OUT, 0, "no time", "few")]
+    return msgspec.structs.replace(run, header=header, cells=cells, dropped=dropped)
+
+
+def test_what_a_part_does_not_ask_of_a_cell_is_not_asked_and_what_was_left_out_not_run() -> None:
+    run = in_parts()
+    assert cell_absence(run, OTHER, "S3") is None
+    assert cell_absence(run, OTHER, "S2") == Absence("not-asked", "the plan asks this of other cells")
+    assert cell_absence(run, LEFT_OUT, "S2") == Absence("not-run", "no time")
+    assert cell_absence(run, LEFT_OUT, "S3") is None
+    assert cell_absence(run, FEW[1], "S5") is None
+
+
+def test_a_cell_that_fails_in_one_part_keeps_its_figures_in_another() -> None:
+    run = in_parts()
+    cells = [
+        msgspec.structs.replace(one, failure="it died") if (one.cell, one.part) == (FEW[1], "few") else one
+        for one in run.cells
+    ]
+    run = msgspec.structs.replace(run, cells=cells)
+    assert cell_absence(run, FEW[1], "S3") is None
+    assert cell_absence(run, FEW[1], "S2") == Absence("failed", "block 1: it died")
+
+
+def test_a_main_effect_is_over_the_pairs_that_were_asked() -> None:
+    found = view(in_parts())
+    (engine,) = found.asked("engine", main=True)
+    assert found.outcome(engine, "rps").pairs == 2
+    of_few = found.outcome(engine, "cpu-event")
+    assert of_few.pairs == 1
+    assert of_few.estimate is not None
+    assert found.was_asked(engine, "cpu-event")
+    assert not any(found.was_asked(one, "cpu-event") for one in found.asked("recipe"))
+
+
+def test_the_page_shows_under_each_load_who_was_asked_and_names_the_parts() -> None:
+    run = in_parts()
+    page = write_html(run)
+    found = view(run)
+    assert {cell.id for cell in found.asked_of("cpu-event")} == set(FEW) - {"direct"}
+    assert len(found.asked_of("rps")) == len(found.cells)
+    assert "part few" in page
+    assert "TANDEM_MAX_CONNECTIONS 7" in page
+    assert "left out from the start: no time" in page
+    missing = page.partition('id="missing"')[2].partition("</section>")[0]
+    assert "not asked" not in missing
+    assert write_html(run) == page
+
+
+def test_the_terminal_keeps_to_the_cells_that_were_asked_everything() -> None:
+    out = io.StringIO()
+    write_terminal(in_parts(), Console(file=out, width=120, highlight=False))
+    text = out.getvalue()
+    table = text[text.index("cell  ") :]
+    assert "FastAPI handler, uvicorn, httpx2" in table
+    assert "recipe in Litestar" not in table
+    assert "1 cells of few: left out from the start: no time." in text
+    assert "blocks of" not in text  # none is incomplete
+    assert "0 more loads" not in text
