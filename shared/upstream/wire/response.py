@@ -58,8 +58,9 @@ class ResponseReader:
 
     begun: any byte has come. interim: status and fields of each 1xx that came, until somebody takes them.
     status, headers, fields (the same by name): of the final response, once `headed`. chunks: body bytes,
-    until somebody takes them. trailers: fields after a chunked body. ended: the response is whole. keep_alive: what it says of the
-    connection. followed: something came after its end, bytes or the connection's own end.
+    until somebody takes them. trailers: fields after a chunked body. ended: the response is whole.
+    keep_alive: what it says of the connection. followed: something came after its end, bytes or the
+    connection's own end.
     """
 
     __slots__ = (
