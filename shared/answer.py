@@ -62,7 +62,7 @@ def failure(error: ProxyError, request: ProxyRequest) -> ProxyResponse:
         headers.append((b"Connection", b"close"))
     if isinstance(error, MethodRefused):
         headers.append((b"Allow", _ALLOW))
-    return ProxyResponse(error.status, headers, body, request)
+    return ProxyResponse.to(request, error.status, headers, body)
 
 
 class Answer:
@@ -79,7 +79,7 @@ class Answer:
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         response = self.response
-        body, record, client = response.body, response.request.record, response.request.client
+        body, record, client = response.body, response.record, response.client
         record.status = response.status
         try:
             with client.watching():
@@ -119,7 +119,7 @@ class Answer:
     def _whole_body(self) -> bytes | None:
         """A body that is there as a whole leaves in one message with the end, and without a turn of the loop;
         while the client still uploads, it is to have all before the end."""
-        body, client = self.response.body, self.response.request.client
+        body, client = self.response.body, self.response.client
         if isinstance(body, bytes):
             client.discard()
             return None if client.uploading else body
@@ -130,25 +130,25 @@ class Answer:
         Behind other pieces the last would wait for a slow client where its leaving cannot be told from the
         end any more."""
         response = self.response
-        body, client = response.body, response.request.client
+        body, client = response.body, response.client
         if isinstance(body, bytes):
             await self._send_chunk(send, body)
             return b""
         async for chunk in body:
-            if body.ended and not response.request.record.bytes_sent and not client.uploading:
+            if body.ended and not response.record.bytes_sent and not client.uploading:
                 return chunk
             await self._send_chunk(send, chunk)
         return b""
 
     async def _send_chunk(self, send: Send, chunk: bytes) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        self.response.request.record.bytes_sent += len(chunk)
+        self.response.record.bytes_sent += len(chunk)
 
 
 def _shows_its_end(response: ProxyResponse) -> bool:
     """Whether the client of an HTTP/1 connection knows that it has the whole answer before it is ended: the
     end of a chunked one, and of a stream of HTTP/2, is not held back.
     """
-    return response.request.http_version.startswith("1.") and any(
+    return response.http_version.startswith("1.") and any(
         name.lower() == b"content-length" for name, _ in response.headers
     )

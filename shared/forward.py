@@ -147,7 +147,7 @@ def _last_hop(request: ProxyRequest) -> ProxyResponse:
 
     What the upstream can do is not ours to tell.
     """
-    return ProxyResponse(204, fields.response_headers([], {}, status=204, now_s=time.time()), b"", request)
+    return ProxyResponse.to(request, 204, fields.response_headers([], {}, status=204, now_s=time.time()), b"")
 
 
 def _client_response(
@@ -160,4 +160,4 @@ def _client_response(
     # Where Host is preserved, the upstream knows the client's authority, and how to write it.
     if settings.host == "rewrite" and not REFERENCES.isdisjoint(answer.fields):
         kept = for_the_client(kept, settings.upstream)
-    return ProxyResponse(answer.status, kept, answer.body, request)
+    return ProxyResponse.to(request, answer.status, kept, answer.body)

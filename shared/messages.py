@@ -186,9 +186,20 @@ class ProxyRequest(msgspec.Struct, frozen=True):
 
 
 class ProxyResponse(msgspec.Struct, frozen=True):
-    """What the client is to be sent. A body of bytes is whole, a stream may still fail."""
+    """What the client is to be sent. A body of bytes is whole, a stream may still fail.
+
+    Of the request it holds what the answer needs: its fields are of no use any more, and a stream may last.
+    """
 
     status: int
     headers: Headers
     body: BodyStream | bytes
-    request: ProxyRequest
+    client: ClientSide
+    record: ExchangeRecord
+    http_version: str
+
+    @classmethod
+    def to(
+        cls, request: ProxyRequest, status: int, headers: Headers, body: BodyStream | bytes
+    ) -> "ProxyResponse":
+        return cls(status, headers, body, request.client, request.record, request.http_version)

@@ -111,7 +111,7 @@ class Proxy:
         return self._answer(failure(error, request))
 
     def _answer(self, response: ProxyResponse) -> Answer:
-        if self.drain.begun or response.request.client.withheld:
+        if self.drain.begun or response.client.withheld:
             # RFC 9112 section 9.6: who is about to close says so. The servers close and do not. And whether a
             # client that was never told to go on sends its body all the same nobody can know (RFC 9110
             # section 10.1.1): what comes next on its connection could be either.

@@ -57,4 +57,4 @@ class Fanout:
         ]
         turns = asyncio.Semaphore(self._max_connections)
         body = Records(planned, self._upstream, turns=turns, gate=self._gate, exchange=request.record)
-        return ProxyResponse(200, headers, body, request)
+        return ProxyResponse.to(request, 200, headers, body)

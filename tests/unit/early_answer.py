@@ -24,5 +24,5 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     client = Client(receive)
     client.start()
     body = ScriptedBody([b"half"], error=BodyIncomplete())
-    answer = ProxyResponse(200, [(b"Content-Length", b"100")], body, request_of(client))
+    answer = ProxyResponse.to(request_of(client), 200, [(b"Content-Length", b"100")], body)
     await Answer(answer, OBSERVER)(scope, receive, send)

@@ -50,7 +50,7 @@ class Exchange:
             client=client,
             record=self.observer.begin("GET", "/", {}),
         )
-        self.answer = Answer(ProxyResponse(status, HEAD, body, self.request), self.observer)
+        self.answer = Answer(ProxyResponse.to(self.request, status, HEAD, body), self.observer)
 
     @property
     def record(self) -> ExchangeRecord:

@@ -94,7 +94,7 @@ async def test_the_answer_is_ended_after_the_upload_where_the_client_has_it_alre
         client=started(server),
         record=observer.begin("POST", "/", {}),
     )
-    answer = Answer(ProxyResponse(413, headers, b"no", request), observer)
+    answer = Answer(ProxyResponse.to(request, 413, headers, b"no"), observer)
     playing = asyncio.ensure_future(answer({}, None, server.send))
     await settle()
     assert (server.status, server.body) == (413, b"no")

@@ -205,7 +205,7 @@ async def forwarded(
 async def test_the_answer_is_handed_on_with_its_body_unread() -> None:
     upstream = ScriptedUpstream(418, [(b"X-A", b"1"), (b"Connection", b"close"), (b"Date", b"then")])
     came, answer = await forwarded(upstream)
-    assert answer == ProxyResponse(418, [(b"X-A", b"1"), (b"Date", b"then")], upstream.body, came)
+    assert answer == ProxyResponse.to(came, 418, [(b"X-A", b"1"), (b"Date", b"then")], upstream.body)
     assert (upstream.body.read, upstream.body.closed) == (0, 0)
     assert came.record.upstream_s is not None
     assert came.record.upstream_s >= 0

@@ -49,7 +49,7 @@ async def streaming(proxy: Proxy, query: str, headers: Headers | None = None) ->
         yield response.body
     finally:
         await response.body.aclose()
-        response.request.client.close()
+        response.client.close()
 
 
 async def records(proxy: Proxy, query: str, headers: Headers | None = None) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ async def test_a_record_for_each_path_with_status_text_and_time(engine: str) -> 
         {"path": "/b", "index": 1, "status": 404, "text": "0123456789" * 5},
         {"path": "/c", "index": 2, "status": 302, "text": "/c"},
     ]
-    record = answer.response.request.record
+    record = answer.response.record
     assert record.bytes_sent == len(server.body)
     assert record.upstream_s is not None
     assert record.finished is not None

@@ -55,7 +55,7 @@ async def test_a_client_that_leaves_closes_them_all() -> None:
         await answering
         await eventually(lambda: origin.left == ["/held"] * 2, "the origin sees both connections closed")
     assert not server.complete
-    assert answer.response.request.record.outcome == "client_gone"
+    assert answer.response.record.outcome == "client_gone"
 
 
 @pytest.mark.parametrize("turns", range(1, 80, 2))
