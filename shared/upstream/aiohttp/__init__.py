@@ -5,7 +5,7 @@ send()  (1) a turn, within the pool's deadline            wire's Pool, which hol
         (2) session.request(): nothing of its own added   exchange.py, as the request's middleware
         (3) a connection, from aiohttp's pool             request.py: which one it is
         (4) the upload, beside the response               upload.py
-        (5) response head, or why there is none           exchange.py
+        (5) response head, or why there is none           exchange.py, failure.py
 body    (6) chunks as they come; connection and turn given back at the end
 
 No cookie jar, no invented field, no redirects, no environment, no decoding. What aiohttp cannot be told to do

@@ -8,29 +8,18 @@ aclose()      on every other way out
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from shared.errors import (
-    BadRequest,
-    BodyIncomplete,
-    ProtocolError,
-    ProxyError,
-    ReadTimeout,
-    ResponseTimeout,
-    Terminated,
-    UpgradeRefused,
-    WriteTimeout,
-)
+from shared.errors import BodyIncomplete, ProtocolError, ResponseTimeout, UpgradeRefused, WriteTimeout
 from shared.messages import Headers, UpstreamRequest, UpstreamResponse, by_name
 from shared.settings import TimeoutSettings
-from shared.upstream.aiohttp.request import Request, Spoilt, fields_of
+from shared.upstream.aiohttp.failure import failure
+from shared.upstream.aiohttp.request import Request, Spoilt, fields_of, uses
 from shared.upstream.aiohttp.upload import Upload
-from shared.upstream.connect import connect_failure
 from shared.upstream.wire.request import content_length
 from shared.upstream.wire.response import Framing, body_framing
 from shared.variables import UpstreamURL
@@ -57,6 +46,7 @@ class Exchange:
         "_sent_whole",
         "_timeouts",
         "_transport",
+        "_use",
         "ended",
         "trailers",
     )
@@ -77,6 +67,7 @@ class Exchange:
         self._deadline = asyncio.timeout(None)
         self._protocol: ResponseHandler | None = None
         self._transport: asyncio.Transport | None = None
+        self._use = 0  # the how-manieth on its connection
         self._response: aiohttp.ClientResponse | None = None
         self._framing: Framing = "close"
         self._sent_whole = False
@@ -163,6 +154,7 @@ class Exchange:
         """The request is about to be written there."""
         self._protocol = protocol
         self._transport = protocol.transport
+        self._use = uses(protocol)
         if protocol.closed is not None:
             protocol.closed.add_done_callback(self._lost)
         if self._request.body is None:
@@ -190,24 +182,9 @@ class Exchange:
             self.cut(error)
 
     def _failure(self, error: Exception) -> Exception:
-        """What an exception of aiohttp means in this phase."""
         if self._error is not None:
             return self._error
-        if isinstance(error, ProxyError):
-            return error
-        if isinstance(error, ValueError) and not isinstance(error, UnicodeError | ssl.SSLError):
-            return BadRequest("the request cannot be written as HTTP/1.1")
-        if self._protocol is None:
-            return connect_failure(error)
-        if self._response is not None:
-            timed_out = isinstance(error, aiohttp.SocketTimeoutError)
-            return ReadTimeout() if timed_out else BodyIncomplete()
-        if isinstance(error, aiohttp.ClientResponseError):
-            return ProtocolError()
-        if isinstance(error.__cause__, ssl.SSLError):
-            # TLS 1.3: what the upstream thinks of our certificate comes as an alert after the handshake.
-            return connect_failure(error)
-        return Terminated()
+        return failure(error, connected=self._protocol is not None, headed=self._response is not None)
 
     # the response
 
@@ -261,10 +238,24 @@ class Exchange:
         """End the exchange because of `error`, which is what whoever waits for it is told."""
         if self._error is None:
             self._error = error
-        if self._protocol is not None:
+        if self._protocol is not None and self._is_ours():
             self._protocol.set_exception(error)
+            self._abort()
         if self._response is not None:
             self._response.content.set_exception(error)
+
+    def _is_ours(self) -> bool:
+        """Whether no other exchange has begun on the connection: aiohttp gives it back when the body has
+        come, which may be long before it has been taken."""
+        return self._protocol is not None and uses(self._protocol) == self._use
+
+    def _may_be_kept(self) -> bool:
+        return (
+            self.ended and self._sent_whole and self._protocol is not None and not self._protocol.should_close
+        )
+
+    def _abort(self) -> None:
+        """At once: to close would wait for what has not been written by now."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -275,10 +266,8 @@ class Exchange:
         self._released = True
         if self._protocol is not None and self._protocol.closed is not None:
             self._protocol.closed.remove_done_callback(self._lost)
-        if not (self.ended and self._sent_whole) or (self._protocol and self._protocol.should_close):
-            # At once: close() would wait for what has not been written by now.
-            if self._transport is not None:
-                self._transport.abort()
+        if self._is_ours() and not self._may_be_kept():
+            self._abort()
             if self._response is not None:
                 self._response.close()
         if self._request.body is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from typing import Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -14,7 +14,7 @@ from shared.errors import BadRequest
 from shared.messages import Headers
 from shared.remember import remembering
 
-__all__ = ["Request", "Spoilt", "fields_of"]
+__all__ = ["Request", "Spoilt", "fields_of", "uses"]
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -48,7 +48,12 @@ class _Exchange(Protocol):
     def begins(self, protocol: ResponseHandler) -> None: ...
 
 
-_used: "WeakSet[ResponseHandler]" = WeakSet()
+_uses: "WeakKeyDictionary[ResponseHandler, int]" = WeakKeyDictionary()
+
+
+def uses(protocol: ResponseHandler) -> int:
+    """How many requests have been written to that connection."""
+    return _uses.get(protocol, 0)
 
 
 class Request(aiohttp.ClientRequest):
@@ -62,12 +67,12 @@ class Request(aiohttp.ClientRequest):
         """
         protocol = conn.protocol
         assert protocol is not None
-        if protocol not in _used:
-            _used.add(protocol)
-            if protocol.closed is not None:
-                protocol.closed.add_done_callback(_looked_at)
-        elif protocol.should_close:
+        before = uses(protocol)
+        if before and protocol.should_close:
             raise Spoilt
+        if not before and protocol.closed is not None:
+            protocol.closed.add_done_callback(_looked_at)
+        _uses[protocol] = before + 1
         self.exchange.begins(protocol)
         return await super().send(conn)
 

@@ -104,6 +104,36 @@ async def test_what_follows_an_answer_answers_nobody(when: str, extra: bytes) ->
             await hello(client)
 
 
+@pytest.mark.parametrize("end_of_the_first", ["read", "closed", "whole"])
+@aio
+async def test_an_answer_that_has_come_does_not_touch_the_next_on_its_connection(
+    end_of_the_first: str,
+) -> None:
+    """aiohttp gives a connection back when the body's end has come, not when it has been taken."""
+    taken = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(HELLO)
+        await connection.head()
+        await connection.send(HALF)
+        await taken.wait()
+        await connection.send(b"x" * 96)
+
+    async with origin(script) as upstream, engine_for("aiohttp", upstream.port) as client:
+        first = await client.send(asking())
+        second = await client.send(asking())
+        assert len(upstream.connections) == 1
+        assert await anext(aiter(second.body)) == b"half"
+        if end_of_the_first == "read":
+            assert await read(first) == b"hello"
+        elif end_of_the_first == "whole":
+            assert first.body.whole() == b"hello"
+        await first.body.aclose()
+        taken.set()
+        assert await read(second) == b"x" * 96
+
+
 @pytest.mark.parametrize("method", [b"GET", b"PUT", b"DELETE"])
 @aio
 async def test_no_request_is_sent_again(method: bytes) -> None:
