@@ -13,7 +13,7 @@ from bench.contrasts import Contrast, Outcome
 from bench.metrics import metric
 from bench.record import Run
 from bench.report.view import View, view
-from bench.report.words import DASH, interval, ratio, upper, verdict_word
+from bench.report.words import DASH, interval, over, ratio, upper, verdict_word
 from bench.stats import Interval, log_values, unpaired
 
 __all__ = ["Agreement", "agreements", "changes", "differences", "show_comparison"]
@@ -75,7 +75,10 @@ def agreements(one: View, other: View) -> list[Agreement]:
     return [
         Agreement(outcome.contrast, outcome.metric, outcome, seen[outcome.contrast, outcome.metric])
         for outcome in one.outcomes
-        if (outcome.contrast, outcome.metric) in seen and outcome.contrast.question != "a/a"
+        if (outcome.contrast, outcome.metric) in seen
+        and outcome.contrast.question != "a/a"
+        and one.was_asked(outcome.contrast, outcome.metric)
+        and other.was_asked(outcome.contrast, outcome.metric)
     ]
 
 
@@ -111,10 +114,16 @@ def show_comparison(first: Run, second: Run, console: Console) -> bool:
         f"\nOf {len(judged)} contrasts asked of both, both call {len(called)}: [bold]{alike} alike[/], "
         f"{len(apart)} not."
     )
-    shown = [each for each in judged if each.called or each.contrast.main]
+    brief = first.header.parts or second.header.parts  # hundreds of pairs: main effects stand for them
+    shown = [each for each in judged if each.contrast.main or (each.called and not (brief and each.agree))]
     console.print(_contrasts(shown))
-    console.print()
-    console.print(_cells(one, changes(one, other)))
+    for names in one.by_load(
+        one.shown("rps", "cpu-request", "mb-s", "cpu-event", "response-p50", "kib-stream")
+    ):
+        table = _cells(one, changes(one, other), names)
+        if table.row_count:
+            console.print()
+            console.print(table)
     console.print(
         Text("B over A, unpaired: what changed on the machine between the runs is part of it.", style="dim")
     )
@@ -125,7 +134,7 @@ def _contrasts(judged: list[Agreement]) -> Table:
     table = _table("contrast", "metric", "A", "B", "")
     for each in judged:
         contrast = each.contrast
-        words = f"{upper(contrast.first)} / {contrast.second}, {contrast.where}"
+        words = f"{upper(contrast.first)} / {contrast.second}, {over([each.one])}"
         mark = Text("") if each.agree else Text("DISAGREE", style="bold red")
         said = (_said(outcome) for outcome in (each.one, each.other))
         table.add_row(words, each.metric, *said, mark)
@@ -139,8 +148,7 @@ def _said(outcome: Outcome) -> str:
     return f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)}) {verdict_word(outcome)}"
 
 
-def _cells(found: View, changed: list[tuple[str, str, Interval]]) -> Table:
-    shown = found.shown("rps", "cpu-request", "mb-s", "cpu-event", "response-p50", "kib-stream")
+def _cells(found: View, changed: list[tuple[str, str, Interval]], shown: list[str]) -> Table:
     by_cell = {(cell, name): change for cell, name, change in changed}
     table = _table("cell, B over A", *shown)
     for cell in found.run.header.cells:

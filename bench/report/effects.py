@@ -16,7 +16,7 @@ from bench.report.parts import absent, section, why
 from bench.report.tables import behind, contrasts_table, table
 from bench.report.verdict import client_cost, matters
 from bench.report.view import View
-from bench.report.words import FIGURES, interval, level_name, ratio, upper, verdict_word
+from bench.report.words import FIGURES, interval, level_name, over, ratio, upper, verdict_word
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["effects_section", "matters_section"]
@@ -175,7 +175,7 @@ def _rows(found: View, name: str, asked: Sequence[Contrast]) -> list[Row]:
 
 def _row(found: View, contrast: Contrast, name: str) -> Row:
     outcome = found.outcome(contrast, name)
-    label = f"all of them (over {outcome.pairs} pairs)" if contrast.main else contrast.where
+    label = f"all of them ({over([outcome])})" if contrast.main else contrast.where
     if contrast.question in ("recipe", "bare", "ceiling", *_OTHERS):
         label = contrast.first
     elif contrast.question == "a/a":

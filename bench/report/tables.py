@@ -9,7 +9,7 @@ from bench.metrics import metric
 from bench.record import CellSpec, GateResult
 from bench.report.markup import Markup, el
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, interval, number, ratio, value_interval, verdict_word
+from bench.report.words import DASH, absence_word, interval, number, over, ratio, value_interval, verdict_word
 
 __all__ = [
     "added_table",
@@ -110,8 +110,8 @@ def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str
     """Return contrasts by metrics: ratio, interval, verdict."""
     rows = []
     for contrast in found.asked(*questions):
-        row = [f"{contrast.first} / {contrast.second}, {contrast.where}"]
         outcomes = [found.outcome(contrast, name) for name in metrics]
+        row = [f"{contrast.first} / {contrast.second}, {over(outcomes)}"]
         if not any(found.was_asked(contrast, name) for name in metrics):
             continue
         for outcome in outcomes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench.contrasts import Outcome, server_name
 from bench.metrics import Metric, metric
@@ -23,6 +23,7 @@ __all__ = [
     "left_out",
     "level_name",
     "number",
+    "over",
     "place",
     "ratio",
     "sentence",
@@ -205,6 +206,14 @@ def changed_versions(data: Mapping[str, str], installed: Mapping[str, str]) -> l
         for name, version in installed.items()
         if data.get(name, "none") != version
     ]
+
+
+def over(outcomes: Sequence[Outcome]) -> str:
+    """Return what a contrast holds equal; of a main effect over how many pairs, which were asked, it is."""
+    counts = sorted({one.pairs for one in outcomes if one.estimate is not None})
+    if not outcomes[0].contrast.main or not counts:
+        return outcomes[0].contrast.where
+    return f"over {' to '.join(map(str, counts[:: max(1, len(counts) - 1)]))} pairs"
 
 
 def level_name(level: str) -> str:

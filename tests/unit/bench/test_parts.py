@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bench.check import cell_absence
 from bench.record import Absence, Dropped, Part, Run
-from bench.report import write_html, write_terminal
+from bench.report import show_comparison, write_html, write_terminal
 from bench.report.view import view
 from tests.unit.bench.made import made_run
 
@@ -100,3 +100,12 @@ def test_the_terminal_keeps_to_the_cells_that_were_asked_everything() -> None:
     assert "1 cells of few: left out from the start: no time." in text
     assert "blocks of" not in text  # none is incomplete
     assert "0 more loads" not in text
+
+
+def test_side_by_side_two_runs_in_parts_agree_on_what_was_asked_and_on_nothing_else() -> None:
+    out = io.StringIO()
+    assert show_comparison(in_parts(), in_parts(), Console(file=out, width=200, highlight=False))
+    text = out.getvalue()
+    of_events = [line for line in text.splitlines() if "cpu-event" in line and "/" in line]
+    assert any(line.startswith("wire / httpx2, over 1 pairs") for line in of_events)
+    assert not any("recipe" in line for line in of_events)
