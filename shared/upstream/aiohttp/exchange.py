@@ -67,7 +67,7 @@ class Exchange:
         self._deadline = asyncio.timeout(None)
         self._protocol: ResponseHandler | None = None
         self._transport: asyncio.Transport | None = None
-        self._use = 0  # the how-manieth on its connection
+        self._use = 0
         self._response: aiohttp.ClientResponse | None = None
         self._framing: Framing = "close"
         self._sent_whole = False
@@ -150,11 +150,11 @@ class Exchange:
             except Exception as error:
                 raise self._failure(error) from error
 
-    def begins(self, protocol: ResponseHandler) -> None:
-        """The request is about to be written there."""
+    def begins(self, protocol: ResponseHandler, use: int) -> None:
+        """The request is about to be written there, the how-manieth on that connection."""
         self._protocol = protocol
         self._transport = protocol.transport
-        self._use = uses(protocol)
+        self._use = use
         if protocol.closed is not None:
             protocol.closed.add_done_callback(self._lost)
         if self._request.body is None:

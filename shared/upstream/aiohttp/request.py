@@ -45,7 +45,7 @@ class Spoilt(Exception):
 
 
 class _Exchange(Protocol):
-    def begins(self, protocol: ResponseHandler) -> None: ...
+    def begins(self, protocol: ResponseHandler, use: int) -> None: ...
 
 
 _uses: "WeakKeyDictionary[ResponseHandler, int]" = WeakKeyDictionary()
@@ -73,7 +73,7 @@ class Request(aiohttp.ClientRequest):
         if not before and protocol.closed is not None:
             protocol.closed.add_done_callback(_looked_at)
         _uses[protocol] = before + 1
-        self.exchange.begins(protocol)
+        self.exchange.begins(protocol, before + 1)
         return await super().send(conn)
 
 
