@@ -77,7 +77,9 @@ def request_id(fields: Fields) -> str:
 
 def log_line(record: ExchangeRecord, *, epoch_s: float) -> LogLine:
     """`epoch_s` is the time at which the monotonic clock was 0."""
-    finished = record.finished if record.finished is not None else record.started
+    started, finished, upstream_s = record.started, record.finished, record.upstream_s
+    if finished is None:
+        finished = started
     return LogLine(
         time=_timestamp(epoch_s + finished),
         method=record.method,
@@ -86,8 +88,8 @@ def log_line(record: ExchangeRecord, *, epoch_s: float) -> LogLine:
         outcome=record.outcome,
         bytes_received=record.bytes_received,
         bytes_sent=record.bytes_sent,
-        upstream_ms=None if record.upstream_s is None else _ms(record.upstream_s),
-        total_ms=_ms(finished - record.started),
+        upstream_ms=None if upstream_s is None else _ms(upstream_s),
+        total_ms=_ms(finished - started),
         request_id=record.request_id,
     )
 
@@ -109,7 +111,7 @@ def _second(now_s: int) -> str:
 
 def _observe(histogram: Histogram, values: list[float]) -> None:
     """What histogram.observe() does for each value, for all at once: it has no public way to do so."""
-    for place, count in Tally(bisect_left(_BUCKETS_S, value) for value in values).items():
+    for place, count in Tally([bisect_left(_BUCKETS_S, value) for value in values]).items():
         histogram._buckets[place].inc(count)  # noqa: SLF001
     histogram._sum.inc(sum(values))  # noqa: SLF001
 
