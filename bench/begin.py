@@ -7,6 +7,7 @@ import os
 import secrets
 import shlex
 import signal
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,12 +19,12 @@ from bench.cells import choose, direct
 from bench.environment import carriers, choose_pinning, fingerprint, packages
 from bench.listing import show_list
 from bench.own import cell_of, own_scores
-from bench.plan import LEAST_BLOCKS
+from bench.plan import LEAST_BLOCKS, estimate, seconds_of
 from bench.progress import Bar
 from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
 from bench.report import write_html, write_terminal
 from bench.resume import differs
-from bench.run import SETTINGS, run_plan
+from bench.run import SETTINGS, START_STOP_S, run_plan
 from bench.scenarios import MORE, QUICK
 from bench.score import scores
 from bench.stored import RECORDS
@@ -51,9 +52,11 @@ def begin(options: argparse.Namespace, console: Console) -> int:
         f"seed {header.seed} · about {planned.seconds / 60:.0f} min · Ctrl-C reports what is done"
     )
     if short := [dropped for dropped in planned.dropped if "time" in dropped.why]:
-        named = ", ".join(f"{one.cell} ({one.part})" if one.part else one.cell for one in short)
+        counts = Counter(one.part for one in short)
+        of_parts = [f"{count} cells of {part}" for part, count in counts.items() if part]
+        named = ", ".join([*of_parts, *(one.cell for one in short if not one.part)])
         console.print(f"[yellow]left out, for lack of time: {named}[/]")
-    return _measure(header, folder, console, seconds=planned.seconds, dropped=planned.dropped)
+    return _measure(header, folder, console, dropped=planned.dropped)
 
 
 def _resume(options: argparse.Namespace, console: Console) -> int:
@@ -70,14 +73,15 @@ def _resume(options: argparse.Namespace, console: Console) -> int:
         raise ValueError(f"{folder.name} has finished: there is nothing to go on with")
     if why := differs(before.header, _the_same_now(before.header)):
         raise ValueError(f"{folder.name} cannot go on, its figures would not be of one thing: {why}")
-    took = [record.seconds for record in before.cells]
-    whole = sum(len(part.cells) * part.blocks for part in before.header.plan)
-    left_s = sum(took) / len(took) * (whole - len(took)) if took else 0.0
+    header = before.header
+    seconds = estimate(header.plan, header.cells, header.scenarios, start_stop_s=START_STOP_S)
+    spent_s = sum(seconds[record.part, record.cell] for record in before.cells)
+    left_s = seconds_of(header.plan, seconds) - spent_s
     console.print(
-        f"[bold]Tandem benchmark[/] · {folder.name} goes on after {len(took)} of {whole} processes · "
-        f"seed {before.header.seed} · about {left_s / 60:.0f} min · Ctrl-C reports what is done"
+        f"[bold]Tandem benchmark[/] · {folder.name} goes on after {len(before.cells)} processes · "
+        f"seed {header.seed} · about {left_s / 60:.0f} min · Ctrl-C reports what is done"
     )
-    return _measure(before.header, folder, console, seconds=left_s, before=before)
+    return _measure(header, folder, console, before=before)
 
 
 def _measure(
@@ -85,12 +89,11 @@ def _measure(
     folder: Path,
     console: Console,
     *,
-    seconds: float,
     dropped: list[Dropped] | None = None,
     before: Run | None = None,
 ) -> int:
     console.print(f"[dim]{header.pinning}[/]")
-    with Bar(console, total_s=seconds, steps=0) as bar:
+    with Bar(console) as bar:
         outcome = run_plan(header, folder, dropped=dropped or [], before=before, bar=bar)
     write_report(folder / RECORDS, console)
     if outcome == "interrupted":

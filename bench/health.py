@@ -25,6 +25,8 @@ _STEAL_FLAG = 0.02
 _WAIT_FLAG = 0.02
 _RIG_BUSY_FLAG = 0.7
 
+_WORDS = {"unsupported": "not installed", "not-run": "not run"}
+
 Level = Literal["good", "doubtful", "bad"]
 
 
@@ -195,7 +197,7 @@ def _cross_health(run: Run) -> list[Health]:
     parts = [
         f"{one.tool} {one.estimate.ratio:.2f}x ({one.estimate.low:.2f} to {one.estimate.high:.2f})"
         if one.estimate
-        else f"{one.tool} {one.absence.detail if one.absence else ''}"
+        else f"{one.tool} {_WORDS.get(one.absence.reason, one.absence.detail) if one.absence else ''}"
         for one in found
     ]
     apart = any(not one.agrees for one in found if not one.missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ __all__ = [
     "LEAST_BLOCKS",
     "Step",
     "cell_seconds",
+    "estimate",
     "fit",
     "order",
     "schedule_seed",
@@ -66,6 +67,19 @@ def cell_seconds(cell: CellSpec, scenarios: Sequence[Scenario], *, start_stop_s:
     process_s = 0.0 if cell.group == "direct" else start_stop_s
     timed = (s.seconds for s in scenarios if isinstance(s, Gate) or cell.takes_part(s.id))
     return process_s + sum(timed)
+
+
+def estimate(
+    parts: Sequence[Part], cells: Iterable[CellSpec], scenarios: Sequence[Scenario], *, start_stop_s: float
+) -> Seconds:
+    """Return about how long each cell takes in one block of each part."""
+    specs = {cell.id: cell for cell in cells}
+    found = {}
+    for part in parts:
+        asked = [scenario for scenario in scenarios if scenario.id in part.scenarios]
+        for cell in part.cells:
+            found[part.id, cell] = cell_seconds(specs[cell], asked, start_stop_s=start_stop_s)
+    return found
 
 
 def seconds_of(parts: Sequence[Part], seconds: Seconds) -> float:

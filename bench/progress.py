@@ -18,11 +18,10 @@ class Bar:
     Where there is no terminal (a log, CI) it prints one line a block instead.
     """
 
-    def __init__(self, console: Console, *, total_s: float, steps: int) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._planned_s = total_s
-        self._steps = steps
-        self._done = 0
+        self._done_s = 0.0  # of what was estimated beforehand
+        self._to_come_s = 0.0
         self._began = time.monotonic()
         self._progress = Progress(
             TextColumn("[bold]{task.fields[where]}[/]"),
@@ -34,7 +33,7 @@ class Bar:
             auto_refresh=False,
             transient=True,
         )
-        self._task = self._progress.add_task("", total=steps, where="", left=_clock(total_s))
+        self._task = self._progress.add_task("", total=1.0, where="", left="")
         self._block = -1
 
     def __enter__(self) -> Self:
@@ -57,26 +56,27 @@ class Bar:
                 description=what,
                 where=f"block {block + 1}/{blocks}",
                 left=left,
-                completed=self._done,
+                completed=self._done_s,
             )
             self._progress.refresh()
         elif block != self._block:
             self._console.print(f"block {block + 1} of {blocks}, about {left} left", highlight=False)
         self._block = block
 
-    def advance(self) -> None:
-        """One more cell is done."""
-        self._done += 1
+    def expect(self, seconds: float) -> None:
+        """So much, by estimate, is still to come."""
+        self._to_come_s = seconds
+        self._progress.update(self._task, total=self._done_s + seconds)
 
-    def expect(self, more: int) -> None:
-        """So many cells are still to come."""
-        self._steps = self._done + more
-        self._progress.update(self._task, total=self._steps)
+    def advance(self, seconds: float) -> None:
+        """What was estimated to take so long is done."""
+        self._done_s += seconds
+        self._to_come_s -= seconds
 
     def _left_s(self) -> float:
-        if not self._done:
-            return self._planned_s
-        return (time.monotonic() - self._began) / self._done * (self._steps - self._done)
+        if not self._done_s:
+            return self._to_come_s
+        return (time.monotonic() - self._began) / self._done_s * self._to_come_s
 
 
 def _clock(seconds: float) -> str:

@@ -24,7 +24,7 @@ from bench.cross import cross, crossed
 from bench.interrupt import interruptible
 from bench.load import Address, streams_closed
 from bench.perform import Rig, perform
-from bench.plan import Step, steps, trim
+from bench.plan import Seconds, Step, estimate, steps, trim
 from bench.progress import Bar
 from bench.record import (
     Absence,
@@ -114,7 +114,8 @@ def _blocks(
     there = {(record.part, record.block, record.cell) for record in done}
     asked = crossed(header)
     checked = {record.block for record in before.crosses} if before else set()
-    bar.expect(len(_due(header, parts, there, range(header.blocks))))
+    seconds = estimate(parts, header.cells, header.scenarios, start_stop_s=START_STOP_S)
+    bar.expect(_seconds(_due(header, parts, there, range(header.blocks)), seconds))
     for block in range(header.blocks):
         for step in _due(header, parts, there, [block]):
 
@@ -125,7 +126,7 @@ def _blocks(
             records.append(record)
             check_interrupt()
             done.append(record)
-            bar.advance()
+            bar.advance(_seconds([step], seconds))
             if not rig.origin.running():
                 raise ProcessFailed("the fast origin died; its records end here")
         if asked is not None and block not in checked:
@@ -137,7 +138,7 @@ def _blocks(
             for dropped in left_out:
                 if before is None or dropped not in before.dropped:
                     records.append(dropped)
-            bar.expect(len(_due(header, parts, there, range(1, header.blocks))))
+            bar.expect(_seconds(_due(header, parts, there, range(1, header.blocks)), seconds))
 
 
 def _due(
@@ -146,6 +147,10 @@ def _due(
     """Return what these blocks still lack, in order."""
     whole = (step for block in blocks for step in steps(parts, seed=header.seed, block=block))
     return [step for step in whole if (step.part.id, step.block, step.cell) not in there]
+
+
+def _seconds(due: Iterable[Step], of: Seconds) -> float:
+    return sum(of[step.part.id, step.cell] for step in due)
 
 
 def _cell(rig: Rig, cell: CellSpec, step: Step, tell: Callable[[str], None]) -> CellRecord:

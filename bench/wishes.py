@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bench.cells import EXTRA, QUICK_CELLS, choose, direct, vary
 from bench.full import FULL, parts_of
 from bench.own import cell_of
-from bench.plan import Seconds, cell_seconds, fit, seconds_of
+from bench.plan import estimate, fit, seconds_of
 from bench.record import CellSpec, Dropped, Part
 from bench.run import START_STOP_S
 from bench.scenarios import MORE, QUICK, settings
@@ -44,7 +44,7 @@ def plan(options: argparse.Namespace) -> Plan:
     wished = _full(options, own) if options.full else _named(options, own)
     usual_s = _BUDGETS_S["full" if options.full else "quick"]
     budget_s = (usual_s if options.budget is None else options.budget) or None
-    seconds = _estimate(wished)
+    seconds = estimate(wished.parts, wished.cells, wished.scenarios, start_stop_s=START_STOP_S)
     if budget_s is None:
         return wished._replace(seconds=seconds_of(wished.parts, seconds))
     parts, left_out = fit(wished.parts, seconds, budget_s=budget_s * _TOLERANCE)
@@ -90,19 +90,6 @@ def _present(cells: Sequence[CellSpec]) -> tuple[list[CellSpec], list[Dropped]]:
     absent = {cell.id: why for cell in cells if (why := lacks(cell))}
     dropped = [Dropped(cell, 0, why) for cell, why in absent.items()]
     return [cell for cell in cells if cell.id not in absent], dropped
-
-
-def _estimate(wished: Plan) -> Seconds:
-    specs = {cell.id: cell for cell in wished.cells}
-    return {
-        (part.id, cell): cell_seconds(
-            specs[cell],
-            [scenario for scenario in wished.scenarios if scenario.id in part.scenarios],
-            start_stop_s=START_STOP_S,
-        )
-        for part in wished.parts
-        for cell in part.cells
-    }
 
 
 def _own(files: list[str]) -> list[CellSpec]:

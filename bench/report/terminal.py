@@ -133,6 +133,7 @@ def _health(found: View) -> Text:
 
 
 def _blocks_done(found: View, console: Console) -> None:
+    complete_of: dict[tuple[int, int], list[str]] = {}
     there = {(record.part, record.block, record.cell) for record in found.run.cells}
     for part in found.run.header.plan:
         out = {one.cell: one.from_block for one in found.run.dropped if one.part in ("", part.id)}
@@ -141,8 +142,10 @@ def _blocks_done(found: View, console: Console) -> None:
             for n in range(part.blocks)
         )
         if complete < part.blocks:
-            of = f" of {part.id}" if part.id else ""
-            console.print(Text(f"{complete} of {part.blocks} blocks{of} are complete.", style="yellow"))
+            complete_of.setdefault((complete, part.blocks), []).append(part.id)
+    for (complete, blocks), parts in complete_of.items():
+        of = f" of {', '.join(parts)}" if any(parts) else ""
+        console.print(Text(f"{complete} of {blocks} blocks{of} are complete.", style="yellow"))
     together: dict[str, list[str]] = {}
     for name, why, cells in left_out(found.run.dropped):
         who = f"{len(cells)} cells of {name}" if name else ", ".join(cells)

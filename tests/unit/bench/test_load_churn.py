@@ -140,7 +140,7 @@ def test_a_route_cache_without_a_bound_shows_as_the_bytes_that_it_keeps_of_each_
         subject_cpus=[],
         rig_cpus=[],
     )
-    with Bar(Console(file=io.StringIO()), total_s=1, steps=2) as bar:
+    with Bar(Console(file=io.StringIO())) as bar:
         assert run_plan(header, tmp_path, bar=bar) == "finished"
     (record,) = (one for one in Run.read(tmp_path / "records.jsonl").cells if one.cell == "leaky")
     assert record.failure == ""

@@ -150,7 +150,7 @@ def run(folder: Path, scenario: Scenario, *cells: CellSpec) -> Run:
         rig_cpus=[],
         settings=settings([scenario]),
     )
-    with Bar(Console(file=io.StringIO()), total_s=1, steps=1 + len(cells)) as bar:
+    with Bar(Console(file=io.StringIO())) as bar:
         assert run_plan(header, folder, bar=bar) == "finished"
     return Run.read(folder / "records.jsonl")
 

@@ -50,7 +50,7 @@ def run(folder: Path, *cells: CellSpec, blocks: int = 1) -> tuple[str, Run]:
     header = msgspec.structs.replace(
         made_header(blocks), cells=[direct(), *cells], scenarios=SHORT, subject_cpus=[], rig_cpus=[]
     )
-    with Bar(Console(file=io.StringIO()), total_s=1, steps=len(cells) + 1) as bar:
+    with Bar(Console(file=io.StringIO())) as bar:
         outcome = run_plan(header, folder, bar=bar)
     return outcome, Run.read(folder / "records.jsonl")
 
@@ -171,6 +171,7 @@ def test_ctrl_c_keeps_what_is_done_reports_it_and_stops_every_child(tmp_path: Pa
         process.communicate()
     assert process.returncode == 130, printed
     assert "interrupted after" in printed
+    assert "To go on with it: python -m bench run --resume" in printed
     assert "Traceback" not in printed
     (folder,) = tmp_path.iterdir()
     assert (folder / "report.html").stat().st_size > 0

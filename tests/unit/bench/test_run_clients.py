@@ -41,7 +41,7 @@ def test_a_proxy_runs_through_them_and_what_streams_nothing_takes_no_part(tmp_pa
         subject_cpus=[],
         rig_cpus=[],
     )
-    with Bar(Console(file=io.StringIO()), total_s=1, steps=3) as bar:
+    with Bar(Console(file=io.StringIO())) as bar:
         assert run_plan(header, tmp_path, bar=bar) == "finished"
     found = Run.read(tmp_path / "records.jsonl")
     records = {record.cell: record for record in found.cells}
