@@ -160,17 +160,19 @@ def _fold(asked: Sequence[Contrast]) -> tuple[list[Contrast], list[Contrast]]:
 
 
 def _rows(found: View, name: str, asked: Sequence[Contrast]) -> list[Row]:
-    rows: list[Row] = []
-    head = ""
+    under: dict[str, list[Contrast]] = {}
     for contrast in asked:
-        above = _HEADS.get(contrast.question, f"{upper(contrast.first)} over {contrast.second}")
-        if contrast.question in _OTHERS:
-            above = f"Over {contrast.second}"
-        if above != head:
-            rows.append(Row(above, "", head=True))
-        head = above
-        rows.append(_row(found, contrast, name))
+        under.setdefault(_head(contrast), []).append(contrast)
+    rows: list[Row] = []
+    for head, contrasts in under.items():
+        rows += [Row(head, "", head=True), *(_row(found, contrast, name) for contrast in contrasts)]
     return rows
+
+
+def _head(contrast: Contrast) -> str:
+    if contrast.question in _OTHERS:
+        return f"Over {contrast.second}"
+    return _HEADS.get(contrast.question, f"{upper(contrast.first)} over {contrast.second}")
 
 
 def _row(found: View, contrast: Contrast, name: str) -> Row:
