@@ -18,7 +18,7 @@ from bench import folders
 from bench.cells import choose, direct
 from bench.environment import carriers, choose_pinning, fingerprint, packages
 from bench.listing import show_list
-from bench.own import cell_of, own_scores
+from bench.own import cell_of, own_digests, own_scores
 from bench.plan import LEAST_BLOCKS, estimate, seconds_of
 from bench.progress import Bar
 from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
@@ -126,7 +126,7 @@ def _header(options: argparse.Namespace, planned: Plan) -> RunRecord:
         subject_cpus=sorted(pinning.subject),
         rig_cpus=sorted(pinning.rig),
         pinning=pinning.words,
-        environment=fingerprint(),
+        environment=fingerprint() | own_digests(planned.cells),
         packages=packages(),
         settings=SETTINGS | (alone.settings if alone else {}),
         scores=scores(cell.id for cell in planned.cells) | own_scores(planned.cells),
@@ -139,12 +139,13 @@ def _header(options: argparse.Namespace, planned: Plan) -> RunRecord:
 def _the_same_now(header: RunRecord) -> RunRecord:
     """Return what a run of the same names would begin with here and now."""
     known = {scenario.id: scenario for scenario in (*QUICK, *MORE)}
+    cells = [cell for one in header.cells if (cell := _cell_now(one)) is not None]
     return msgspec.structs.replace(
         header,
-        cells=[cell for one in header.cells if (cell := _cell_now(one)) is not None],
+        cells=cells,
         scenarios=[known[one.id] for one in header.scenarios if one.id in known],
         pinning=choose_pinning().words,
-        environment=fingerprint(),
+        environment=fingerprint() | own_digests(cells),
         packages=packages(),
     )
 

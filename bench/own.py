@@ -19,6 +19,7 @@ import socket
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ from bench.score import Score, read_score
 from shared.harness.process import Process
 from shared.harness.servers import Running
 
-__all__ = ["Own", "cell_of", "own_scores", "read_own", "start_own"]
+__all__ = ["Own", "cell_of", "own_digests", "own_scores", "read_own", "start_own"]
 
 _HOST = "127.0.0.1"
 _READY_DEADLINE_S = 60.0  # a virtual machine may have to warm up first
@@ -103,6 +104,12 @@ def cell_of(path: Path) -> CellSpec:
         raise ValueError(f"{path}: there is no program {program}")
     _score(path)
     return CellSpec(id=own.name, label=own.label or own.name, group="peer", app=str(path), loop="")
+
+
+def own_digests(cells: Iterable[CellSpec]) -> dict[str, str]:
+    """Return, for the fingerprint of a run, what the files of those cells that are one's own now hold."""
+    own = (cell for cell in cells if cell.app.endswith(".toml"))
+    return {f"file of {cell.id}": sha256(Path(cell.app).read_bytes()).hexdigest()[:12] for cell in own}
 
 
 def own_scores(cells: Iterable[CellSpec]) -> dict[str, Score]:

@@ -12,7 +12,7 @@ import pytest
 
 from bench import begin, command, folders
 from bench.own import cell_of, read_own, start_own
-from bench.record import ClosedResult, GateResult, Run, RunRecord
+from bench.record import ClosedResult, GateResult, RecordFile, Run, RunRecord
 from shared.harness.process import ROOT, ProcessFailed
 from tests.contract.results import Result, Results, write
 from tests.unit.bench.test_run import run
@@ -144,3 +144,21 @@ def test_the_file_that_the_documentation_shows_is_read(tmp_path: Path) -> None:
         file = tmp_path / f"{number}.toml"
         file.write_text(text, "utf-8")
         assert read_own(file).words
+
+
+def test_a_run_of_ones_own_is_not_resumed_on_another_file(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def cut(header: RunRecord, folder: Path, **_: object) -> str:
+        with RecordFile(folder / "records.jsonl") as records:
+            records.append(header)
+        return "interrupted"
+
+    monkeypatch.setattr(folders, "_RESULTS", tmp_path / "results")
+    monkeypatch.setattr(begin, "run_plan", cut)
+    assert command.main(["run", "--add", str(mine), "--subject", "static"]) == 130
+    assert command.main(["run", "--resume"]) == 130  # nothing has changed
+    with mine.open("a", encoding="utf-8") as file:
+        file.write("# another line\n")
+    assert command.main(["run", "--resume"]) == 2
+    assert "file of mine was " in capsys.readouterr().err
