@@ -11,7 +11,9 @@ from shared.answer import Answer
 from shared.messages import BodyStream, Headers
 from shared.proxy import Proxy, open_proxy
 from shared.settings import parse
+from shared.upstream.httpx import HTTPXUpstream
 from shared.upstream.wire import WireUpstream
+from shared.upstream.wire.pool import Pool
 from shared.variables import ENGINES
 from tests.unit.asgi import FakeServer, scope_of
 from tests.unit.asgi import end as end_of_request
@@ -62,8 +64,11 @@ async def records(proxy: Proxy, query: str, headers: Headers | None = None) -> l
 
 def pooled(proxy: Proxy) -> int:
     """How many requests the engine's pool still counts."""
-    pool: Any = cast(Any, proxy.upstream)._pool
-    return pool.busy + pool.waiting if isinstance(proxy.upstream, WireUpstream) else len(pool._requests)
+    engine = cast(Any, proxy.upstream)
+    if isinstance(engine, HTTPXUpstream):
+        return len(engine._pool._requests)
+    pool: Pool[Any] = engine._pool if isinstance(engine, WireUpstream) else engine._turns
+    return pool.busy + pool.waiting
 
 
 def query_of(paths: Iterable[str]) -> str:
