@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cells import EXTRA, QUICK_CELLS, choose, direct, subject_of, vary
+from bench import command
+from bench.cells import EXTRA, FACTORS, QUICK_CELLS, choose, direct, subject_of, vary
 from bench.figures import GROWTHS
 from bench.full import FULL, parts_of
 from bench.load import schedule_ns
@@ -244,3 +245,12 @@ def test_a_cell_of_the_readers_own_is_the_first_of_every_part_and_the_last_to_go
     own = msgspec.structs.replace(QUICK_CELLS[0], id="mine", label="mine")
     parts = parts_of((direct(), own, *FULL), (*QUICK, *MORE), own=["mine"], blocks=6)
     assert all(one.cells[1] == "mine" for one in parts)
+
+
+def test_the_list_shows_every_scenario_cell_level_and_part(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["run", "--list"]) == 0
+    words = set(capsys.readouterr().out.replace(",", " ").replace(";", " ").split())
+    assert {scenario.id for scenario in (*QUICK, *MORE)} <= words
+    assert {cell.id for cell in (*QUICK_CELLS, *EXTRA)} <= words
+    assert {level for levels in FACTORS.values() for level in levels} <= words
+    assert {one.id for one in parts_of((direct(), *FULL), (*QUICK, *MORE), own=(), blocks=6)} <= words

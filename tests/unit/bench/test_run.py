@@ -205,6 +205,8 @@ def _read(path: Path) -> str:
         (["run", "--factor", "colour"], "there is no factor 'colour'"),
         (["run", "--scenario", "S99"], "there is no scenario 'S99'"),
         (["run", "--blocks", "500"], "give --budget"),
+        (["run", "--full", "--budget", "60"], "more than the 60 s allowed: give --budget"),
+        (["run", "--full", "--scenario", "S3"], "--full has its own cells and scenarios"),
         (["report", "no-such-run"], "no-such-run is no run"),
         (["check", "no-such-run"], "no-such-run is no run"),
     ],
