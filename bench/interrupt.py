@@ -6,12 +6,20 @@ nothing is raised any further; so it is noted as well.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
-__all__ = ["interruptible"]
+__all__ = ["interruptible", "untold"]
+
+
+def untold(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Handle what a loop tells of exceptions: not of an interrupt in its own code, which is noted."""
+    if not isinstance(context.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(context)
 
 
 @contextlib.contextmanager

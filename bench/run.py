@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from bench.cross import cross, crossed
-from bench.interrupt import interruptible
+from bench.interrupt import interruptible, untold
 from bench.load import Address, streams_closed
 from bench.perform import Rig, perform
 from bench.plan import Seconds, Step, estimate, steps, trim
@@ -90,6 +90,7 @@ def run_plan(
                 ) as origin,
                 asyncio.Runner(loop_factory=loop_factory()) as runner,
             ):
+                runner.get_loop().set_exception_handler(untold)
                 _blocks(Rig(header, origin, runner), records, before, bar, check_interrupt)
         except KeyboardInterrupt:
             outcome = "interrupted"
