@@ -19,7 +19,8 @@ from shared.harness.process import ROOT
 from tests.unit.bench.made import made_header, made_run
 
 _RUN = (
-    "import pathlib, sys, bench.command as c; c.folders._RESULTS = pathlib.Path(sys.argv[1]); "
+    "import pathlib, sys, bench.begin as b, bench.command as c; "
+    "c.folders._RESULTS = pathlib.Path(sys.argv[1]); b.installed = dict; "  # without wrk and hey: sooner done
     "sys.exit(c.main(['run', '--subject', 'static', '--scenario', 'S3', '--blocks', '3', '--seed', '5']))"
 )
 
