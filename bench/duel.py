@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import math
 import os
+import signal
 import statistics
 import sys
 from collections.abc import Sequence
@@ -30,8 +31,9 @@ from bench.stats import compare
 from bench.usage import Meter
 from shared.harness.origin.fast import loop_factory
 from shared.harness.origin.payload import JSON_BODY, pattern
-from shared.harness.process import Process
-from shared.harness.servers import command, port
+from shared.harness.process import Process, ProcessFailed
+from shared.harness.servers import PROFILES, command, port
+from shared.variables import ENGINES
 
 __all__ = ["LEGS", "main"]
 
@@ -60,16 +62,25 @@ class _Leg(NamedTuple):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the duel and print it; the exit status is 1 when a response was wrong."""
-    options = _parser().parse_args(arguments)
+    """Run the duel and print it; the exit status: 1 when a response was wrong, 2 refused."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if refusal := _refusal(options):
+        parser.error(refusal)
     pinning = choose_pinning()
     shape = f"{options.rounds} rounds of {options.turns} windows, {options.connections} connections"
     print(f"{shape}; {pinning.words}")
     rounds: list[list[list[ClosedResult]]] = []
-    for _ in range(options.rounds):
-        rounds.append(_round(options, pinning))
-        if sys.stderr.isatty():
-            print(f"\rround {len(rounds)}", end="\r", file=sys.stderr)
+    try:
+        for _ in range(options.rounds):
+            rounds.append(_round(options, pinning))
+            if sys.stderr.isatty():
+                print(f"\rround {len(rounds)}", end="\r", file=sys.stderr)
+    except ProcessFailed as failure:
+        print(f"duel: {failure}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     wrong = [w.integrity.first for legs in rounds for leg in legs for w in leg if w.integrity.failures]
     if wrong:
         print(f"wrong: {wrong[0]}", file=sys.stderr)
@@ -81,14 +92,28 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.duel", description=__doc__.split("\n")[0])
     parser.add_argument("legs", nargs="+", metavar="LEG[@CHECKOUT]", help=", ".join(LEGS))
-    parser.add_argument("--engine", default="wire")
-    parser.add_argument("--profile", default="uvicorn-httptools")
+    parser.add_argument("--engine", default=ENGINES[0], choices=ENGINES)
+    parser.add_argument("--profile", default="uvicorn-httptools", choices=tuple(PROFILES))
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--path", default="/json", help="of the fast origin: /json or /bytes/<n>")
     parser.add_argument("--rounds", type=int, default=5, help="each with fresh processes")
     parser.add_argument("--turns", type=int, default=4, help="windows of each leg in a round")
     parser.add_argument("--window", type=float, default=0.5, metavar="S")
     return parser
+
+
+def _refusal(options: argparse.Namespace) -> str:
+    """What cannot be had, in one line; nothing when all can."""
+    for leg in options.legs:
+        name, _, checkout = leg.partition("@")
+        if name not in LEGS:
+            return f"there is no leg {name!r}: {', '.join(LEGS)}"
+        if checkout and not Path(checkout).is_dir():  # the server would take this tree in its place
+            return f"{leg}: {checkout} is no folder"
+    for option in ("connections", "rounds", "turns", "window"):
+        if not 0 < getattr(options, option) < math.inf:
+            return f"--{option} must be more than 0"
+    return ""
 
 
 def _round(options: argparse.Namespace, pinning: Pinning) -> list[list[ClosedResult]]:

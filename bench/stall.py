@@ -11,6 +11,7 @@ symptom of. One run, closed loop: read the ratios.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -173,8 +174,11 @@ async def row(asked: Asked, shape: Shape) -> Row:
     )
 
 
-def main() -> None:
-    """Print the table as Markdown."""
+def main(arguments: list[str]) -> int:
+    """Print the table as Markdown; the exit status."""
+    if arguments:
+        print("usage: python -m bench.stall", file=sys.stderr)
+        return 2
     shape = Shape()
     print(f"{shape.clients} clients, upstream answers after {shape.upstream_s * 1000:.0f} ms, one process\n")
     print("| asked | upstream requests/s | connections | p50 ms | p99 ms | health p50 | max ms | message |")
@@ -191,7 +195,8 @@ def main() -> None:
         )
         cells = " | ".join(f"{figure:,.0f}" for figure in figures)
         print(f"| {found.name} | {cells} | {found.closed_messages} times |", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

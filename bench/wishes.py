@@ -40,6 +40,8 @@ def plan(options: argparse.Namespace) -> Plan:
     """Return the plan for the options of `run`. Raises ValueError for what cannot be had."""
     if options.blocks < 3:
         raise ValueError("--blocks must be at least 3: fewer give no interval")
+    if options.quick and options.full:
+        raise ValueError("--quick and --full are two plans: give one")
     own = _own(options.add)
     wished = _full(options, own) if options.full else _named(options, own)
     usual_s = _BUDGETS_S["full" if options.full else "quick"]

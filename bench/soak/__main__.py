@@ -49,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"soak: --clients must be from 1 to {PLACES - 1}, fewer than a pool has places", file=sys.stderr
         )
         return 2
-    if not 0 < options.rate < float("inf"):
-        print("soak: --rate must be more than 0", file=sys.stderr)
-        return 2
+    for option in ("seconds", "rate"):
+        if not 0 < getattr(options, option) < float("inf"):
+            print(f"soak: --{option} must be more than 0", file=sys.stderr)
+            return 2
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     plan = Plan(cells or choose(_USUAL), options.seconds, options.clients, options.rate, seed)
     console.print(

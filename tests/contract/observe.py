@@ -15,8 +15,11 @@ from tests.contract.results import Result, Results, write
 from tests.contract.stage import Stage
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """The exit status: 1 when a case could not be played to its end, and its result is then left out."""
+    if arguments:
+        print("usage: python -m tests.contract.observe", file=sys.stderr)
+        return 2
     cases = [case for case in load().values() if case.level == "O" and case.tier == "quick"]
     status = 0
     for profile, members in profiles().items():
@@ -48,4 +51,4 @@ def _seen(cases: list[Case], subject: Subject) -> list[Result]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
