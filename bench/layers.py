@@ -25,7 +25,8 @@ _LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("server", ("uvicorn/", "hypercorn/")),
     ("framework", ("fastapi/", "starlette/", "litestar/", "_app/", "contextlib.py", "bench/baselines/")),
 )
-_WAITS = "(threading.py"
+# For work, or with --native for the interpreter's lock.
+_WAITS = ("wait (threading.py", "pthread_cond_")
 
 
 def by_layer(stacks: Iterable[str]) -> Counter[str]:
@@ -34,7 +35,7 @@ def by_layer(stacks: Iterable[str]) -> Counter[str]:
     for line in stacks:
         stack, _, count = line.rpartition(" ")
         frames = stack.split(";")
-        if _WAITS not in frames[-1]:
+        if not any(wait in frame for frame in frames for wait in _WAITS):
             found[next(filter(None, map(_layer, reversed(frames))), "loop")] += int(count)
     return found
 

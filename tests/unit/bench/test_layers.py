@@ -12,12 +12,15 @@ def test_a_sample_is_the_innermost_layers_and_a_thread_that_waits_is_nobodys() -
         "run (uvicorn/a.py:1);app (starlette/routing.py:9) 6",
         "main (loop.c:1) 7",
         "_run (shared/accesslog.py:1);wait (threading.py:327) 800",
+        "_run (shared/accesslog.py:1);Condition.wait (threading.py:327);acquire (python);futex (libc) 900",
+        "_run (shared/accesslog.py:1);os_write (python);pthread_cond_timedwait (libc);0x7f (libc) 1000",
+        "run (threading.py:982);_run (shared/accesslog.py:1);os_write (python);write (libc) 8",
     ]
     assert by_layer(stacks) == {
         "server": 2,
         "core": 3,
         "engine": 4,
-        "log, metrics": 5,
+        "log, metrics": 13,
         "framework": 6,
         "loop": 7,
     }
