@@ -266,7 +266,7 @@ def check_written(headers: Headers) -> None:
 
 
 def _first_alone(name: bytes, headers: Headers) -> Headers:
-    again = [place for place, field in enumerate(headers) if field[0].lower() == name][1:]
+    again = {*[place for place, field in enumerate(headers) if field[0].lower() == name][1:]}
     return [field for place, field in enumerate(headers) if place not in again]
 
 
