@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import os
 import sys
 
@@ -53,6 +55,8 @@ async def test_both_windows_are_recorded_and_what_is_held_back_is_held_by_the_or
 @aio
 async def test_what_swallows_a_body_holds_all_of_it_that_the_client_has_not_taken() -> None:
     """The relay, its buffers and what they grow by are in this very process."""
+    with contextlib.suppress(AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)  # room that earlier tests have left would hide the growth
     here = Meter(os.getpid(), rig=())
     async with origin() as (address, _), relay(address, holds_back=False) as front:
         result = await run_slow(front, address, SLOW, meter=here)
@@ -62,7 +66,7 @@ async def test_what_swallows_a_body_holds_all_of_it_that_the_client_has_not_take
     assert value("kib-held", result) == pytest.approx((SLOW.body - taken) / 1024)
     rise = value("kib-rise", result)
     assert isinstance(rise, float)
-    # the kernel holds some of it, and the heap had room for some
+    # the kernel holds some of it
     assert 0.5 * SLOW.body / 1024 < rise
 
 
