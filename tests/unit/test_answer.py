@@ -1,79 +1,20 @@
 """Every way out of an exchange: body closed once, record finished once, no clean end after a fault."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from shared.answer import Answer, failure
-from shared.client import Client
 from shared.errors import (
-    BadRequest,
     BodyIncomplete,
-    BodyTooLarge,
-    ClientGone,
-    ConnectRefused,
-    HeaderTooLarge,
-    PoolExhausted,
     ProxyError,
     ReadTimeout,
-    ResponseTimeout,
 )
-from shared.messages import ExchangeRecord, Headers, ProxyRequest, ProxyResponse
-from shared.observe import Observer
 from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk, end
+from tests.unit.exchange import HEAD, Exchange
 from tests.unit.scripted import ScriptedBody
-
-HEAD: Headers = [(b"X-A", b"1"), (b"Set-Cookie", b"a"), (b"Set-Cookie", b"b")]
-
-
-class Exchange:
-    """One exchange at the moment its answer starts."""
-
-    def __init__(self, body: ScriptedBody | bytes, *, status: int = 200, server: FakeServer | None = None):
-        self.server = server or FakeServer(end())
-        self.observer = Observer(None)
-        self.body = body
-        client = Client(self.server.receive)
-        client.start()
-        self.request = ProxyRequest(
-            method=b"GET",
-            target=b"/",
-            headers=[],
-            fields={},
-            peer="192.0.2.1",
-            scheme="http",
-            http_version="1.1",
-            client=client,
-            record=self.observer.begin("GET", "/", {}),
-        )
-        self.answer = Answer(ProxyResponse.to(self.request, status, HEAD, body), self.observer)
-
-    @property
-    def record(self) -> ExchangeRecord:
-        return self.request.record
-
-    async def play(self) -> None:
-        await self.answer({}, None, self.server.send)
-
-    def finished(self) -> list[str]:
-        """The exchanges that were counted, as `status outcome`; asserts that none is still in flight."""
-        text = self.observer.exposition().decode()
-        assert "tandem_exchanges_in_flight 0.0" in text
-        found = []
-        for line in text.splitlines():
-            if line.startswith("tandem_exchanges_total{"):
-                labels = dict(
-                    part.split("=")
-                    for part in line[len("tandem_exchanges_total{") :].split("}")[0].split(",")
-                )
-                found += [f"{labels['status']} {labels['outcome']}".replace('"', "")] * int(
-                    float(line.split()[-1])
-                )
-        return found
 
 
 @aio
@@ -345,73 +286,3 @@ async def test_the_bytes_of_the_upload_are_in_the_record() -> None:
     await settle()
     await x.play()
     assert (x.record.bytes_received, x.record.bytes_sent) == (7, 5)
-
-
-# The proxy's own answers
-
-
-def refused(error: ProxyError) -> tuple[Exchange, ProxyResponse]:
-    x = Exchange(b"")
-    return x, failure(error, x.request)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [BadRequest(), PoolExhausted(), ConnectRefused(), ResponseTimeout(), BadRequest('a "quoted" one')],
-)
-@aio
-async def test_a_failure_is_a_short_json_body_with_a_proxy_status(error: ProxyError) -> None:
-    x, answer = refused(error)
-    assert isinstance(answer.body, bytes)
-    assert json.loads(answer.body) == {
-        "error": error.type,
-        "status": error.status,
-        "detail": error.detail,
-        "request_id": x.record.request_id,
-    }
-    fields = {name.lower(): value for name, value in answer.headers}
-    assert answer.status == error.status
-    assert fields[b"content-type"] == b"application/json"
-    assert int(fields[b"content-length"]) == len(answer.body)
-    assert fields[b"proxy-status"] == b"tandem; error=" + error.type.encode()
-    assert b"date" in fields
-    assert x.record.outcome == error.type
-    await x.play()
-
-
-@pytest.mark.parametrize(
-    ("error", "closes"),
-    [
-        (BadRequest(), True),
-        (BodyTooLarge(), True),
-        (HeaderTooLarge(), True),
-        (ConnectRefused(), False),
-        (PoolExhausted(), False),
-    ],
-)
-@aio
-async def test_a_request_refused_unread_is_the_last_on_its_connection(
-    error: ProxyError, closes: bool
-) -> None:
-    x, answer = refused(error)
-    assert ((b"Connection", b"close") in answer.headers) == closes
-    await x.play()
-
-
-@aio
-async def test_a_failure_is_counted_under_its_own_name() -> None:
-    x, answer = refused(ConnectRefused())
-    await Answer(answer, x.observer)({}, None, x.server.send)
-    assert x.server.status == 502
-    assert x.server.complete
-    assert x.finished() == ["502 connection_refused"]
-
-
-@aio
-async def test_a_failure_that_nobody_waits_for_is_not_sent_but_counted() -> None:
-    x, answer = refused(ClientGone())
-    x.server.leave()
-    await settle()
-    await Answer(answer, x.observer)({}, None, x.server.send)
-    assert x.server.sent == []
-    assert x.finished() == ["499 client_gone"]
