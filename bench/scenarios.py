@@ -69,6 +69,7 @@ MORE: tuple[Scenario, ...] = (
         id="S3-64k", title="64 KiB bodies, closed loop", path="/bytes/65536", connections=32, window_s=0.8
     ),
     Burst(id="S6", title="a burst of tiny SSE events", events=4096, times=8),
+    Download(id="S7-10m", title="one large download", size=10 * _MB, times=10),
     Download(id="S7-100m", title="one large download", size=100 * _MB, times=3),
     Closed(id="S3-idle-50", title=_JSON, path="/json", connections=32, window_s=0.8, idle=50),
     Closed(id="S14-one", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1),
