@@ -15,9 +15,13 @@ _RESULTS = ROOT / "bench" / "results"
 
 
 def make() -> Path:
-    """Return a new folder, named after the time."""
+    """Return a new folder, named after the time. Raises ValueError where it cannot be made, or another run
+    has begun in the same second."""
     folder = _RESULTS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ValueError(f"{folder}: {error.strerror}") from error
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -42,6 +43,10 @@ def plan(options: argparse.Namespace) -> Plan:
         raise ValueError("--blocks must be at least 3: fewer give no interval")
     if options.quick and options.full:
         raise ValueError("--quick and --full are two plans: give one")
+    if options.budget is not None and not 0 <= options.budget < math.inf:
+        raise ValueError("--budget must be 0, for no limit, or more")
+    if options.seed is not None and options.seed < 0:
+        raise ValueError("--seed must be 0 or more")
     own = _own(options.add)
     wished = _full(options, own) if options.full else _named(options, own)
     usual_s = _BUDGETS_S["full" if options.full else "quick"]
