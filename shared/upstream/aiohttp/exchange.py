@@ -9,6 +9,7 @@ aclose()      on every other way out
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import chain
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -21,7 +22,7 @@ from shared.upstream.aiohttp.failure import failure
 from shared.upstream.aiohttp.request import Request, Spoilt, fields_of, uses
 from shared.upstream.aiohttp.upload import Upload
 from shared.upstream.wire.request import content_length
-from shared.upstream.wire.response import Framing, body_framing
+from shared.upstream.wire.response import MAX_HEAD, Framing, body_framing
 from shared.variables import UpstreamURL
 
 __all__ = ["Exchange"]
@@ -105,6 +106,8 @@ class Exchange:
         if response.version not in _VERSIONS:
             raise ProtocolError
         headers = list(response.raw_headers)
+        if sum(map(len, chain.from_iterable(headers))) > MAX_HEAD:  # aiohttp bounds each field, not all
+            raise ProtocolError("the upstream's head has no end")
         fields = by_name(headers)
         self._framing = body_framing(
             fields,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.client import LOOK_AHEAD, Client
-from shared.errors import BadRequest, BodyIncomplete, BodyTooLarge, Terminated
+from shared.errors import BadRequest, BodyIncomplete, BodyTooLarge, ProtocolError, Terminated
 from shared.upstream import Upstream
 from tests.unit.aio import aio, eventually, settle
 from tests.unit.asgi import FakeServer, chunk, end, started
@@ -69,6 +69,18 @@ async def test_a_body_to_the_end_of_the_connection_does_not_end_with_a_reset() -
         headed.set()
         with pytest.raises(BodyIncomplete):
             await read(answer)
+
+
+@aio
+async def test_a_head_that_is_too_long_in_all_is_not_passed_on() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+        await connection.send(b"A: %b\r\nB: %b\r\n\r\n" % (b"x" * 70_000, b"x" * 70_000))
+
+    async with origin(script) as upstream, engine_for("aiohttp", upstream.port) as client:
+        with pytest.raises(ProtocolError):
+            await client.send(asking())
 
 
 @pytest.mark.parametrize(
