@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.record import Absence, Run
+from bench.record import Absence, Run, RunRecord
+from bench.shapes import Closed
 from bench.stats import MARGIN, Estimate, compare, log_ratios
 
-__all__ = ["OURS", "Agreement", "agreements"]
+__all__ = ["OURS", "Agreement", "agreements", "loops"]
 
 OURS = "engine"
 
@@ -32,6 +33,12 @@ class Agreement(msgspec.Struct, frozen=True):
         return self.absence is not None and self.absence.reason in ("unsupported", "not-run")
 
 
+def loops(header: RunRecord) -> list[Closed]:
+    """Return the closed loops of a plan that the others can run too."""
+    closed = [one for one in header.scenarios if isinstance(one, Closed)]
+    return [one for one in closed if not (one.idle or one.churn or one.paths)]
+
+
 def agreements(run: Run) -> list[Agreement]:
     """Return one for each tool that the run knew of; none where it knew of none."""
     return [_agreement(run, tool, version) for tool, version in (run.header.tools or {}).items()]
@@ -49,7 +56,8 @@ def _agreement(run: Run, tool: str, version: str) -> Agreement:
         if why := record.failures.get(tool) or record.failures.get(OURS):
             return absent(Absence("failed", f"block {record.block + 1}: {why}"))
     if not run.crosses:
-        return absent(Absence("not-run", "no closed loop was asked of a cell, or the run ended before"))
+        why = "the run ended before" if loops(run.header) else "no closed loop in this plan"
+        return absent(Absence("not-run", why))
     theirs, ours = ({one.block: one.rates[who] for one in run.crosses} for who in (tool, OURS))
     estimate = compare(log_ratios(theirs, ours))
     if estimate is None:

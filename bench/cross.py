@@ -6,7 +6,7 @@ side. All are pinned to the rig's core, beside the origin; while another is at w
 
 from __future__ import annotations
 
-from bench.agreement import OURS
+from bench.agreement import OURS, loops
 from bench.load import Address
 from bench.perform import Rig, perform
 from bench.record import CellSpec, ClosedResult, CrossRecord, RunRecord
@@ -24,24 +24,20 @@ _DEADLINE_S = 30.0
 
 def crossed(header: RunRecord) -> tuple[CellSpec, Closed] | None:
     """Return the cell and the closed loop that are cross-checked: the first of each; None without a tool."""
-    loops = [
-        one
-        for one in header.scenarios
-        if isinstance(one, Closed) and not (one.idle or one.churn or one.paths)
-    ]
-    if not loops or not header.tools or not any(header.tools.values()):
+    asked = loops(header)
+    if not asked or not header.tools or not any(header.tools.values()):
         return None
-    part = header.part_of(loops[0].id)
+    part = header.part_of(asked[0].id)
     cells = [
         cell
         for cell in header.cells
         if part is not None
         and cell.id in part.cells
         and cell.group != "direct"
-        and cell.takes_part(loops[0].id)
+        and cell.takes_part(asked[0].id)
     ]
     cells.sort(key=lambda cell: cell.group != "product")
-    return (cells[0], loops[0]) if cells else None
+    return (cells[0], asked[0]) if cells else None
 
 
 def cross(rig: Rig, cell: CellSpec, scenario: Closed, block: int) -> CrossRecord:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from bench.cells import framework_name
 from bench.figures import Figure
 from bench.record import CellSpec
-from bench.stats import Estimate, Verdict, compare, holm, verdict
+from bench.stats import INTERVAL_BLOCKS, Estimate, Verdict, compare, holm, verdict
 
 __all__ = ["FACTORS", "Decomposition", "Interaction", "LevelEffect", "decompose"]
 
@@ -33,8 +33,6 @@ FACTORS: Mapping[str, Callable[[CellSpec], str]] = {
     "loop": lambda cell: cell.loop,
     "engine": lambda cell: cell.engine,
 }
-
-_LEAST_BLOCKS = 3
 
 
 class LevelEffect(msgspec.Struct, frozen=True):
@@ -89,7 +87,7 @@ def decompose(
     per_cell = [all_figures[cell.id, of].blocks for cell in products]
     blocks = sorted(set.intersection(*map(set, per_cell))) if per_cell else []
     varied = [name for name, level in FACTORS.items() if len({level(cell) for cell in products}) > 1]
-    if len(varied) < 2 or len(blocks) < _LEAST_BLOCKS:
+    if len(varied) < 2 or len(blocks) < INTERVAL_BLOCKS:
         return None
     logs = np.log(np.array([[values[block] for block in blocks] for values in per_cell]))
     logs -= logs.mean(axis=0)  # the block takes its mean: a slower machine is no property of a cell

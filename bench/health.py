@@ -10,14 +10,14 @@ from typing import Literal
 
 import msgspec
 
-from bench.agreement import agreements
+from bench.agreement import Agreement, agreements
 from bench.cells import DIRECT
 from bench.check import HEADROOM_LEAST, cell_absence, headroom, quantile_ms
-from bench.record import Absence, CellRecord, CrowdResult, GateResult, OpenResult, Run, Timed
-from bench.stats import MARGIN
+from bench.record import Absence, CellRecord, CrowdResult, GateResult, OpenResult, Part, Run, Timed
+from bench.stats import INTERVAL_BLOCKS, MARGIN
 from bench.usage import Span
 
-__all__ = ["Conditions", "Health", "Level", "conditions", "health", "verdict_of"]
+__all__ = ["Conditions", "Health", "Level", "complete_blocks", "conditions", "health", "verdict_of"]
 
 _HEADROOM_FLAG = 2.0
 _LAG_FLAG_MS = 1.0
@@ -25,7 +25,7 @@ _STEAL_FLAG = 0.02
 _WAIT_FLAG = 0.02
 _RIG_BUSY_FLAG = 0.7
 
-_WORDS = {"unsupported": "not installed", "not-run": "not run"}
+_TIMES, _DASH = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
 
 Level = Literal["good", "doubtful", "bad"]
 
@@ -43,6 +43,7 @@ def health(run: Run) -> list[Health]:
     """Return what the first screen says about the run itself, worst things included."""
     return [
         _pinning_health(run),
+        _blocks_health(run),
         _headroom_health(run),
         _lag_health(run),
         _rig_health(run),
@@ -57,6 +58,32 @@ def verdict_of(found: Iterable[Health]) -> Level:
     """Return the worst level among them."""
     levels = {one.level for one in found}
     return "bad" if "bad" in levels else "doubtful" if "doubtful" in levels else "good"
+
+
+def complete_blocks(run: Run) -> list[tuple[Part, int]]:
+    """Return each part of the plan with how many of its blocks have every cell that was not left out."""
+    there = {(record.part, record.block, record.cell) for record in run.cells}
+    found = []
+    for part in run.header.plan:
+        out = {one.cell: one.from_block for one in run.dropped if one.part in ("", part.id)}
+        complete = sum(
+            all((part.id, n, cell) in there or n >= out.get(cell, part.blocks) for cell in part.cells)
+            for n in range(part.blocks)
+        )
+        found.append((part, complete))
+    return found
+
+
+def _blocks_health(run: Run) -> Health:
+    """One part that is whole enough has figures; the others' are typed absences."""
+    counts = [(complete, part.blocks) for part, complete in complete_blocks(run)]
+    complete, planned = min(counts)
+    level: Level = "good" if complete >= INTERVAL_BLOCKS else "doubtful"
+    if max(counts)[0] < INTERVAL_BLOCKS:
+        level = "bad"
+    of = " in some part" if len(set(counts)) > 1 else ""
+    meaning = f"blocks that every cell was timed in{of}; below {INTERVAL_BLOCKS} there is no interval"
+    return Health("Blocks complete", level, f"{complete} of {planned}", meaning)
 
 
 def _pinning_health(run: Run) -> Health:
@@ -80,7 +107,7 @@ def _headroom_health(run: Run) -> Health:
     return Health(
         "Headroom",
         level,
-        f"{room:.0f}x" if room >= 10 else f"{room:.1f}x",
+        f"{room:.0f}{_TIMES}" if room >= 10 else f"{room:.1f}{_TIMES}",
         f"the rig alone is at least that much faster than any cell ({worst})",
     )
 
@@ -194,18 +221,24 @@ def _cross_health(run: Run) -> list[Health]:
     found = agreements(run)
     if not found:
         return []
-    parts = [
-        f"{one.tool} {one.estimate.ratio:.2f}x ({one.estimate.low:.2f} to {one.estimate.high:.2f})"
-        if one.estimate
-        else f"{one.tool} {_WORDS.get(one.absence.reason, one.absence.detail) if one.absence else ''}"
-        for one in found
-    ]
+    said: dict[str, list[str]] = {}
+    for one in found:
+        said.setdefault(_cross_words(one), []).append(one.tool)
+    parts = [f"{', '.join(tools)} {words}" for words, tools in said.items()]
     apart = any(not one.agrees for one in found if not one.missing)
     checked = next((f"{one.cell}, {one.scenario}" for one in found if one.estimate), "none")
     meaning = (
         f"requests/s by others over those by our engine, in one process ({checked}); {MARGIN:.0%} is agreed"
     )
     return [Health("Cross-check", "doubtful" if apart else "good", "; ".join(parts), meaning)]
+
+
+def _cross_words(one: Agreement) -> str:
+    if one.estimate is not None:
+        return f"{one.estimate.ratio:.2f}{_TIMES} ({one.estimate.low:.2f}{_DASH}{one.estimate.high:.2f})"
+    if one.absence is None:
+        return ""
+    return f"not run: {one.absence.detail}" if one.absence.reason == "not-run" else one.absence.detail
 
 
 def _failure_health(run: Run) -> Health:

@@ -223,6 +223,10 @@ class RecordFile:
         self._file.close()
 
 
+def _named(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the records of a file; a last line that a crash cut short is left out.
 
@@ -238,9 +242,11 @@ def read_records(path: Path) -> Iterator[Record]:
         except msgspec.MsgspecError as error:
             if number == len(lines):
                 return
-            raise ValueError(f"{path.name}, line {number}: not a record of this benchmark: {error}") from None
+            raise ValueError(
+                f"{_named(path)}, line {number}: not a record of this benchmark: {error}"
+            ) from None
         if isinstance(record, RunRecord) and record.schema != SCHEMA:
-            raise ValueError(f"{path.name} has schema {record.schema}; this version reads {SCHEMA}")
+            raise ValueError(f"{_named(path)} has schema {record.schema}; this version reads {SCHEMA}")
         yield record
 
 
@@ -259,7 +265,7 @@ class Run(msgspec.Struct, frozen=True):
         """Read a file of records. Raises ValueError when it does not begin with a run record."""
         records = list(read_records(path))
         if not records or not isinstance(records[0], RunRecord):
-            raise ValueError(f"{path.name} does not begin with a run record")
+            raise ValueError(f"{_named(path)} does not begin with a run record")
         last = records[-1]
         return cls(
             header=records[0],

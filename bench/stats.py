@@ -19,6 +19,7 @@ from bench.bootstrap import pivots
 
 __all__ = [
     "CONFIDENCE",
+    "INTERVAL_BLOCKS",
     "MARGIN",
     "Estimate",
     "Interval",
@@ -41,8 +42,10 @@ CONFIDENCE = 0.95
 MARGIN = 0.05
 """Ratios within 1/(1+m) … 1+m are no reason to choose: chosen beforehand, not from the data."""
 
+INTERVAL_BLOCKS = 3
+"""Fewer give no interval."""
+
 _ALPHA = 1 - CONFIDENCE
-_LEAST_BLOCKS = 3
 _BOOTSTRAP_BLOCKS = 20
 
 Verdict = Literal["more", "less", "equivalent", "cannot-tell"]
@@ -152,7 +155,7 @@ def _mean(values: Sequence[float]) -> _Mean:
 
 def difference(values: Sequence[float]) -> Interval | None:
     """Return the mean of per-block differences with its 95 % interval; None with fewer than three blocks."""
-    if len(values) < _LEAST_BLOCKS:
+    if len(values) < INTERVAL_BLOCKS:
         return None
     found = _mean(values)
     return Interval(found.mean, found.low, found.high, len(values))
@@ -164,7 +167,7 @@ def median_interval(values: Sequence[float]) -> Interval | None:
     The median is what is shown, since outliers stay in; None with fewer than three blocks or without a
     positive value to take the log of.
     """
-    if len(values) < _LEAST_BLOCKS or min(values) <= 0:
+    if len(values) < INTERVAL_BLOCKS or min(values) <= 0:
         return None
     logs = _mean([math.log(value) for value in values])
     middle = float(np.median(np.asarray(values)))
@@ -179,7 +182,7 @@ def compare(log_ratios: Sequence[float], *, margin: float = MARGIN) -> Estimate 
     a ratio outside 1/(1+margin) … 1+margin; small means surely inside.
     """
     n = len(log_ratios)
-    if n < _LEAST_BLOCKS:
+    if n < INTERVAL_BLOCKS:
         return None
     mean, error, low, high, pivot = _mean(log_ratios)
     bound = math.log1p(margin)
@@ -208,7 +211,7 @@ def unpaired(first: Sequence[float], second: Sequence[float]) -> Interval | None
     Welch's t, its degrees of freedom rounded down: blocks of two runs met two different machines, so there
     is nothing to pair, and the machine's own change is part of the ratio.
     """
-    if min(len(first), len(second)) < _LEAST_BLOCKS:
+    if min(len(first), len(second)) < INTERVAL_BLOCKS:
         return None
     sides = [np.asarray(logs, dtype=float) for logs in (first, second)]
     mean = float(sides[0].mean() - sides[1].mean())

@@ -24,7 +24,7 @@ def unpacked(path: Path) -> bytes:
     try:
         return gzip.decompress(data)
     except (EOFError, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path.name}: {error}") from None
+        raise ValueError(f"{path.parent.name}/{path.name}: {error}") from None
 
 
 def pack(lines: bytes) -> bytes:

@@ -59,8 +59,9 @@ def plan(options: argparse.Namespace) -> Plan:
     kept = {cell for part in parts for cell in part.cells}
     if planned_s > budget_s * _TOLERANCE:
         raise ValueError(
-            f"even {len(kept) - 1} cells in {options.blocks} blocks take about {planned_s:.0f} s, more "
-            f"than the {budget_s:.0f} s allowed: give --budget {planned_s * 1.1:.0f} or fewer --blocks"
+            f"even {len(kept) - 1} cells and the direct leg, in {options.blocks} blocks, take about "
+            f"{planned_s:.0f} s, more than the {budget_s:.0f} s allowed: give --budget "
+            f"{math.ceil(planned_s)} or fewer --blocks"
         )
     cells = [cell for cell in wished.cells if cell.id in kept]
     return Plan(cells, wished.scenarios, parts, [*left_out, *wished.dropped], budget_s, planned_s)

@@ -104,7 +104,8 @@ def _interaction_row(found: View, one: Decomposition, each: Interaction) -> list
     word = {"equivalent": "too little to matter", "cannot-tell": "cannot tell"}.get(
         each.verdict, "it depends"
     )
-    return [f"{what}, {where}", changes, f"{each.squares} squares", word, found.title(one.metric)]
+    squares = f"{each.squares} square" + ("s" if each.squares > 1 else "")
+    return [f"{what}, {where}", changes, squares, word, found.title(one.metric)]
 
 
 def effects_section(found: View) -> Markup:

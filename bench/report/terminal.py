@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from bench.health import complete_blocks
 from bench.metrics import metric
 from bench.record import Absence
 from bench.report.tails import heads, tail_rows, words
@@ -134,13 +135,7 @@ def _health(found: View) -> Text:
 
 def _blocks_done(found: View, console: Console) -> None:
     complete_of: dict[tuple[int, int], list[str]] = {}
-    there = {(record.part, record.block, record.cell) for record in found.run.cells}
-    for part in found.run.header.plan:
-        out = {one.cell: one.from_block for one in found.run.dropped if one.part in ("", part.id)}
-        complete = sum(
-            all((part.id, n, cell) in there or n >= out.get(cell, part.blocks) for cell in part.cells)
-            for n in range(part.blocks)
-        )
+    for part, complete in complete_blocks(found.run):
         if complete < part.blocks:
             complete_of.setdefault((complete, part.blocks), []).append(part.id)
     for (complete, blocks), parts in complete_of.items():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from bench import command
 from bench.check import cell_absence, headroom
 from bench.health import conditions, health, verdict_of
 from bench.histogram import encode_histogram
@@ -14,6 +17,8 @@ from bench.record import (
     Dropped,
     GateResult,
     Integrity,
+    Part,
+    RecordFile,
     Result,
     Run,
     StreamsResult,
@@ -50,6 +55,44 @@ def test_a_sound_run_has_all_its_figures_and_good_health() -> None:
     run = made_run()
     assert all(cell_absence(run, c.id, s) is None for c in run.header.cells for s in ("S3", "S2", "S5"))
     assert verdict_of(health(run)) == "good"
+
+
+@pytest.mark.parametrize(
+    ("whole", "level", "status"), [(0, "bad", 1), (2, "bad", 1), (3, "good", 0), (5, "good", 0)]
+)
+def test_a_run_of_fewer_than_three_whole_blocks_is_no_good(
+    whole: int, level: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made_run(blocks=6)
+    cells = [record for record in run.cells if record.block < whole or record.cell == "direct"]
+    with RecordFile(tmp_path / "records.jsonl") as records:
+        records.append(run.header)
+        for record in cells:
+            records.append(record)
+    assert command.main(["check", str(tmp_path)]) == status
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "Blocks complete" in line]
+    assert said.split()[:6] == [level, "Blocks", "complete", str(whole), "of", "6"]
+
+
+def test_where_one_part_of_several_is_too_short_the_others_stand() -> None:
+    run = made_run(blocks=4)
+    ids = [cell.id for cell in run.header.cells]
+    parts = [Part("one", "", ids, ["S0", "S3"], 4), Part("two", "", ids, ["S2", "S5"], 4)]
+    run = msgspec.structs.replace(
+        run,
+        header=msgspec.structs.replace(run.header, parts=parts),
+        cells=[msgspec.structs.replace(record, part="one") for record in run.cells],
+    )
+    (found,) = [one for one in health(run) if one.name == "Blocks complete"]
+    assert (found.level, found.value) == ("doubtful", "0 of 4")
+    assert "in some part" in found.meaning
+
+
+def test_a_cell_that_was_left_out_makes_no_block_incomplete() -> None:
+    run = made_run(blocks=4)
+    cells = [record for record in run.cells if record.cell != CELL or record.block == 0]
+    run = msgspec.structs.replace(run, cells=cells, dropped=[Dropped(CELL, 1, "no time")])
+    assert level(run, "Blocks complete") == "good"
 
 
 def test_one_integrity_failure_in_one_block_fails_the_cell() -> None:

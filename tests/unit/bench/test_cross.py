@@ -100,17 +100,26 @@ def checked(by_wrk: float, *, failures: dict[str, str] | None = None, blocks: in
 @pytest.mark.parametrize(
     ("run", "level", "value"),
     [
-        (checked(1.02), "good", "wrk 1.02x (1.02 to 1.02); hey not installed"),
-        (checked(1.21), "doubtful", "wrk 1.21x"),
-        (checked(0.9), "doubtful", "wrk 0.90x"),
+        (checked(1.02), "good", "wrk 1.02\N{MULTIPLICATION SIGN} (1.02\N{EN DASH}1.02); hey not installed"),
+        (checked(1.21), "doubtful", "wrk 1.21\N{MULTIPLICATION SIGN}"),
+        (checked(0.9), "doubtful", "wrk 0.90\N{MULTIPLICATION SIGN}"),
         (checked(1.0, blocks=2), "doubtful", "wrk 2 of 3 blocks"),
         (checked(1.0, failures={"wrk": "Socket errors"}), "doubtful", "wrk block 1: Socket errors"),
-        (checked(1.0, blocks=0), "good", "wrk not run; hey not installed"),
+        (checked(1.0, blocks=0), "good", "wrk not run: the run ended before; hey not installed"),
     ],
 )
 def test_the_health_of_a_run_says_by_how_much_they_differ(run: Run, level: str, value: str) -> None:
     (found,) = [one for one in health(run) if one.name == "Cross-check"]
     assert (found.level, found.value[: len(value)]) == (level, value)
+
+
+def test_a_plan_without_a_closed_loop_says_that_there_was_nothing_to_check() -> None:
+    paced = [one for one in QUICK if not isinstance(one, Closed)]
+    header = msgspec.structs.replace(made_header(), scenarios=paced, tools={"wrk": "4", "hey": "0"})
+    (found,) = [
+        one for one in health(msgspec.structs.replace(made_run(), header=header)) if one.name == "Cross-check"
+    ]
+    assert (found.level, found.value) == ("good", "wrk, hey not run: no closed loop in this plan")
 
 
 def test_a_run_that_knew_of_no_tool_says_nothing_of_them() -> None:

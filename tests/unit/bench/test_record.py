@@ -62,6 +62,7 @@ def test_what_is_no_record_file_is_refused_in_one_line(tmp_path: Path, content: 
     with pytest.raises(ValueError, match=message) as refused:
         Run.read(path)
     assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(f"{tmp_path.name}/records.jsonl")  # which run it is
     assert str(tmp_path) not in str(refused.value)
 
 

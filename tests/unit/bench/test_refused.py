@@ -36,6 +36,7 @@ def status(main: Callable[[list[str]], int], arguments: list[str]) -> int:
         (command.main, ["run", "--quick", "--full"], "--quick and --full are two plans: give one"),
         (command.main, ["run", "--seed", "-1"], "--seed must be 0 or more"),
         (command.main, ["run", "--budget", "nan"], "--budget must be 0, for no limit, or more"),
+        (command.main, ["run", "--budget", "9"], "even 5 cells and the direct leg, in 6 blocks, take about"),
         (command.main, ["run", "--budget", "-4"], "--budget must be 0, for no limit, or more"),
     ],
 )

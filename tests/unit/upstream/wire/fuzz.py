@@ -40,7 +40,7 @@ _EXCHANGES = 500
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.unit.upstream.wire.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seed", type=int, default=None, help="of the first round")
     options = parser.parse_args()
