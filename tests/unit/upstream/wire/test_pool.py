@@ -143,6 +143,41 @@ async def test_connections_expire_each_at_its_time() -> None:
 
 
 @aio
+async def test_what_has_expired_is_not_used_although_the_loop_has_not_come_to_its_timers() -> None:
+    clock = Clock()
+    pool, old, new, fresh = _pool(expiry_s=LONG_S, clock=clock), Link(), Link(), Link()
+    await pool.take()
+    await pool.take()
+    pool.give(old)
+    pool.give(new)
+    clock.now = LONG_S
+    assert pool.take_idle() is None
+    assert (old.closed, new.closed) == (True, True)
+    assert (pool.busy, pool.idle) == (0, 0)
+    assert await pool.take() is None
+    pool.give(fresh)
+    clock.now = 2 * LONG_S - 1
+    assert pool.take_idle() is fresh
+    pool.give(fresh)
+    pool.close()
+
+
+@aio
+async def test_those_expired_before_their_timer_take_no_timer_of_those_that_come_later() -> None:
+    clock = Clock()
+    pool, early, late = _pool(expiry_s=0.05, clock=clock), Link(), Link()
+    await pool.take()
+    pool.give(early)
+    clock.now = 0.05
+    assert await pool.take() is None
+    pool.give(late)
+    clock.now = 0.1
+    await asyncio.sleep(0.1)
+    assert (early.closed, late.closed, pool.idle) == (True, True, 0)
+    pool.close()
+
+
+@aio
 async def test_a_closed_pool_turns_everybody_away_and_keeps_nothing() -> None:
     pool, idle, late = _pool(), Link(), Link()
     await pool.take()
@@ -194,7 +229,9 @@ async def test_what_a_cancelled_waiter_was_just_given_goes_to_the_next(as_link: 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["take", "take", "give", "give", "drop", "cancel", "end", "turn", "give+cancel"]),
+        st.sampled_from(
+            ["take", "take", "give", "give", "drop", "cancel", "end", "turn", "give+cancel", "stall"]
+        ),
         st.integers(0, 7),
     ),
     max_size=60,
@@ -203,7 +240,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.integers(1, 3), st.integers(0, 3))
 def test_the_count_is_exact_after_every_step(steps: list[tuple[str, int]], maximum: int, keep: int) -> None:
-    """Whatever is taken, given, dropped or cancelled, in any order, at any moment."""
+    """Whatever is taken, given, dropped or cancelled, in any order, at any moment, expired or not."""
     asyncio.run(_Driver(maximum, keep).drive(steps))
 
 
@@ -217,7 +254,8 @@ class _Driver:
         self.links: list[Link] = []
 
     async def drive(self, steps: list[tuple[str, int]]) -> None:
-        self.pool = pool = _pool(self.maximum, self.keep)
+        self.clock = Clock()
+        self.pool = pool = _pool(self.maximum, self.keep, clock=self.clock)
         does: dict[str, Callable[[int], None]] = {
             "take": self.take,
             "give": self.give,
@@ -226,6 +264,7 @@ class _Driver:
             "end": self.end,
             "give+cancel": self.give_and_cancel,
             "turn": lambda _: None,
+            "stall": self.stall,
         }
         for name, number in steps:
             does[name](number)
@@ -277,6 +316,10 @@ class _Driver:
             if self.pool.idle < before:
                 link.abort()
 
+    def stall(self, _: int) -> None:
+        """The idle connections expire, and no timer says so."""
+        self.clock.now += LONG_S
+
     def collect(self) -> None:
         """What takers have got is held from now on."""
         for taker in [taker for taker in self.takers if taker.done()]:
@@ -297,6 +340,7 @@ class _Driver:
         assert pool.busy == len(self.held)
         assert pool.busy <= self.maximum
         assert pool.idle <= self.keep
+        assert pool.idle == 0 or pool.busy + pool.idle <= self.maximum
         assert pool.waiting == len(self.takers)
         if pool.waiting:
             assert pool.busy == self.maximum, "somebody waits while a slot is free"
