@@ -107,11 +107,14 @@ def direct() -> CellSpec:
 _ANY_POOL = tuple(s.id for s in (*QUICK, *MORE) if not s.id.startswith("S3-idle"))
 """For whom the run does not say how many idle connections to keep."""
 _POOL_OF_100 = tuple(
-    s.id for s in (*QUICK, *MORE) if s.id in _ANY_POOL and s.id not in ("S5-200", "S5-memory")
+    s.id for s in (*QUICK, *MORE) if s.id in _ANY_POOL and s.id not in ("S5-200", "S5-400", "S5-memory")
 )
 """For a client that opens a hundred connections and no more: streams beyond would wait until it gives up."""
 
-_ANY_ANSWER = ("S3", "S2", "S3-16", "S3-512", "S11-keep", "S11-close", "S14-one", "S14-many")
+_ANY_ANSWER = (
+    *("S3", "S2", "S3-1", "S3-16", "S3-256", "S3-512"),
+    *("S11-keep", "S11-close", "S14-one", "S14-many"),
+)
 """For what asks no upstream."""
 
 

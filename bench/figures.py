@@ -186,6 +186,7 @@ class Growth(msgspec.Struct, frozen=True):
 
 GROWTHS = (
     Growth("retention", "requests/s, 512 connections over 16", "rps@S3-512", "rps@S3-16"),
+    Growth("retention-256", "requests/s, 256 connections over 16", "rps@S3-256", "rps@S3-16"),
     Growth(
         "idle-pool",
         "CPU per request, 5,000 idle pooled connections over 50",

@@ -5,7 +5,8 @@
     others    few cells: the sweep, growth, streams, idle connections, and whatever scenario is new
 
 A scenario that no part names falls into a part with those that need the same settings: adding one is adding
-it to `bench.scenarios.MORE`. Cells stand in order of weight; `bench.plan.fit` takes from the end.
+it to `bench.scenarios.MORE`. Those of `_BY_NAME_ALONE` are in none. Cells stand in order of weight;
+`bench.plan.fit` takes from the end.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import NamedTuple
 
 from bench.cells import DIRECT, EXTRA, FACTORS, QUICK_CELLS, vary
 from bench.record import CellSpec, Part
-from bench.scenarios import settings
+from bench.scenarios import MORE, QUICK, settings
 from bench.shapes import Gate, Scenario
 
-__all__ = ["FULL", "parts_of"]
+__all__ = ["FULL", "SCENARIOS", "parts_of"]
 
 _ENGINES = ("wire", "httpx2", "aiohttp")
 """Those in every combination. httpx, whose continuation httpx2 is, stands in the recipe and in two cells."""
@@ -49,6 +50,13 @@ def _once(*groups: Sequence[CellSpec]) -> list[CellSpec]:
 
 FULL: tuple[CellSpec, ...] = tuple(_once(QUICK_CELLS, EXTRA, _factorial()))
 """All cells of the full plan, the first to be kept first."""
+
+
+_BY_NAME_ALONE = ("S3-1", "S3-256", "S5-1", "S5-400")
+"""Between the loads that it asks, or beyond what most carry: their time would cost others their cells."""
+
+SCENARIOS: tuple[Scenario, ...] = tuple(one for one in (*QUICK, *MORE) if one.id not in _BY_NAME_ALONE)
+"""All scenarios of the full plan."""
 
 
 class _Group(NamedTuple):
@@ -86,7 +94,6 @@ _FEW = (
     "fastapi-handler-hypercorn-h1-wire",
     "litestar-handler-hypercorn-h1-wire",
 )
-_FANS = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[7:])
 _FAN_OUT = (*_FEW[:2], "client-per-request", "requests-threads", *_FEW[7:])
 """Those that have one."""
 _POOLED = (*_FEW[:2], "bare", "haproxy", "caddy", *_FEW[7:])
@@ -102,13 +109,16 @@ _GROUPS = (
     _Group("fixed", "response times and events at fixed rates", ("S2", "S5"), _FIXED, 12),
     _Group("sweep", "response time against offered load", ("S4-*",), _FEW, 3),
     _Group(
-        "growth", "more connections, larger bodies", ("S3-16", "S3-512", "S3-64k", "S11-*", "S7-*"), _FEW, 3
+        "growth",
+        "more connections, larger bodies",
+        ("S3-16", "S3-512", "S3-64k", "S11-*", "S7-*"),
+        _FEW,
+        3,
     ),
     _Group("streams", "more streams, bursts, what they hold", ("S5-*", "S6"), _FEW, 3),
     _Group("paths", "as many paths as requests", ("S14-*",), _FEW, 3),
     _Group("leaving", "slow readers, clients that leave", ("S8", "S8-*", "S9"), _FEW, 3),
-    _Group("fan-out", "several upstream requests for one", ("S15",), _FANS, 4),
-    _Group("fan-out", "several upstream requests for one", ("S15",), _FAN_OUT, 3),
+    _Group("fan-out", "several upstream requests for one", ("S15",), _FAN_OUT, 4),
     _Group("pool", "more streams than the pool has places", ("S13",), _POOLED, 3),
     _Group("idle", "beside idle connections", ("S3-idle-*",), _FEW, 3),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from bench.cells import EXTRA, FACTORS, QUICK_CELLS, direct
-from bench.full import FULL, parts_of
+from bench.full import FULL, SCENARIOS, parts_of
 from bench.plan import LEAST_BLOCKS
 from bench.scenarios import MORE, QUICK
 from bench.start import lacks
@@ -34,7 +34,7 @@ def show_list(console: Console) -> None:
     for factor, levels in FACTORS.items():
         console.print(f"  {factor:13} {', '.join(levels)}")
     console.print("[bold]Parts of the full plan[/], by --full")
-    for part in parts_of((direct(), *FULL), (*QUICK, *MORE), own=(), blocks=LEAST_BLOCKS):
+    for part in parts_of((direct(), *FULL), SCENARIOS, own=(), blocks=LEAST_BLOCKS):
         asks = ", ".join(part.scenarios[1:])
         console.print(
             f"  {part.id:13} {part.title}: {asks}; {part.blocks} blocks of {len(part.cells) - 1} cells, "

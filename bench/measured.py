@@ -31,6 +31,7 @@ __all__ = [
     "SlowResult",
     "StreamsResult",
     "Timed",
+    "UploadResult",
 ]
 
 Reason = Literal[
@@ -123,6 +124,10 @@ class DownloadResult(msgspec.Struct, frozen=True, tag="download"):
     size: int
     span: Span
     integrity: Integrity = Integrity()
+
+
+class UploadResult(DownloadResult, frozen=True, tag="upload"):
+    """The same of large bodies that went up: the origin had each whole, and right, before it was answered."""
 
 
 class BurstResult(msgspec.Struct, frozen=True, tag="burst"):
@@ -218,6 +223,7 @@ Timed = (
     | OpenResult
     | StreamsResult
     | DownloadResult
+    | UploadResult
     | HoldingResult
     | BurstResult
     | AbortsResult

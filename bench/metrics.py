@@ -30,6 +30,7 @@ from bench.scenarios import (
     Scenario,
     Slow,
     Streams,
+    Upload,
 )
 from bench.shapes import LEAVING
 from bench.values import (
@@ -140,6 +141,11 @@ _RATE = " at {load}"
 
 _GONE = ("gone-first", "gone-head", "gone-stream", "gone-blocked")
 
+_LARGE = (
+    Metric("mb-s", "S7", "MB per second", _LOAD, "MB/s", "more", *_SPEED, _megabytes_per_s, True),
+    Metric("cpu-mb", "S7", "CPU per MB", _LOAD, "µs", "less", *_COST, _cpu_per_megabyte),
+)
+
 _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
     Closed: (
         Metric("rps", "S3", "Requests per second", _LOAD, "/s", "more", *_SPEED, _rps, True),
@@ -168,10 +174,8 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
             headline=False,
         ),
     ),
-    Download: (
-        Metric("mb-s", "S7", "MB per second", _LOAD, "MB/s", "more", *_SPEED, _megabytes_per_s, True),
-        Metric("cpu-mb", "S7", "CPU per MB", _LOAD, "µs", "less", *_COST, _cpu_per_megabyte),
-    ),
+    Download: _LARGE,
+    Upload: _LARGE,
     Burst: (
         Metric(
             "burst-whole", "S6", "Burst, request to last event p50", _LOAD, "µs", "less", *_DELAY,

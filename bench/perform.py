@@ -33,6 +33,7 @@ from bench.load import (
     run_open,
     run_slow,
     run_streams,
+    run_upload,
 )
 from bench.plan import schedule_seed
 from bench.record import Absence, CellSpec, Result, RunRecord
@@ -49,6 +50,7 @@ from bench.shapes import (
     Scenario,
     Slow,
     Streams,
+    Upload,
 )
 from bench.usage import Memory, Meter, memory
 from shared.harness.origin.payload import JSON_BODY, pattern
@@ -111,17 +113,28 @@ def perform(
             return run(run_download(address, scenario, meter=meter))
         case Burst():
             return run(run_burst(address, scenario, meter=meter))
-        case Aborts():
-            return run(run_aborts(address, rig.address, scenario, meter=meter))
         case Crowd():
             return run(run_crowd(address, scenario, meter=meter))
         case Fanout():
             seed = schedule_seed(rig.header.seed, block)
             return run(run_fanout(address, scenario, meter=meter, seed=seed))
-        case Slow():
-            return run(run_slow(address, rig.address, scenario, meter=meter))
+        case Upload() | Aborts() | Slow():
+            return run(_with_the_origin(rig, scenario, address, meter))
         case Holding():
             return run(run_holding(address, scenario, meter=meter, pid=meter.pid))
+
+
+async def _with_the_origin(
+    rig: Rig, scenario: Upload | Aborts | Slow, address: Address, meter: Meter
+) -> Result:
+    """Those that ask the origin itself what it saw of them."""
+    match scenario:
+        case Upload():
+            return await run_upload(address, rig.address, scenario, meter=meter)
+        case Aborts():
+            return await run_aborts(address, rig.address, scenario, meter=meter)
+        case Slow():
+            return await run_slow(address, rig.address, scenario, meter=meter)
 
 
 async def _closed(rig: Rig, cell: CellSpec, scenario: Closed, address: Address, meter: Meter) -> Result:

@@ -37,6 +37,7 @@ from bench.measured import (
     SlowResult,
     StreamsResult,
     Timed,
+    UploadResult,
 )
 from bench.score import Score
 from bench.shapes import Scenario
@@ -72,6 +73,7 @@ __all__ = [
     "SlowResult",
     "StreamsResult",
     "Timed",
+    "UploadResult",
     "read_records",
 ]
 

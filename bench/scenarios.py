@@ -17,6 +17,7 @@ from bench.shapes import (
     Scenario,
     Slow,
     Streams,
+    Upload,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Scenario",
     "Slow",
     "Streams",
+    "Upload",
     "settings",
 ]
 
@@ -64,13 +66,16 @@ gives no metric of its own; a rate that a cell does not carry is an absence, and
 
 MORE: tuple[Scenario, ...] = (
     *SWEEP,
+    Closed(id="S3-1", title=_JSON, path="/json", connections=1, window_s=0.8),
     Closed(id="S3-16", title=_JSON, path="/json", connections=16, window_s=0.8),
     Closed(
         id="S3-64k", title="64 KiB bodies, closed loop", path="/bytes/65536", connections=32, window_s=0.8
     ),
     Burst(id="S6", title="a burst of tiny SSE events", events=4096, times=8),
-    Download(id="S7-10m", title="one large download", size=10 * _MB, times=10),
+    Download(id="S7-10m", title="one large download", size=10 * _MB, times=5),
     Download(id="S7-100m", title="one large download", size=100 * _MB, times=3),
+    Upload(id="S7-10m-up", title="one large upload", size=10 * _MB, times=5),
+    Streams(id="S5-1", title="SSE streams", streams=1, every_us=20_000, window_s=2.0),
     Closed(id="S3-idle-50", title=_JSON, path="/json", connections=32, window_s=0.8, idle=50),
     Closed(id="S14-one", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1),
     Closed(id="S14-many", title=_PATHS, path="/json/%07d", connections=32, window_s=1.5, paths=1_000_000),
@@ -87,8 +92,10 @@ MORE: tuple[Scenario, ...] = (
         window_s=4.5,
     ),
     Crowd(id="S13", title="streams beyond the pool", streams=100, places=20, each_s=0.25, patience_s=0.65),
+    Closed(id="S3-256", title=_JSON, path="/json", connections=256, window_s=0.8),
     Closed(id="S3-512", title=_JSON, path="/json", connections=512, window_s=0.8),
     Streams(id="S5-200", title="SSE streams", streams=200, every_us=20_000, window_s=1.0),
+    Streams(id="S5-400", title="SSE streams", streams=400, every_us=20_000, window_s=1.0),
     Slow(
         id="S8",
         title="slow readers beside healthy ones",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.cells import EXTRA, QUICK_CELLS, choose, direct, vary
-from bench.full import FULL, parts_of
+from bench.full import FULL, SCENARIOS, parts_of
 from bench.own import cell_of
 from bench.plan import estimate, fit, seconds_of
 from bench.record import CellSpec, Dropped, Part
@@ -89,7 +89,7 @@ def _full(options: argparse.Namespace, own: list[CellSpec]) -> Plan:
         raise ValueError("--full has its own cells and scenarios: leave --scenario, --subject, --factor away")
     present, dropped = _present([*own, *FULL])
     cells = [direct(), *present]
-    scenarios = [*QUICK, *MORE]
+    scenarios = list(SCENARIOS)
     parts = parts_of(cells, scenarios, own=[cell.id for cell in own], blocks=options.blocks)
     return Plan(cells, scenarios, parts, dropped, None, 0.0)
 

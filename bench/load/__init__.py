@@ -5,7 +5,8 @@
     gate        S0, before anything is timed  closed      capacity: next request when the answer is in
     open        latency: a fixed schedule     streams     SSE: events against their origin's stamps
     churn       the same, a connection for each request
-    body        large downloads               holding     memory of streams held open
+    body        large downloads               upload      large uploads, by what the origin got
+    holding     memory of streams held open
     at_will     a client that reads when it is told to
     abort       clients that leave                slow        streams beside slow readers
     burst       tiny events, as fast as they come
@@ -33,6 +34,7 @@ from bench.load.open import run_open, schedule_ns
 from bench.load.response import Mismatch
 from bench.load.slow import run_slow
 from bench.load.streams import run_streams
+from bench.load.upload import run_upload
 
 __all__ = [
     "Address",
@@ -53,6 +55,7 @@ __all__ = [
     "run_open",
     "run_slow",
     "run_streams",
+    "run_upload",
     "schedule_ns",
     "streams_closed",
 ]

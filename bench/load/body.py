@@ -9,13 +9,11 @@ from bench.load.response import Mismatch, Response, ResponseReader
 from bench.record import DownloadResult
 from bench.scenarios import Download
 from bench.usage import Meter, span
-from shared.harness.origin.payload import PATTERN
+from shared.harness.origin.payload import is_pattern
 
 __all__ = ["run_download"]
 
 _DEADLINE_S = 60.0
-_LONGEST_PIECE = 1024 * 1024
-_REPEATED = PATTERN * (_LONGEST_PIECE // len(PATTERN) + 1)
 
 
 class _Downloading(Connection):
@@ -34,12 +32,9 @@ class _Downloading(Connection):
         await self.whole
 
     def _body(self, piece: bytes) -> None:
-        for start in range(0, len(piece), _LONGEST_PIECE):
-            part = piece[start : start + _LONGEST_PIECE] if len(piece) > _LONGEST_PIECE else piece
-            at = self.taken % len(PATTERN)
-            if part != _REPEATED[at : at + len(part)]:
-                raise Mismatch("content", f"wrong within {len(part)} bytes after byte {self.taken}")
-            self.taken += len(part)
+        if not is_pattern(piece, self.taken):
+            raise Mismatch("content", f"wrong within {len(piece)} bytes after byte {self.taken}")
+        self.taken += len(piece)
 
     def on_response(self, response: Response) -> None:
         if response.head.status != 200:

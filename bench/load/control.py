@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 import msgspec
 
 from bench.load.expect import Address, request_bytes
 
-__all__ = ["Watched", "forget_watched", "stats", "streams_closed", "tell", "watched"]
+__all__ = [
+    "Uploaded",
+    "Watched",
+    "forget_uploads",
+    "forget_watched",
+    "stats",
+    "streams_closed",
+    "tell",
+    "uploads",
+    "watched",
+]
 
 
 async def stats(origin: Address) -> dict[str, int]:
@@ -27,13 +38,8 @@ class Watched(msgspec.Struct, frozen=True):
 
 async def watched(origin: Address) -> Watched:
     """Return what the origin knows of them."""
-    reader, writer = await asyncio.open_connection(*origin)
-    try:
-        writer.write(request_bytes(origin, "/watched"))
-        await reader.readuntil(b"\r\n\r\n")
-        return msgspec.json.decode(await reader.readuntil(b"}}"), type=Watched)
-    finally:
-        writer.close()
+    answer = await _ask(origin, request_bytes(origin, "/watched"), end=b"}}")
+    return msgspec.json.decode(answer, type=Watched)
 
 
 async def forget_watched(origin: Address) -> None:
@@ -41,17 +47,36 @@ async def forget_watched(origin: Address) -> None:
     await tell(origin, "/watched")
 
 
+class Uploaded(NamedTuple):
+    """What the origin got of one upload, and when it had its last byte, by the clock that both share."""
+
+    size: int
+    right: bool
+    whole_ns: int
+
+
+async def uploads(origin: Address) -> dict[str, Uploaded]:
+    """Return what the origin got of each upload that it has whole, by name."""
+    answer = await _ask(origin, request_bytes(origin, "/uploads"), end=b"}}")
+    return msgspec.json.decode(answer, type=dict[str, dict[str, Uploaded]])["uploads"]
+
+
+async def forget_uploads(origin: Address) -> None:
+    """Let the origin forget them."""
+    await tell(origin, "/uploads")
+
+
 async def tell(origin: Address, path: str) -> None:
     """Make one POST, whatever the answer says."""
     await _ask(origin, request_bytes(origin, path, method="POST"))
 
 
-async def _ask(origin: Address, request: bytes) -> bytes:
+async def _ask(origin: Address, request: bytes, *, end: bytes = b"}") -> bytes:
     reader, writer = await asyncio.open_connection(*origin)
     try:
         writer.write(request)
         await reader.readuntil(b"\r\n\r\n")
-        return await reader.readuntil(b"}")
+        return await reader.readuntil(end)
     finally:
         writer.close()
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar, cast
 from bench.load.response import Mismatch, Response, ResponseReader
 from bench.record import Integrity
 
-__all__ = ["Address", "Connection", "Expected", "Failures", "connect_all", "request_bytes"]
+__all__ = ["Address", "Connection", "Expected", "Failures", "connect_all", "request_bytes", "request_head"]
 
 P = TypeVar("P", bound="Connection")
 
@@ -44,13 +44,21 @@ def request_bytes(
 ) -> bytes:
     """Return a whole request as it goes on the wire, with the few fields that any client sends; ``close``:
     it is the connection's last."""
-    more = f"content-length: {len(body)}\r\n" if body or method != "GET" else ""
+    length = len(body) if body or method != "GET" else None
+    return request_head(address, path, method=method, length=length, close=close) + body
+
+
+def request_head(
+    address: Address, path: str, *, method: str, length: int | None, close: bool = False
+) -> bytes:
+    """Return the head alone, of a body of ``length`` bytes; None: it has none."""
+    more = f"content-length: {length}\r\n" if length is not None else ""
     more += "connection: close\r\n" if close else ""
     head = (
         f"{method} {path} HTTP/1.1\r\nhost: {address.host}:{address.port}\r\n"
         f"user-agent: tandem-bench\r\naccept: */*\r\n{more}\r\n"
     )
-    return head.encode("ascii") + body
+    return head.encode("ascii")
 
 
 class Failures:

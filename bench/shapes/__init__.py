@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bench.shapes.clients import LEAVING, Aborts, Slow
 from bench.shapes.pool import Crowd, Fanout
-from bench.shapes.requests import Closed, Download, Gate, Open
+from bench.shapes.requests import Closed, Download, Gate, Open, Upload
 from bench.shapes.streams import Burst, Holding, Streams
 
 __all__ = [
@@ -26,6 +26,9 @@ __all__ = [
     "Scenario",
     "Slow",
     "Streams",
+    "Upload",
 ]
 
-Scenario = Gate | Closed | Open | Streams | Download | Holding | Burst | Aborts | Slow | Crowd | Fanout
+Scenario = (
+    Gate | Closed | Open | Streams | Download | Upload | Holding | Burst | Aborts | Slow | Crowd | Fanout
+)

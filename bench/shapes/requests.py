@@ -1,10 +1,10 @@
-"""Loads of single requests: the gate, both loops, large downloads."""
+"""Loads of single requests: the gate, both loops, large bodies down and up."""
 
 from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Closed", "Download", "Gate", "Open"]
+__all__ = ["Closed", "Download", "Gate", "Open", "Upload"]
 
 _KIB, _MB = 1024, 1_000_000
 
@@ -66,7 +66,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
         more = f", {self.idle:,} idle" if self.idle else ""
         more += f", {self.paths:,} path{'s' * (self.paths > 1)}" if self.paths else ""
         each = ", each request a new one" if self.churn else ""
-        return f"{self.connections:,} connections{each}{body}{more}"
+        return f"{self.connections:,} connection{'s' * (self.connections > 1)}{each}{body}{more}"
 
     @property
     def words(self) -> str:
@@ -122,7 +122,7 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
         return self.window_s + 0.05
 
 
-class Download(msgspec.Struct, frozen=True, tag="download"):
+class _Large(msgspec.Struct, frozen=True):
     """Large bodies, one after the other on one connection; the first is the warm-up."""
 
     id: str
@@ -149,3 +149,18 @@ class Download(msgspec.Struct, frozen=True, tag="download"):
     def seconds(self) -> float:
         """About how long it takes, for the plan: at 400 MB/s."""
         return (self.times + 1) * self.size / (400 * _MB)
+
+
+class Download(_Large, frozen=True, tag="download"):
+    """Large bodies that come down."""
+
+
+class Upload(_Large, frozen=True, tag="upload"):
+    """Large bodies that go up, each no faster than it is taken. ``deadline_s``: for all of them."""
+
+    deadline_s: float = 60.0
+
+    @property
+    def load(self) -> str:
+        """How much is sent, in few words."""
+        return f"{self.size // _MB:,} MB up at a time"

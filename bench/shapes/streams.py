@@ -37,7 +37,7 @@ class Streams(msgspec.Struct, frozen=True, tag="streams"):
     def words(self) -> str:
         """What is sent, how fast, for how long."""
         each = f"{1e6 / self.every_us:,.6g} events/s each"
-        return f"{self.title}: {self.streams:,} streams, {each}, {self.window_s:g} s"
+        return f"{self.title}: {self.streams:,} stream{'s' * (self.streams > 1)}, {each}, {self.window_s:g} s"
 
     @property
     def seconds(self) -> float:

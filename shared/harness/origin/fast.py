@@ -9,6 +9,9 @@
     GET  /step/<id>                  the same events, but each waits for a POST to the same path
     POST /step/<id>                  lets one more event out of that stream
     POST, PUT anything else          the body is swallowed and counted: {"bytes": n}
+    POST, PUT /upload/<name>         the same, and compared with the pattern
+    GET  /uploads                    what came of those, and when they were whole (`uploads`)
+    POST /uploads                    forgets them
     GET  /burst/<n>                  n tiny events at once, each a chunk of its own
     GET  /hold                       the JSON, but not before the next POST to /hold
     GET  /stats                      {"open_streams": n, "requests": n, "connections": n, "held": n}
@@ -38,6 +41,7 @@ from urllib.parse import parse_qs
 from shared.harness.origin.chunked import ChunkedError, ChunkedReader
 from shared.harness.origin.fast_bodies import HIGH_WATER, paced, send_body, send_burst, stay, stepped
 from shared.harness.origin.payload import JSON_BODY
+from shared.harness.origin.uploads import Upload, Uploads
 from shared.harness.origin.watched import Watched
 
 __all__ = ["FastOrigin", "OriginState", "loop_factory", "main"]
@@ -66,6 +70,7 @@ class OriginState:
         self.held: set[FastOrigin] = set()
         self.steps: dict[bytes, Callable[[], None]] = {}
         self.watched = Watched()
+        self.uploads = Uploads()
 
     def counts(self) -> bytes:
         """Return what /stats answers."""
@@ -82,7 +87,7 @@ class FastOrigin(asyncio.Protocol):
         self._buffer = b""
         self._upload: ChunkedReader | None = None  # the chunked request body being read
         self._upload_left = 0  # or what is left of one with Content-Length
-        self._upload_bytes = 0
+        self._got = Upload()
         self._target = b""
         self._close = False  # after this answer
         self._end_stream: Callable[[], None] | None = None
@@ -147,17 +152,17 @@ class FastOrigin(asyncio.Protocol):
             self.write(_CONTINUE)
         if b"\r\ntransfer-encoding:" in fields:
             # clients that stream a body of unknown length chunk it, even the empty body of a GET
-            self._upload, self._upload_bytes = ChunkedReader(), 0
+            self._upload = ChunkedReader()
         elif (at := fields.find(b"\r\ncontent-length:")) >= 0:
             self._upload_left = int(fields[at + 17 :].split(b"\r\n", 1)[0])
-            self._upload_bytes = 0
         self._method = method
         if self._upload is None and not self._upload_left:
             self._complete()
 
     def _swallow(self, data: bytes) -> bytes:
         if self._upload is not None:
-            self._upload_bytes += sum(map(len, self._upload.feed(data)))
+            for piece in self._upload.feed(data):
+                self._got.take(piece)
             if not self._upload.done:
                 return b""
             rest = self._upload.rest
@@ -165,7 +170,7 @@ class FastOrigin(asyncio.Protocol):
         else:
             taken = min(self._upload_left, len(data))
             self._upload_left -= taken
-            self._upload_bytes += taken
+            self._got.take(data[:taken])
             if self._upload_left:
                 return b""
             rest = data[taken:]
@@ -173,6 +178,9 @@ class FastOrigin(asyncio.Protocol):
         return rest
 
     def _complete(self) -> None:
+        got = self._got
+        if got.size:
+            self._got = Upload()
         if self._method in (b"GET", b"HEAD"):
             self.get(self._target)
         elif self._target.startswith(b"/step/"):
@@ -187,9 +195,13 @@ class FastOrigin(asyncio.Protocol):
             self.write(_answer(b'{"released":%d}' % len(held)))
         elif self._target == b"/watched":
             self.write(_answer(b'{"closed":%d}' % self.state.watched.forget()))
+        elif self._target == b"/uploads":
+            self.write(_answer(b'{"forgotten":%d}' % self.state.uploads.forget()))
         else:
-            self.write(_answer(b'{"bytes":%d}' % self._upload_bytes))
-        self._upload_bytes = 0
+            path = self._target.partition(b"?")[0]
+            if path.startswith(b"/upload/"):
+                self.state.uploads.end(path[8:].decode("ascii", "replace"), got)
+            self.write(_answer(b'{"bytes":%d}' % got.size))
         if self._close and not self.answering and self.transport is not None:
             self.transport.close()
 
@@ -219,6 +231,8 @@ class FastOrigin(asyncio.Protocol):
             self.write(_answer(self.state.counts()))
         elif path == b"/watched":
             self.write(_answer(self.state.watched.report()))
+        elif path == b"/uploads":
+            self.write(_answer(self.state.uploads.report()))
         else:
             self.write(_NOT_FOUND)
 

@@ -8,6 +8,7 @@ __all__ = [
     "PATTERN",
     "TINY_SIZE",
     "event",
+    "is_pattern",
     "pattern",
     "read_event",
     "tiny_event",
@@ -22,6 +23,8 @@ _TINY = b"data: %010d\n\n"
 TINY_SIZE = len(_TINY % 0)
 
 PATTERN = bytes(range(256)) * 256  # 64 KiB
+_LONGEST_PIECE = 1024 * 1024
+_REPEATED = PATTERN * (_LONGEST_PIECE // len(PATTERN) + 1)
 
 
 def _json_body() -> bytes:
@@ -39,6 +42,14 @@ def pattern(size: int) -> bytes:
     """Return the body of ``GET /bytes/<size>``."""
     whole, rest = divmod(size, len(PATTERN))
     return PATTERN * whole + PATTERN[:rest]
+
+
+def is_pattern(piece: bytes, offset: int) -> bool:
+    """Return whether ``piece`` is what stands in the repeated pattern from byte ``offset`` on."""
+    at = offset % len(PATTERN)
+    if len(piece) <= _LONGEST_PIECE:  # compared where it lies, nothing is copied
+        return _REPEATED.startswith(piece, at)
+    return piece == pattern(at + len(piece))[at:]
 
 
 def event(number: int, stamp_ns: int) -> bytes:
