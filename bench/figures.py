@@ -9,8 +9,9 @@ import msgspec
 from bench.cells import DIRECT
 from bench.check import cell_absence
 from bench.metrics import Metric, metric, metrics_in, quantile_us
-from bench.record import Absence, OpenResult, Run, StreamsResult
+from bench.record import Absence, GateResult, OpenResult, Run, StreamsResult
 from bench.stats import Estimate, Interval, compare, difference, log_ratios, median_interval
+from bench.values import Source
 
 __all__ = [
     "GROWTHS",
@@ -54,7 +55,7 @@ def figure(run: Run, cell: str, of: Metric) -> Figure:
         absence = Absence("unsupported", "there is no process in between")
     if absence is not None:
         return Figure(cell, of.id, {}, None, absence)
-    values = {block: of.of(result) for block, result in sorted(run.by_block(cell, of.scenario).items())}
+    values = {block: of.of(source) for block, source in sorted(_sources(run, cell, of.scenario).items())}
     blocks = {block: value for block, value in values.items() if not isinstance(value, Absence)}
     missing = next((value for value in values.values() if isinstance(value, Absence)), None)
     if missing is not None:
@@ -65,6 +66,17 @@ def figure(run: Run, cell: str, of: Metric) -> Figure:
     if middle is None:
         return Figure(cell, of.id, blocks, None, Absence("too-few-samples", f"{len(blocks)} of 3 blocks"))
     return Figure(cell, of.id, blocks, middle, None)
+
+
+def _sources(run: Run, cell: str, scenario: str) -> dict[int, Source]:
+    """Return what is read, by block: of the part that the scenario is in, or is in first."""
+    part = run.header.part_of(scenario)
+    records = (one for one in run.cells if one.cell == cell and part is not None and one.part == part.id)
+    found: dict[int, Source] = {}
+    for record in records:
+        if (result := record.results.get(scenario)) is not None:
+            found[record.block] = record if isinstance(result, GateResult) else result
+    return found
 
 
 def figures(run: Run) -> Mapping[tuple[str, str], Figure]:

@@ -1,4 +1,4 @@
-"""The metrics: one value from one result of one cell in one block, or the reason why there is none."""
+"""The metrics: one value of one cell in one block, from a result or the process, or why there is none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from bench.record import (
     DownloadResult,
     HoldingResult,
     OpenResult,
-    Result,
     StreamsResult,
 )
 from bench.scenarios import (
@@ -25,6 +24,7 @@ from bench.scenarios import (
     Crowd,
     Download,
     Fanout,
+    Gate,
     Holding,
     Open,
     Scenario,
@@ -34,10 +34,12 @@ from bench.scenarios import (
 )
 from bench.shapes import LEAVING
 from bench.values import (
+    Source,
     Value,
     burst_coalescing,
     burst_spread,
     burst_whole,
+    cold_start,
     cpu_us_per,
     delay_p99,
     gone,
@@ -47,6 +49,8 @@ from bench.values import (
     kib_rise,
     quantile_us,
     served_percent,
+    stream_coalescing,
+    unstalled_percent,
     wait_ms,
 )
 
@@ -64,7 +68,7 @@ class Metric(NamedTuple):
     better: Literal["more", "less"]
     more: str
     less: str
-    of: Callable[[Result], Value]
+    of: Callable[[Source], Value]
     of_direct: bool = False  # whether the direct leg has such a value: it has no process in between
     headline: bool = True  # whether contrasts are judged in it
 
@@ -78,50 +82,50 @@ class Metric(NamedTuple):
         return self.what + self.under.format(load=load) if load else self.what
 
 
-def _rps(result: Result) -> Value:
+def _rps(result: Source) -> Value:
     assert isinstance(result, ClosedResult)
     return result.completed / result.span.seconds
 
 
-def _cpu_per_request(result: Result) -> Value:
+def _cpu_per_request(result: Source) -> Value:
     assert isinstance(result, ClosedResult | OpenResult)
     return cpu_us_per(result.span.cpu_s, result.completed)
 
 
-def _cpu_per_event(result: Result) -> Value:
+def _cpu_per_event(result: Source) -> Value:
     assert isinstance(result, StreamsResult | BurstResult)
     events = result.events * result.completed if isinstance(result, BurstResult) else result.events
     return cpu_us_per(result.span.cpu_s, events)
 
 
-def _response(quantile: float) -> Callable[[Result], Value]:
-    def of(result: Result) -> Value:
+def _response(quantile: float) -> Callable[[Source], Value]:
+    def of(result: Source) -> Value:
         assert isinstance(result, OpenResult)
         return quantile_us([result.response], quantile)
 
     return of
 
 
-def _streams(field: str, quantile: float) -> Callable[[Result], Value]:
-    def of(result: Result) -> Value:
+def _streams(field: str, quantile: float) -> Callable[[Source], Value]:
+    def of(result: Source) -> Value:
         assert isinstance(result, StreamsResult)
         return quantile_us([getattr(result, field)], quantile)
 
     return of
 
 
-def _megabytes_per_s(result: Result) -> Value:
+def _megabytes_per_s(result: Source) -> Value:
     assert isinstance(result, DownloadResult)
     return result.completed * result.size / 1e6 / result.span.seconds if result.span.seconds else 0.0
 
 
-def _cpu_per_megabyte(result: Result) -> Value:
+def _cpu_per_megabyte(result: Source) -> Value:
     assert isinstance(result, DownloadResult)
     value = cpu_us_per(result.span.cpu_s, result.completed)
     return value if isinstance(value, Absence) else value / (result.size / 1e6)
 
 
-def _memory_per_stream(result: Result) -> Value:
+def _memory_per_stream(result: Source) -> Value:
     assert isinstance(result, HoldingResult)
     if result.at_few is None or result.at_many is None:
         return Absence("unsupported", "the system does not show another process's memory")
@@ -135,6 +139,8 @@ _SPEED = ("faster", "slower")
 _COST = ("dearer", "cheaper")
 _DELAY = ("slower", "faster")
 _SIZE = ("larger", "smaller")
+_BEND = ("rougher", "smoother")
+_COUNT = ("more", "fewer")
 
 _LOAD = ", {load}"
 _RATE = " at {load}"
@@ -147,6 +153,9 @@ _LARGE = (
 )
 
 _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
+    Gate: (
+        Metric("cold-start", "S0", "Cold start, begun to listening", "", "ms", "less", *_DELAY, cold_start),
+    ),
     Closed: (
         Metric("rps", "S3", "Requests per second", _LOAD, "/s", "more", *_SPEED, _rps, True),
         Metric("cpu-request", "S3", "CPU per request", _LOAD, "µs", "less", *_COST, _cpu_per_request),
@@ -173,6 +182,18 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
             "delay-p99", "S5", "Event delay p99", "", "µs", "less", *_DELAY, _streams("delay", 0.99), True,
             headline=False,
         ),
+        Metric("gap-p50", "S5", "Gaps bent by p50", "", "µs", "less", *_BEND, _streams("gap", 0.5), True),
+        Metric(
+            "gap-p99", "S5", "Gaps bent by p99", "", "µs", "less", *_BEND, _streams("gap", 0.99), True,
+            headline=False,
+        ),
+        Metric(
+            "events-delivery", "S5", "Events per delivery", _RATE, "", "less", *_COUNT, stream_coalescing,
+            True,
+        ),
+        Metric(
+            "unstalled", "S5", "Events without a stall", _RATE, "%", "more", *_COUNT, unstalled_percent, True,
+        ),
     ),
     Download: _LARGE,
     Upload: _LARGE,
@@ -187,7 +208,7 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
             burst_spread, True, headline=False,
         ),
         Metric(
-            "burst-coalescing", "S6", "Events per delivery", _LOAD, "", "less", "more", "fewer",
+            "burst-coalescing", "S6", "Events per delivery", _LOAD, "", "less", *_COUNT,
             burst_coalescing, True, headline=False,
         ),
     ),

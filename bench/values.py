@@ -11,6 +11,7 @@ from bench.record import (
     AbortsResult,
     Absence,
     BurstResult,
+    CellRecord,
     ClosedResult,
     CrowdResult,
     Result,
@@ -20,10 +21,12 @@ from bench.record import (
 from bench.stats import least_samples
 
 __all__ = [
+    "Source",
     "Value",
     "burst_coalescing",
     "burst_spread",
     "burst_whole",
+    "cold_start",
     "cpu_us_per",
     "delay_p99",
     "gone",
@@ -33,10 +36,15 @@ __all__ = [
     "kib_rise",
     "quantile_us",
     "served_percent",
+    "stream_coalescing",
+    "unstalled_percent",
     "wait_ms",
 ]
 
 Value = float | Absence
+
+Source = Result | CellRecord
+"""What a value is read off: a result, or where the gate stands, which times nothing, the process itself."""
 
 _ONE_READ_US = 1.0  # the first and the last byte of one read have one stamp
 
@@ -57,13 +65,36 @@ def cpu_us_per(cpu_s: float, count: int) -> Value:
     return cpu_s / count * 1e6 if count else Absence("failed", "nothing completed")
 
 
-def burst_whole(result: Result) -> Value:
+def cold_start(process: Source) -> Value:
+    """Return the time in ms from before a process was begun until it listened, seen within 10 ms."""
+    assert isinstance(process, CellRecord)
+    if process.started_s is None:
+        return Absence("unsupported", "nothing was started")
+    return process.started_s * 1e3
+
+
+def stream_coalescing(result: Source) -> Value:
+    """Return how many events of a stream came in one delivery."""
+    assert isinstance(result, StreamsResult)
+    return result.events / result.deliveries if result.deliveries else Absence("failed", "no event came")
+
+
+def unstalled_percent(result: Source) -> Value:
+    """Return how many events came without a gap of more than ten times the pacing before them, in per cent.
+
+    Stalls are rare: of most cells there are none, and no ratio to nothing.
+    """
+    assert isinstance(result, StreamsResult)
+    return 100 - 100 * result.stalls / result.events if result.events else Absence("failed", "no event came")
+
+
+def burst_whole(result: Source) -> Value:
     """Return the median time in µs from a request to the last byte of its burst."""
     assert isinstance(result, BurstResult)
     return quantile_us([result.whole], 0.5)
 
 
-def burst_spread(result: Result) -> Value:
+def burst_spread(result: Source) -> Value:
     """Return the median time in µs from the first byte of a burst to the last."""
     assert isinstance(result, BurstResult)
     value = quantile_us([result.spread], 0.5)
@@ -72,17 +103,17 @@ def burst_spread(result: Result) -> Value:
     return value
 
 
-def burst_coalescing(result: Result) -> Value:
+def burst_coalescing(result: Source) -> Value:
     """Return how many events came in one delivery."""
     assert isinstance(result, BurstResult)
     events = result.completed * result.events
     return events / result.deliveries if result.deliveries else Absence("failed", "nothing completed")
 
 
-def gone(point: str) -> Callable[[Result], Value]:
+def gone(point: str) -> Callable[[Source], Value]:
     """Return what reads the median time in µs from a client's close at that point to the origin seeing it."""
 
-    def of(result: Result) -> Value:
+    def of(result: Source) -> Value:
         assert isinstance(result, AbortsResult)
         left = result.points.get(point)
         if left is None:
@@ -96,7 +127,7 @@ def gone(point: str) -> Callable[[Result], Value]:
     return of
 
 
-def kept_per_request(result: Result) -> Value:
+def kept_per_request(result: Source) -> Value:
     """Return by how many bytes the private memory of the subject rose for each request that it answered."""
     assert isinstance(result, ClosedResult)
     if result.memory is None or not result.asked:
@@ -106,10 +137,10 @@ def kept_per_request(result: Result) -> Value:
     return rise if rise > 0 else Absence("below-resolution", "it held no more afterwards than before")
 
 
-def wait_ms(quantile: float) -> Callable[[Result], Value]:
+def wait_ms(quantile: float) -> Callable[[Source], Value]:
     """Return what reads a quantile of the time until the origin had the request, of those it got, in ms."""
 
-    def of(result: Result) -> Value:
+    def of(result: Source) -> Value:
         assert isinstance(result, CrowdResult)
         waits_ns = [(begun - asked) * 1000 for asked, begun, _ in result.turns]
         value = quantile_us([encode_histogram(waits_ns)], quantile)
@@ -118,10 +149,10 @@ def wait_ms(quantile: float) -> Callable[[Result], Value]:
     return of
 
 
-def delay_p99(window: Literal["alone", "beside"]) -> Callable[[Result], Value]:
+def delay_p99(window: Literal["alone", "beside"]) -> Callable[[Source], Value]:
     """Return what reads the p99 of the healthy streams' event delay in µs, in one of the two windows."""
 
-    def of(result: Result) -> Value:
+    def of(result: Source) -> Value:
         assert isinstance(result, SlowResult)
         streams: StreamsResult = getattr(result, window)
         return quantile_us([streams.delay], 0.99)
@@ -129,20 +160,20 @@ def delay_p99(window: Literal["alone", "beside"]) -> Callable[[Result], Value]:
     return of
 
 
-def served_percent(result: Result) -> Value:
+def served_percent(result: Source) -> Value:
     """Return how many of those who asked were served, in per cent; the others were refused."""
     assert isinstance(result, CrowdResult)
     return 100 * len(result.turns) / result.asked if result.asked else Absence("failed", "nobody asked")
 
 
-def in_turn_percent(result: Result) -> Value:
+def in_turn_percent(result: Source) -> Value:
     """Return how many pairs of waiters were served in the order in which they asked, in per cent."""
     assert isinstance(result, CrowdResult)
     share = in_turn(result.turns)
     return Absence("unsupported", "nobody had to wait") if share is None else 100 * share
 
 
-def kib_held(result: Result) -> Value:
+def kib_held(result: Source) -> Value:
     """Return what is held for one slow reader: KiB accepted from the origin that it has not taken, mean."""
     assert isinstance(result, SlowResult)
     if any(reader.gone and reader.accepted < result.body for reader in result.readers):
@@ -151,7 +182,7 @@ def kib_held(result: Result) -> Value:
     return sum(held) / len(held) / 1024 if held else Absence("failed", "no slow reader asked")
 
 
-def kib_rise(result: Result) -> Value:
+def kib_rise(result: Source) -> Value:
     """Return the rise of the subject's private memory in KiB for each slow reader."""
     assert isinstance(result, SlowResult)
     if result.before is None or result.after is None:

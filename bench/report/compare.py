@@ -13,10 +13,16 @@ from bench.contrasts import Contrast, Outcome
 from bench.metrics import metric
 from bench.record import Run
 from bench.report.view import View, view
-from bench.report.words import DASH, interval, over, ratio, upper, verdict_word
+from bench.report.words import DASH, STREAMS, interval, over, ratio, upper, verdict_word
 from bench.stats import Interval, log_values, unpaired
 
 __all__ = ["Agreement", "agreements", "changes", "differences", "show_comparison"]
+
+_COLUMNS = (
+    ("rps", "cpu-request", "mb-s", "cpu-event", "response-p50", "kib-stream"),
+    ("cold-start", *STREAMS, "gap-p99"),
+)
+"""What is set side by side by cell, a table each."""
 
 _MOMENT = ("load average at start",)
 """Told by a fingerprint, but different at every moment of one machine."""
@@ -117,10 +123,10 @@ def show_comparison(first: Run, second: Run, console: Console) -> bool:
     brief = first.header.parts or second.header.parts  # hundreds of pairs: main effects stand for them
     shown = [each for each in judged if each.contrast.main or (each.called and not (brief and each.agree))]
     console.print(_contrasts(shown))
-    for names in one.by_load(
-        one.shown("rps", "cpu-request", "mb-s", "cpu-event", "response-p50", "kib-stream")
-    ):
-        table = _cells(one, changes(one, other), names)
+    changed = changes(one, other)
+    loads = (names for kinds in _COLUMNS for names in one.by_load(one.shown(*kinds)))
+    for names in loads:
+        table = _cells(one, changed, names)
         if table.row_count:
             console.print()
             console.print(table)

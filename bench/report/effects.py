@@ -16,7 +16,7 @@ from bench.report.parts import absent, section, why
 from bench.report.tables import behind, contrasts_table, table
 from bench.report.verdict import client_cost, matters
 from bench.report.view import View
-from bench.report.words import FIGURES, interval, level_name, over, ratio, upper, verdict_word
+from bench.report.words import FIGURES, STREAMS, interval, level_name, over, ratio, upper, verdict_word
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["effects_section", "matters_section"]
@@ -131,7 +131,7 @@ def effects_section(found: View) -> Markup:
                 pairs = effects(_rows(found, name, folded), margin=MARGIN, title=f"{title}, pair by pair")
                 parts.append(behind(pairs, f"Pair by pair: {len(folded)} of them"))
     every = ("a/a", *_CHOICES, *_LARGE)
-    judged = found.shown(*FIGURES, "response-p50", "ttfe-p50", "delay-p50")
+    judged = found.shown(*FIGURES, "response-p50", "ttfe-p50", "delay-p50", *STREAMS)
     parts.append(
         behind(
             el("div", *(contrasts_table(found, names, every) for names in found.by_load(judged))),

@@ -12,7 +12,7 @@ from bench.report.parts import key, section, tone, why
 from bench.report.tables import behind, cells_table
 from bench.report.verdict import growths
 from bench.report.view import View
-from bench.report.words import DASH, FIGURES, absence_word, number, place, value_interval
+from bench.report.words import DASH, FIGURES, STREAMS, absence_word, number, place, value_interval
 
 __all__ = ["bar", "figures_section", "growth_section"]
 
@@ -44,7 +44,9 @@ def figures_section(found: View) -> Markup:
     ]
     if passed:
         parts.append(why(f"Contract cases passed, beside the speed: {'; '.join(passed)}."))
-    tabled = found.shown(*FIGURES, "burst-spread", "burst-coalescing", "cpu-request-paced")
+    tabled = found.shown(
+        *FIGURES, "burst-spread", "burst-coalescing", "cpu-request-paced", *STREAMS, "gap-p99"
+    )
     parts.append(behind(el("div", *(cells_table(found, names) for names in found.by_load(tabled)))))
     return section("figures", "Figures by cell", *parts)
 

@@ -15,6 +15,7 @@ __all__ = [
     "DASH",
     "FIGURES",
     "SHORT",
+    "STREAMS",
     "TIMES",
     "absence_word",
     "changed_versions",
@@ -51,8 +52,12 @@ FIGURES = (
     "queue-p90",
     "served",
     "in-turn",
+    "cold-start",
 )
 """The kinds of metrics that a cell is shown by."""
+
+STREAMS = ("gap-p50", "events-delivery", "unstalled")
+"""Those of what becomes of an event on its way, which have a section of their own."""
 
 CLIENTS = ("slow-p99", "kib-held", "kib-rise", "gone-first", "gone-head", "gone-stream", "gone-blocked")
 """Those of clients that are slow or leave, which stand in tables of their own."""
@@ -91,6 +96,10 @@ _SENTENCES = {
     "queue-p90": "lets wait {ratio} the time (p90) of",
     "served": "serves {ratio} of those that are served by",
     "in-turn": "serves {ratio} of those in turn that are by",
+    "cold-start": "listens in {ratio} the time (from its start) of",
+    "gap-p50": "bends the gaps between events {ratio} as far (p50) as",
+    "events-delivery": "hands on {ratio} the events per delivery of",
+    "unstalled": "hands on {ratio} the events without a stall of",
 }
 
 SHORT = {

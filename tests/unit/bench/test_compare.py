@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from bench import command
-from bench.record import Record, RecordFile, Run
+from bench.histogram import encode_histogram
+from bench.record import CellRecord, Record, RecordFile, Run
 from bench.report.compare import agreements, changes, differences, show_comparison
 from bench.report.view import view
 from bench.stats import unpaired
@@ -92,6 +93,26 @@ def test_a_change_of_one_cell_is_found_at_its_size() -> None:
     change = found[cell, "rps"]
     assert change.value == pytest.approx(1 / 1.5, rel=0.01)
     assert found["recipe-litestar", "rps"].value == 1.0
+
+
+def test_a_cold_start_and_bent_gaps_are_compared_at_their_size() -> None:
+    cell, bent = "recipe-fastapi", encode_histogram([3000] * 1500)
+    run = made_run()
+
+    def worse(record: CellRecord) -> CellRecord:
+        streams = msgspec.structs.replace(record.results["S5"], gap=bent, deliveries=750, stalls=300)
+        return msgspec.structs.replace(record, started_s=0.8, results={**record.results, "S5": streams})
+
+    cells = [worse(record) if record.cell == cell else record for record in run.cells]
+    other = msgspec.structs.replace(run, cells=cells)
+    found = {(of, name): change.value for of, name, change in changes(view(run), view(other))}
+    assert found[cell, "cold-start"] == pytest.approx(2.0)
+    assert found[cell, "gap-p50"] == found[cell, "gap-p99"] == pytest.approx(3.0, rel=0.03)
+    assert found[cell, "events-delivery"] == pytest.approx(2.0)
+    assert found["recipe-litestar", "cold-start"] == found["direct", "gap-p50"] == 1.0
+    assert found[cell, "unstalled"] == pytest.approx(0.8)  # of a first that had no stall at all
+    text = shown(run, other)[1]
+    assert all(name in text for name in ("cold-start", "gap-p99", "events-delivery", "unstalled"))
 
 
 def test_intervals_of_unpaired_runs_hold_the_truth() -> None:

@@ -16,10 +16,11 @@ import pytest
 from bench.factorial import Decomposition, Interaction
 from bench.health import health
 from bench.histogram import encode_histogram
-from bench.record import Absence, HoldingResult, Integrity, OpenResult, Record, RecordFile, Result, Run
+from bench.record import Absence, HoldingResult, Integrity, OpenResult, Part, Record, RecordFile, Result, Run
 from bench.report import write_html
 from bench.report.appendix import figures_csv
 from bench.report.effects import matters_section
+from bench.report.figures import figures_section
 from bench.report.holding import memory_section
 from bench.report.latency import load_section, percentile_section, supported
 from bench.report.leaving import leaving_section
@@ -91,6 +92,26 @@ def test_a_sweep_ends_each_line_at_the_last_rate_that_its_cell_carried() -> None
     polylines = re.findall(r"data-cell=\"([^\"]+)\".*?points=\"([^\"]+)\"", markup)
     points = {cell: len(drawn.split()) for cell, drawn in polylines}
     assert (points["direct"], points[CELL]) == (4, 3)  # with the quick plan's own rate
+
+
+def test_a_cold_start_is_of_each_process_of_the_first_part_and_absent_where_none_was_begun() -> None:
+    run = made_run()
+    parts = [
+        Part(name, "", [cell.id for cell in run.header.cells], ["S0", *asked], run.header.blocks)
+        for name, asked in (("one", ["S3"]), ("two", ["S2", "S5"]))
+    ]
+    cells = [
+        msgspec.structs.replace(record, part=part, started_s=started_s)
+        for part, started_s in (("one", 0.25), ("two", 4.0))
+        for record in run.cells
+    ]
+    run = msgspec.structs.replace(run, header=msgspec.structs.replace(run.header, parts=parts), cells=cells)
+    figure = view(run).figures[CELL, "cold-start"]
+    assert figure.blocks == dict.fromkeys(range(run.header.blocks), 250.0)
+    assert "Cold start, begun to listening" in text_of(figures_section(view(run)))
+    absence = view(run).figures["direct", "cold-start"].absence
+    assert absence is not None
+    assert absence.reason == "unsupported"
 
 
 def test_without_a_sweep_the_section_says_so_and_draws_nothing() -> None:
