@@ -10,7 +10,6 @@ from bench.record import (
     BurstResult,
     ClosedResult,
     DownloadResult,
-    HoldingResult,
     OpenResult,
     StreamsResult,
 )
@@ -47,6 +46,7 @@ from bench.values import (
     kept_per_request,
     kib_held,
     kib_rise,
+    memory_per_stream,
     quantile_us,
     served_percent,
     stream_coalescing,
@@ -123,16 +123,6 @@ def _cpu_per_megabyte(result: Source) -> Value:
     assert isinstance(result, DownloadResult)
     value = cpu_us_per(result.span.cpu_s, result.completed)
     return value if isinstance(value, Absence) else value / (result.size / 1e6)
-
-
-def _memory_per_stream(result: Source) -> Value:
-    assert isinstance(result, HoldingResult)
-    if result.at_few is None or result.at_many is None:
-        return Absence("unsupported", "the system does not show another process's memory")
-    slope = (result.at_many.private_kib - result.at_few.private_kib) / (result.many - result.few)
-    return (
-        slope if slope > 0 else Absence("below-resolution", "it held no more with many streams than with few")
-    )
 
 
 _SPEED = ("faster", "slower")
@@ -240,7 +230,7 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
     Holding: (
         Metric(
             "kib-stream", "S5", "Memory per open stream", _LOAD, "KiB", "less", *_SIZE,
-            _memory_per_stream,
+            memory_per_stream,
         ),
     ),
     Crowd: (

@@ -14,6 +14,7 @@ from bench.record import (
     CellRecord,
     ClosedResult,
     CrowdResult,
+    HoldingResult,
     Result,
     SlowResult,
     StreamsResult,
@@ -34,6 +35,7 @@ __all__ = [
     "kept_per_request",
     "kib_held",
     "kib_rise",
+    "memory_per_stream",
     "quantile_us",
     "served_percent",
     "stream_coalescing",
@@ -63,6 +65,17 @@ def cpu_us_per(cpu_s: float, count: int) -> Value:
     if cpu_s <= 0:
         return Absence("unsupported", "the system does not show another process's CPU time")
     return cpu_s / count * 1e6 if count else Absence("failed", "nothing completed")
+
+
+def memory_per_stream(result: Source) -> Value:
+    """Return how much private memory in KiB the subject holds for each stream more that is open."""
+    assert isinstance(result, HoldingResult)
+    if result.at_few is None or result.at_many is None:
+        return Absence("unsupported", "the system does not show another process's memory")
+    slope = (result.at_many.private_kib - result.at_few.private_kib) / (result.many - result.few)
+    return (
+        slope if slope > 0 else Absence("below-resolution", "it held no more with many streams than with few")
+    )
 
 
 def cold_start(process: Source) -> Value:
