@@ -74,10 +74,10 @@ async def test_a_frozen_second_shows_as_the_whole_ramp() -> None:
         return int(found[1]) if found else None
 
     async def freeze(pid: int) -> float:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # some requests meet an origin that is well
         os.kill(pid, signal.SIGSTOP)
         began = time.monotonic()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # the fault itself; its real length is measured
         frozen_s = time.monotonic() - began
         os.kill(pid, signal.SIGCONT)
         return frozen_s
