@@ -42,6 +42,7 @@ from bench.values import (
     cpu_us_per,
     delay_p99,
     gone,
+    import_time,
     in_turn_percent,
     kept_per_request,
     kib_held,
@@ -144,7 +145,8 @@ _LARGE = (
 
 _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
     Gate: (
-        Metric("cold-start", "S0", "Cold start, begun to listening", "", "ms", "less", *_DELAY, cold_start),
+        Metric("cold-start", "S0", "Cold start to first answer", "", "ms", "less", *_DELAY, cold_start),
+        Metric("import", "S0", "Import of the app", "", "ms", "less", *_DELAY, import_time, headline=False),
     ),
     Closed: (
         Metric("rps", "S3", "Requests per second", _LOAD, "/s", "more", *_SPEED, _rps, True),

@@ -151,8 +151,9 @@ class RunRecord(msgspec.Struct, frozen=True, tag="run"):
 
 
 class CellRecord(msgspec.Struct, frozen=True, tag="cell"):
-    """One process in one block of one part: the unit of replication. ``seconds``: from before its start until
-    it was gone."""
+    """One process in one block of one part: the unit of replication. From before it was begun: ``started_s``
+    until it listened, ``answered_s`` until its first right answer was here, ``seconds`` until it was gone.
+    ``import_s``: of that, importing its app. ``idle``: memory after the first answer."""
 
     block: int
     position: int
@@ -165,6 +166,8 @@ class CellRecord(msgspec.Struct, frozen=True, tag="cell"):
     failure: str = ""
     part: str = ""
     seconds: float = 0.0
+    answered_s: float | None = None
+    import_s: float | None = None
 
 
 class CrossRecord(msgspec.Struct, frozen=True, tag="cross"):

@@ -1,7 +1,7 @@
 """plan -> records: one fresh process per cell and block, the gate first, then each scenario, then memory.
 
     1 start the origin        2 for each block, part and cell, in random order: start the cell's process
-    3 gate (S0)               4 closed, open, streams, each between two readings of the clocks
+    3 first answer, gate (S0) 4 closed, open, streams, each between two readings of the clocks
     5 memory, stop            6 append the record; then the next
     7 after each block: one cell by wrk and hey, too, where they are installed
 
@@ -21,8 +21,9 @@ from pathlib import Path
 import msgspec
 
 from bench.cross import cross, crossed
+from bench.importing import environment, import_s
 from bench.interrupt import interruptible, untold
-from bench.load import Address, streams_closed
+from bench.load import Address, first_answer, streams_closed
 from bench.perform import Rig, perform
 from bench.plan import Seconds, Step, estimate, steps, trim
 from bench.progress import Bar
@@ -162,13 +163,18 @@ def _cell(rig: Rig, cell: CellSpec, step: Step, tell: Callable[[str], None]) -> 
         record = _measure(rig, cell, record, asked, rig.address, None, tell)
         return msgspec.structs.replace(record, seconds=time.monotonic() - began)
     tell("starting")
-    settings = rig.header.settings | step.part.settings
+    settings = rig.header.settings | step.part.settings | environment(cell)
     try:
         with start(cell, rig.url, settings=settings, cpus=rig.subject_cpus) as running:
+            started_s, address = time.monotonic() - began, Address(running.host, running.port)
+            answered = rig.runner.run(first_answer(address))
             record = msgspec.structs.replace(
-                record, started_s=time.monotonic() - began, idle=memory(running.process.pid)
+                record,
+                started_s=started_s,
+                answered_s=time.monotonic() - began if answered else None,
+                import_s=import_s(running.process.log()),
+                idle=memory(running.process.pid),
             )
-            address = Address(running.host, running.port)
             record = _measure(rig, cell, record, asked, address, running.process, tell)
     except ProcessFailed as failure:
         record = msgspec.structs.replace(record, failure=_one_line(failure))

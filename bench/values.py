@@ -31,6 +31,7 @@ __all__ = [
     "cpu_us_per",
     "delay_p99",
     "gone",
+    "import_time",
     "in_turn_percent",
     "kept_per_request",
     "kib_held",
@@ -79,11 +80,22 @@ def memory_per_stream(result: Source) -> Value:
 
 
 def cold_start(process: Source) -> Value:
-    """Return the time in ms from before a process was begun until it listened, seen within 10 ms."""
+    """Return the time in ms from before a process was begun until its first right answer was here; that it
+    listened is seen within 10 ms."""
     assert isinstance(process, CellRecord)
     if process.started_s is None:
         return Absence("unsupported", "nothing was started")
-    return process.started_s * 1e3
+    if process.answered_s is None:
+        return Absence("not-run", "its first answer was not timed")
+    return process.answered_s * 1e3
+
+
+def import_time(process: Source) -> Value:
+    """Return the time in ms that a process took to import its app."""
+    assert isinstance(process, CellRecord)
+    if process.import_s is None:
+        return Absence("unsupported", "it tells of no import")
+    return process.import_s * 1e3
 
 
 def stream_coalescing(result: Source) -> Value:

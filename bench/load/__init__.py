@@ -27,7 +27,7 @@ from bench.load.control import streams_closed
 from bench.load.crowd import run_crowd
 from bench.load.expect import Address, Expected, request_bytes
 from bench.load.fanout import run_fanout
-from bench.load.gate import run_gate
+from bench.load.gate import first_answer, run_gate
 from bench.load.holding import run_holding
 from bench.load.idle import fill_pool, quiet
 from bench.load.open import run_open, schedule_ns
@@ -41,6 +41,7 @@ __all__ = [
     "Expected",
     "Mismatch",
     "fill_pool",
+    "first_answer",
     "quiet",
     "request_bytes",
     "run_aborts",

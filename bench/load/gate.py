@@ -16,10 +16,11 @@ from bench.record import GateResult
 from bench.scenarios import Gate
 from shared.harness.origin.payload import EVENT_SIZE, JSON_BODY, pattern, read_event
 
-__all__ = ["run_gate"]
+__all__ = ["first_answer", "run_gate"]
 
 _BODY = 64 * 1024
 _STEPS = 3
+_AGAIN_S = 0.002
 
 
 class _Asking(Connection):
@@ -65,6 +66,25 @@ async def run_gate(
             return GateResult(passed, failed=check, detail=f"no answer within {scenario.deadline_s:g} s")
         passed.append(check)
     return GateResult(passed)
+
+
+async def first_answer(address: Address, *, deadline_s: float = 5.0) -> bool:
+    """Ask who has just begun to listen for the JSON; return, as soon as it is here, whether it is right.
+
+    A connection that fails is tried again, an answer that is wrong is left for the gate to tell.
+    """
+    try:
+        async with asyncio.timeout(deadline_s):
+            while True:
+                try:
+                    await _json(address)
+                    return True
+                except Mismatch as failure:
+                    if failure.kind != "connection":
+                        return False
+                await asyncio.sleep(_AGAIN_S)
+    except TimeoutError:
+        return False
 
 
 async def _ask(address: Address, request: bytes, expected: Expected) -> None:

@@ -45,7 +45,7 @@ def figures_section(found: View) -> Markup:
     if passed:
         parts.append(why(f"Contract cases passed, beside the speed: {'; '.join(passed)}."))
     tabled = found.shown(
-        *FIGURES, "burst-spread", "burst-coalescing", "cpu-request-paced", *STREAMS, "gap-p99"
+        *FIGURES, "import", "burst-spread", "burst-coalescing", "cpu-request-paced", *STREAMS, "gap-p99"
     )
     parts.append(behind(el("div", *(cells_table(found, names) for names in found.by_load(tabled)))))
     return section("figures", "Figures by cell", *parts)

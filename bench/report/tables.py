@@ -152,11 +152,15 @@ def memory_table(found: View) -> Markup:
         idle = [r.idle.rss_kib / 1024 for r in records if r.idle]
         after = [r.after.rss_kib / 1024 for r in records if r.after]
         private = [r.after.private_kib / 1024 for r in records if r.after]
-        started = [r.started_s for r in records if r.started_s is not None]
+        starts = (
+            [value for r in records if (value := getattr(r, name)) is not None]
+            for name in ("import_s", "started_s", "answered_s")
+        )
         left = [r.streams_left for r in records if r.streams_left is not None]
-        row = [cell.label, *(_median(values) for values in (started, idle, after, private))]
+        row = [cell.label, *(_median(values) for values in (*starts, idle, after, private))]
         rows.append([*row, str(max(left)) if left else DASH])
-    heads = ["cell", "start-up, s", "resident idle, MiB", "resident after, MiB", "private after, MiB"]
+    heads = ["cell", "app imported, s", "listening, s", "first answer, s"]
+    heads += ["resident idle, MiB", "resident after, MiB", "private after, MiB"]
     ids = [cell.id for cell in found.cells]
     return table([*heads, "upstream streams left open, at most"], rows, cells=ids)
 

@@ -96,7 +96,7 @@ _SENTENCES = {
     "queue-p90": "lets wait {ratio} the time (p90) of",
     "served": "serves {ratio} of those that are served by",
     "in-turn": "serves {ratio} of those in turn that are by",
-    "cold-start": "listens in {ratio} the time (from its start) of",
+    "cold-start": "gives its first answer in {ratio} the time (from its start) of",
     "gap-p50": "bends the gaps between events {ratio} as far (p50) as",
     "events-delivery": "hands on {ratio} the events per delivery of",
     "unstalled": "hands on {ratio} the events without a stall of",

@@ -117,7 +117,17 @@ def made_run(
                 results[name] = (changes or {}).get(f"{cell.id}/{name}", results[name])
             memory = None if cell.group == "direct" else Memory(60_000, 40_000)
             cells.append(
-                CellRecord(block, position, cell.id, results, started_s=0.4, idle=memory, after=memory)
+                CellRecord(
+                    block,
+                    position,
+                    cell.id,
+                    results,
+                    started_s=0.4,
+                    idle=memory,
+                    after=memory,
+                    answered_s=0.42,
+                    import_s=0.3,
+                )
             )
     return Run(header, cells, [], End("finished", 240.0))
 

@@ -101,7 +101,7 @@ def test_a_cold_start_and_bent_gaps_are_compared_at_their_size() -> None:
 
     def worse(record: CellRecord) -> CellRecord:
         streams = msgspec.structs.replace(record.results["S5"], gap=bent, deliveries=750, stalls=300)
-        return msgspec.structs.replace(record, started_s=0.8, results={**record.results, "S5": streams})
+        return msgspec.structs.replace(record, answered_s=0.84, results={**record.results, "S5": streams})
 
     cells = [worse(record) if record.cell == cell else record for record in run.cells]
     other = msgspec.structs.replace(run, cells=cells)

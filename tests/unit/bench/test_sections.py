@@ -101,17 +101,27 @@ def test_a_cold_start_is_of_each_process_of_the_first_part_and_absent_where_none
         for name, asked in (("one", ["S3"]), ("two", ["S2", "S5"]))
     ]
     cells = [
-        msgspec.structs.replace(record, part=part, started_s=started_s)
-        for part, started_s in (("one", 0.25), ("two", 4.0))
+        msgspec.structs.replace(record, part=part, answered_s=answered_s, import_s=answered_s / 2)
+        for part, answered_s in (("one", 0.25), ("two", 4.0))
         for record in run.cells
     ]
     run = msgspec.structs.replace(run, header=msgspec.structs.replace(run.header, parts=parts), cells=cells)
-    figure = view(run).figures[CELL, "cold-start"]
-    assert figure.blocks == dict.fromkeys(range(run.header.blocks), 250.0)
-    assert "Cold start, begun to listening" in text_of(figures_section(view(run)))
-    absence = view(run).figures["direct", "cold-start"].absence
+    found = view(run)
+    assert found.figures[CELL, "cold-start"].blocks == dict.fromkeys(range(run.header.blocks), 250.0)
+    assert found.figures[CELL, "import"].blocks == dict.fromkeys(range(run.header.blocks), 125.0)
+    text = text_of(figures_section(found))
+    assert "Cold start to first answer (ms) Import of the app (ms)" in text
+    absence = found.figures["direct", "cold-start"].absence
     assert absence is not None
     assert absence.reason == "unsupported"
+
+
+def test_records_from_before_a_first_answer_was_timed_have_no_cold_start() -> None:
+    run = made_run()
+    cells = [msgspec.structs.replace(record, answered_s=None, import_s=None) for record in run.cells]
+    found = view(msgspec.structs.replace(run, cells=cells))
+    absences = [found.figures[CELL, name].absence for name in ("cold-start", "import")]
+    assert [absence.reason for absence in absences if absence] == ["not-run", "unsupported"]
 
 
 def test_without_a_sweep_the_section_says_so_and_draws_nothing() -> None:
