@@ -88,6 +88,7 @@ def figures(run: Run) -> Mapping[tuple[str, str], Figure]:
 _ADDED = {
     "response-p50": ("response", 0.5),
     "response-p90": ("response", 0.9),
+    "ttfb-p50": ("first byte", 0.5),
     "ttfe-p50": ("first event", 0.5),
     "delay-p50": ("event", 0.5),
     "delay-p99": ("event", 0.99),

@@ -84,8 +84,8 @@ class ClosedResult(msgspec.Struct, frozen=True, tag="closed"):
 
 
 class OpenResult(msgspec.Struct, frozen=True, tag="open"):
-    """An open-loop window. ``response`` counts from the intended start, ``service`` from the actual send;
-    ``lag`` is the difference. Encoded histograms."""
+    """An open-loop window. ``response`` counts from the intended start, ``first`` from there to the first
+    byte, ``service`` from the actual send; ``lag`` is the difference. Encoded histograms."""
 
     offered: int
     completed: int
@@ -94,6 +94,7 @@ class OpenResult(msgspec.Struct, frozen=True, tag="open"):
     service: str
     lag: str
     integrity: Integrity = Integrity()
+    first: str = ""
 
 
 class StreamsResult(msgspec.Struct, frozen=True, tag="streams"):

@@ -59,6 +59,7 @@ class _Pool:
         self.offered = len(starts_ns)
         self.waiting: deque[int] = deque()  # intended starts of requests without a free connection
         self.idle: list[_Timed] = []
+        self.first_ns: list[int] = []
         self.response_ns: list[int] = []
         self.service_ns: list[int] = []
         self.lag_ns: list[int] = []
@@ -87,6 +88,7 @@ class _Pool:
             self.idle.pop().start(self.waiting.popleft())
 
     def completed(self, connection: _Timed, end_ns: int) -> None:
+        self.first_ns.append(connection.first_ns - connection.intended_ns)
         self.response_ns.append(end_ns - connection.intended_ns)
         self.service_ns.append(end_ns - connection.sent_ns)
         self.lag_ns.append(connection.sent_ns - connection.intended_ns)
@@ -102,15 +104,18 @@ class _Timed(Connection):
         self.pool = pool
         self.intended_ns = 0
         self.sent_ns = 0
+        self.first_ns = 0
         self._arrived_ns = 0
 
     def start(self, intended_ns: int) -> None:
         self.intended_ns = intended_ns
+        self.first_ns = 0
         self.sent_ns = time.monotonic_ns()
         self.send(self.pool.request)
 
     def data_received(self, data: bytes) -> None:
         self._arrived_ns = time.monotonic_ns()
+        self.first_ns = self.first_ns or self._arrived_ns
         super().data_received(data)
 
     def on_response(self, response: Response) -> None:
@@ -170,4 +175,5 @@ async def run_open(
         service=encode_histogram(pool.service_ns),
         lag=encode_histogram(pool.lag_ns),
         integrity=pool.failures.integrity(),
+        first=encode_histogram(pool.first_ns),
     )

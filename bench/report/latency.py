@@ -165,7 +165,7 @@ def _percentile_table(found: View, scenario: str) -> Markup:
 
 def added_section(found: View) -> Markup:
     """What each cell adds to the direct leg, with intervals."""
-    names = found.shown("response-p50", "response-p90", "ttfe-p50", "delay-p50", "delay-p99")
+    names = found.shown("ttfb-p50", "response-p50", "response-p90", "ttfe-p50", "delay-p50", "delay-p99")
     if not names:
         return Markup("")
     parts = [

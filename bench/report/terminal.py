@@ -169,6 +169,8 @@ def _tables(found: View) -> Iterator[tuple[str, Table]]:
     for one in next(iter(found.added.values()), []):
         name, _, scenario = one.name.partition(", ")
         # the quick plan's table has to fit into 80 columns
+        if name not in _ADDED:
+            continue
         if (one.quantile == 0.5 or (scenario and one.quantile == 0.99)) and _asked(found, name, scenario):
             heading = _ADDED[name] if one.quantile == 0.5 else f"{_ADDED[name]} p99"
             groups.setdefault(scenario, []).append((heading, _delays(found, one.name, one.quantile)))

@@ -52,7 +52,8 @@ def opened(base_ns: int, random: np.random.Generator) -> OpenResult:
     values = [int(v) for v in random.normal(base_ns, base_ns / 20, size=120)]
     lag = encode_histogram([20_000] * 120)
     response = encode_histogram(values)
-    return OpenResult(120, 120, made_span(0.8, 0.12), response, response, lag)
+    first = encode_histogram([value * 3 // 4 for value in values])
+    return OpenResult(120, 120, made_span(0.8, 0.12), response, response, lag, first=first)
 
 
 def streams(cpu_us: float, base_ns: int, random: np.random.Generator) -> StreamsResult:

@@ -34,7 +34,7 @@ async def test_an_open_loop_sends_its_whole_schedule_and_times_each_request_once
         result = await opened(address)
     assert result.integrity.failures == {}
     assert result.offered == result.completed == state.requests == round(OPEN.rate * OPEN.window_s)
-    for encoded in (result.response, result.service, result.lag):
+    for encoded in (result.first, result.response, result.service, result.lag):
         assert merge_histograms([encoded]).get_total_count() == result.completed
 
 

@@ -17,7 +17,7 @@ from bench.histogram import merge_histograms
 from bench.load import Address, run_streams
 from bench.record import StreamsResult
 from shared.harness.origin.fast import FastOrigin
-from shared.harness.origin.payload import event
+from shared.harness.origin.payload import JSON_BODY, event
 from shared.harness.process import Process
 from tests.unit.aio import aio
 from tests.unit.bench.origins import OPEN, STREAMS, answer, meter, opened, origin, write
@@ -50,6 +50,38 @@ async def test_an_origin_that_sleeps_shows_as_what_it_slept_in_every_response_ti
     for found in (result.response, result.service):
         assert quantile_ms(found, 0) >= 0.99 * least
         assert 0.99 * middle <= quantile_ms(found, 50) <= 1.5 * middle
+
+
+@aio
+async def test_a_body_that_comes_after_its_head_shows_as_what_lies_between_first_byte_and_response() -> None:
+    head, body = answer()[: -len(JSON_BODY)], JSON_BODY
+    before_ms, between_ms = [], []
+
+    def get(connection: FastOrigin, _: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+
+        def send_head() -> None:
+            began = loop.time()
+            before_ms.append((began - asked) * 1e3)
+            write(connection, head)
+
+            def send_body() -> None:
+                between_ms.append((loop.time() - began) * 1e3)
+                write(connection, body)
+
+            loop.call_later(0.03, send_body)
+
+        loop.call_later(0.02, send_head)
+
+    async with origin(get) as (address, _):
+        result = await opened(address, msgspec.structs.replace(OPEN, rate=100.0))
+    assert merge_histograms([result.first]).get_total_count() == result.completed == result.offered
+    assert quantile_ms(result.first, 0) >= 0.99 * min(before_ms)
+    assert quantile_ms(result.first, 50) <= 1.5 * statistics.median(before_ms)
+    for percent in (0, 50, 90):
+        apart = quantile_ms(result.response, percent) - quantile_ms(result.first, percent)
+        assert apart >= 0.95 * min(between_ms)
 
 
 def late(encoded: str, seconds: float) -> int:

@@ -22,7 +22,7 @@ from bench.report.appendix import figures_csv
 from bench.report.effects import matters_section
 from bench.report.figures import figures_section
 from bench.report.holding import memory_section
-from bench.report.latency import load_section, percentile_section, supported
+from bench.report.latency import added_section, load_section, percentile_section, supported
 from bench.report.leaving import leaving_section
 from bench.report.markup import Markup
 from bench.report.verdict import matters
@@ -136,6 +136,25 @@ def test_a_curve_goes_as_far_as_the_samples_of_its_quantile(quantile: float, dec
     assert supported(least) >= decades - 1e-9
     assert supported(least - 1) < decades
     assert supported(0) == 0.0
+
+
+def test_a_first_byte_stands_beside_the_response_and_records_without_one_have_none() -> None:
+    text = text_of(added_section(view(made_run())))
+    assert "Time to first byte p50 at 150 requests/s (µs) Response time p50 at 150 requests/s (µs)" in text
+    assert "first byte p50" in text  # what the cell adds to it
+    run = made_run()
+    cells = [
+        msgspec.structs.replace(
+            record, results=record.results | {"S2": msgspec.structs.replace(opened, first="")}
+        )
+        for record in run.cells
+        if isinstance(opened := record.results["S2"], OpenResult)
+    ]
+    found = view(msgspec.structs.replace(run, cells=cells))
+    absence = found.figures[CELL, "ttfb-p50"].absence
+    assert absence is not None
+    assert absence.reason == "not-run"
+    assert found.figures[CELL, "response-p50"].absence is None
 
 
 def test_percentile_curves_rise_and_end_where_the_table_does() -> None:
