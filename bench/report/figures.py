@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from bench.cells import DIRECT
 from bench.metrics import metric
-from bench.record import CellSpec
+from bench.record import CellSpec, Timed
 from bench.report.charts import bars
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
 from bench.report.parts import key, section, tone, why
-from bench.report.tables import behind, cells_table
+from bench.report.tables import behind, cells_table, table
 from bench.report.verdict import growths
 from bench.report.view import View
-from bench.report.words import DASH, FIGURES, STREAMS, absence_word, number, place, value_interval
+from bench.report.words import (
+    DASH,
+    FIGURES,
+    STREAMS,
+    absence_word,
+    interval,
+    number,
+    place,
+    ratio,
+    value_interval,
+)
+from bench.stats import compare, log_ratios
 
 __all__ = ["bar", "figures_section", "growth_section"]
 
@@ -37,6 +50,7 @@ def figures_section(found: View) -> Markup:
         if direct is not None:
             alone = f"{number(direct.value)} {metric(name).unit}"
             parts.append(why(f"{found.title(name)}: the rig alone, nothing in between, reaches {alone}."))
+    parts += _near_saturation(found)
     passed = [
         f"{cell.label} {score.passed} of {score.passed + score.failed}"
         for cell in found.cells
@@ -49,6 +63,41 @@ def figures_section(found: View) -> Markup:
     )
     parts.append(behind(el("div", *(cells_table(found, names) for names in found.by_load(tabled)))))
     return section("figures", "Figures by cell", *parts)
+
+
+def _near_saturation(found: View) -> list[Markup]:
+    """CPU per request as S2 and S3 read it: at the same rate in every cell, and with its core full."""
+    paced, near = found.load("S2"), found.load("S3")
+    if not paced or not near:
+        return []
+    rows, ids = [], []
+    for cell in found.asked_of("cpu-request-paced"):
+        both = [found.figures[cell.id, name] for name in ("cpu-request-paced", "cpu-request")]
+        if any(figure.middle is None for figure in both):
+            continue
+        row = [cell.label]
+        for figure in both:
+            assert figure.middle is not None
+            row += [value_interval(figure.middle), _busy(found, cell, metric(figure.metric).scenario)]
+        over = compare(log_ratios(both[1].blocks, both[0].blocks))
+        rows.append([*row, f"{ratio(over.ratio)} ({interval(over.low, over.high)})" if over else DASH])
+        ids.append(cell.id)
+    heads = [f"at {paced}, µs", "core busy", f"near saturation, {near}, µs", "core busy", "over"]
+    told = (
+        f"CPU per request near saturation is that of the closed loop, {near}; at {paced}, the same rate in "
+        "every cell, a process sleeps and wakes for nearly each of them, and that is part of it."
+    )
+    beside = behind(
+        table(["CPU per request", *heads], rows, cells=ids), "Near saturation and at a fixed rate"
+    )
+    return [why(told), beside] if rows else []
+
+
+def _busy(found: View, cell: CellSpec, scenario: str) -> str:
+    spans = [
+        result.span for result in found.run.by_block(cell.id, scenario).values() if isinstance(result, Timed)
+    ]
+    return f"{median(span.cpu_s / span.seconds for span in spans):.0%}"
 
 
 def bar(found: View, cell: CellSpec, name: str, shared: tuple[int, int] | None = None) -> Row:

@@ -80,9 +80,9 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     _print_tables(found, console)
     console.print(
         Text(
-            "us/req, us/event, us/MB, us CPU: CPU time; any other us: time that passed. response, first "
-            f"event, event: ms of delay that the cell adds to direct (p50); {BELOW}: less than this run "
-            "resolves.",
+            "us/req (near saturation), us/event, us/MB, us CPU: CPU time; any other us: time that passed. "
+            "response, first event, event: ms of delay that the cell adds to direct (p50); "
+            f"{BELOW}: less than this run resolves.",
             style="dim",
         )
     )

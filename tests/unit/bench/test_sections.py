@@ -27,7 +27,7 @@ from bench.report.leaving import leaving_section
 from bench.report.markup import Markup
 from bench.report.verdict import matters
 from bench.report.view import view
-from bench.report.words import changed_versions, place
+from bench.report.words import DASH, TIMES, changed_versions, place, value_interval
 from bench.scenarios import Holding, Open, Scenario
 from bench.stats import Estimate, least_samples
 from bench.usage import Memory
@@ -122,6 +122,20 @@ def test_records_from_before_a_first_answer_was_timed_have_no_cold_start() -> No
     found = view(msgspec.structs.replace(run, cells=cells))
     absences = [found.figures[CELL, name].absence for name in ("cold-start", "import")]
     assert [absence.reason for absence in absences if absence] == ["not-run", "unsupported"]
+
+
+def test_cpu_per_request_at_a_fixed_rate_and_near_saturation_stand_side_by_side_with_their_load() -> None:
+    found = view(made_run(noise=0.0))  # a closed second of a whole core, 120 paced requests of 1 ms in 0.8 s
+    text = re.sub(r"\s+", " ", text_of(figures_section(found)))
+    head = "at 150 requests/s, µs core busy near saturation, 32 connections, µs core busy over"
+    near = found.figures[CELL, "cpu-request"].middle
+    assert near is not None
+    row = text.partition(head)[2].partition("FastAPI handler, uvicorn ")[2]
+    assert row.startswith(f"1,000 (1,000{DASH}1,000) 15% {value_interval(near)} 100% 0.46{TIMES} (")
+    scenarios = [one for one in found.run.header.scenarios if one.id != "S2"]
+    header = msgspec.structs.replace(found.run.header, scenarios=scenarios)
+    alone = view(msgspec.structs.replace(found.run, header=header))
+    assert "near saturation" not in text_of(figures_section(alone))
 
 
 def test_without_a_sweep_the_section_says_so_and_draws_nothing() -> None:
