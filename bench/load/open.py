@@ -20,7 +20,7 @@ from bench.load.expect import Address, Connection, Failures, connect_all
 from bench.load.response import Mismatch, Response
 from bench.load.timer import Timer
 from bench.record import OpenResult
-from bench.shapes import Fanout, Open
+from bench.shapes.shape import Paced
 from bench.usage import Meter, span
 
 __all__ = ["run_open", "schedule_ns"]
@@ -129,7 +129,7 @@ class _Timed(Connection):
 
 async def run_open(
     address: Address,
-    scenario: Open | Fanout,
+    scenario: Paced,
     *,
     request: bytes,
     expected: Expectation,

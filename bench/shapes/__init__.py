@@ -1,8 +1,6 @@
 """The shapes that a load can have, each a record of its own: what is sent, how fast, for how long.
 
-A ``title`` says what is sent and holds no figure of the fields beside it; ``load`` and ``words`` put those
-into words, so that a report says of a run what its own records hold. ``pool``: how many connections to the
-upstream it takes at once. ``seconds``: about how long it takes, for the plan.
+shape     what they all have      requests, streams, clients, pool     the loads themselves
 """
 
 from __future__ import annotations

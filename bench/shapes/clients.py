@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from bench.shapes.shape import Shape
 from bench.shapes.streams import Streams
 
 __all__ = ["LEAVING", "Aborts", "Slow"]
@@ -14,7 +13,7 @@ LEAVING = ("before the first byte", "after the head", "mid-stream", "blocked on 
 """Where clients leave, in the order in which they do."""
 
 
-class Aborts(msgspec.Struct, frozen=True, tag="aborts"):
+class Aborts(Shape, frozen=True, tag="aborts"):
     """Clients that leave at each of the points in `LEAVING`: ``each`` of them, ``together`` at a time.
 
     ``body``: bytes of what is sent to the reader that does not read. An upstream exchange that the origin
@@ -22,8 +21,6 @@ class Aborts(msgspec.Struct, frozen=True, tag="aborts"):
     clients may take to the point where they leave.
     """
 
-    id: str
-    title: str
     each: int = 64
     together: int = 8
     body: int = 32 * _MB
@@ -32,33 +29,27 @@ class Aborts(msgspec.Struct, frozen=True, tag="aborts"):
 
     @property
     def load(self) -> str:
-        """How much is asked for, in few words."""
         return f"{self.each:,} clients at each of {len(LEAVING)} points"
 
     @property
-    def words(self) -> str:
-        """What is sent, how fast, for how long."""
-        return f"{self.title}: {self.load}, {', '.join(LEAVING)}"
+    def how(self) -> str:
+        return ", ".join(LEAVING)
 
     @property
     def pool(self) -> int:
-        """How many connections to the upstream it takes at once, should none be let go."""
-        return self.each
+        return self.each  # should none be let go
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, for the plan."""
         return len(LEAVING) * self.each * 0.006 + self.each / self.together * 0.15
 
 
-class Slow(msgspec.Struct, frozen=True, tag="slow"):
+class Slow(Shape, frozen=True, tag="slow"):
     """SSE streams alone, then the same ones beside readers that take ``bytes_per_s`` of a body of ``body``.
 
     ``fill_s``: the longest that is waited, before the second window, until the origin can send them no more.
     """
 
-    id: str
-    title: str
     healthy: Streams
     slow: int
     bytes_per_s: int = 8 * _KIB
@@ -67,13 +58,11 @@ class Slow(msgspec.Struct, frozen=True, tag="slow"):
 
     @property
     def load(self) -> str:
-        """How much is asked for, in few words."""
         share = self.slow / (self.slow + self.healthy.streams)
         return f"{self.slow} of {self.slow + self.healthy.streams} clients slow ({share:.0%})"
 
     @property
     def words(self) -> str:
-        """What is sent, how fast, for how long."""
         return (
             f"{self.title}: {self.healthy.words}, alone and again beside {self.slow} readers that take "
             f"{self.bytes_per_s // _KIB} KiB/s each of {self.body // _MB} MB"
@@ -81,10 +70,8 @@ class Slow(msgspec.Struct, frozen=True, tag="slow"):
 
     @property
     def pool(self) -> int:
-        """How many connections to the upstream it takes at once."""
         return self.healthy.streams + self.slow
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, for the plan."""
         return self.healthy.seconds + self.healthy.window_s + 0.5

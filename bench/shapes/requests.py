@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import msgspec
+from bench.shapes.shape import Paced, Shape
 
 __all__ = ["Closed", "Download", "Gate", "Open", "Upload"]
 
 _KIB, _MB = 1024, 1_000_000
 
 
-class Gate(msgspec.Struct, frozen=True, tag="gate"):
+class Gate(Shape, frozen=True, tag="gate"):
     """Right bytes, right status, incremental delivery; nothing is timed."""
 
-    id: str
-    title: str
     deadline_s: float = 5.0
 
     @property
-    def load(self) -> str:
-        """None: nothing is timed."""
-        return ""
-
-    @property
     def words(self) -> str:
-        """What is sent, how fast, for how long."""
         return f"{self.title}, within {self.deadline_s:g} s"
 
     @property
-    def pool(self) -> int:
-        """How many connections to the upstream it takes at once."""
-        return 1
-
-    @property
     def seconds(self) -> float:
-        """About how long it takes, for the plan."""
         return 0.15
 
 
-class Closed(msgspec.Struct, frozen=True, tag="closed"):
+class Closed(Shape, frozen=True, tag="closed"):
     """Closed loop: each connection sends its next request when the answer is in. For capacity only.
 
     ``idle``: so many connections to the upstream lie idle in the pool meanwhile. ``churn``: each request on
@@ -45,8 +31,6 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     none: the path as it is.
     """
 
-    id: str
-    title: str
     path: str
     connections: int
     window_s: float
@@ -60,7 +44,6 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
 
     @property
     def load(self) -> str:
-        """How much is asked for, in few words."""
         size = int(self.path.removeprefix("/bytes/")) if self.path.startswith("/bytes/") else 0
         body = f", {size // _KIB:,} KiB bodies" if size else ""
         more = f", {self.idle:,} idle" if self.idle else ""
@@ -69,86 +52,56 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
         return f"{self.connections:,} connection{'s' * (self.connections > 1)}{each}{body}{more}"
 
     @property
-    def words(self) -> str:
-        """What is sent, how fast, for how long."""
-        return f"{self.title}: {self.load}, {self.window_s:g} s after the warm-up"
+    def how(self) -> str:
+        return f"{self.window_s:g} s after the warm-up"
 
     @property
     def pool(self) -> int:
-        """How many connections to the upstream it takes at once."""
         return max(self.connections, self.idle)
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, for the plan."""
         filling_s = 0.0004 * (self.connections + 3 * self.idle)
         return self.window_s + 1.3 * self.warm_least * self.warm_slice_s + 0.05 + filling_s
 
 
-class Open(msgspec.Struct, frozen=True, tag="open"):
-    """Open loop: a schedule fixed beforehand; latency counts from the intended start. For latency."""
-
-    id: str
-    title: str
-    path: str
-    rate: float
-    window_s: float
-    arrivals: str = "poisson"
-    connections: int = 16
-    drain_s: float = 2.0
+class Open(Paced, frozen=True, tag="open"):
+    """Open loop, one answer for each request. For latency."""
 
     @property
     def load(self) -> str:
-        """How much is asked for, in few words."""
         return f"{self.rate:,g} requests/s"
 
     @property
-    def words(self) -> str:
-        """What is sent, how fast, for how long."""
-        arrivals = "Poisson" if self.arrivals == "poisson" else self.arrivals
-        return (
-            f"{self.title}: {self.load}, {arrivals} arrivals, "
-            f"{self.connections:,} connections, {self.window_s:g} s"
-        )
+    def how(self) -> str:
+        return f"{self.paced}, {self.connections:,} connections, {self.window_s:g} s"
 
     @property
     def pool(self) -> int:
-        """How many connections to the upstream it takes at once."""
         return self.connections
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, for the plan."""
         return self.window_s + 0.05
 
 
-class _Large(msgspec.Struct, frozen=True):
+class _Large(Shape, frozen=True):
     """Large bodies, one after the other on one connection; the first is the warm-up."""
 
-    id: str
-    title: str
     size: int
     times: int
 
     @property
     def load(self) -> str:
-        """How much is asked for, in few words."""
         return f"{self.size // _MB:,} MB at a time"
 
     @property
-    def words(self) -> str:
-        """What is sent, how fast, for how long."""
-        return f"{self.title}: {self.load}, {self.times} times after one to warm up"
-
-    @property
-    def pool(self) -> int:
-        """How many connections to the upstream it takes at once."""
-        return 1
+    def how(self) -> str:
+        return f"{self.times} times after one to warm up"
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, for the plan: at 400 MB/s."""
-        return (self.times + 1) * self.size / (400 * _MB)
+        return (self.times + 1) * self.size / (400 * _MB)  # a second
 
 
 class Download(_Large, frozen=True, tag="download"):
@@ -162,5 +115,4 @@ class Upload(_Large, frozen=True, tag="upload"):
 
     @property
     def load(self) -> str:
-        """How much is sent, in few words."""
         return f"{self.size // _MB:,} MB up at a time"
