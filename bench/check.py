@@ -42,7 +42,7 @@ def cell_absence(run: Run, cell: str, scenario: str) -> Absence | None:
     part = run.header.part_of(scenario)
     if part is None:
         return Absence("not-run", f"{scenario} was not part of this run")
-    records = [record for record in run.cells if record.cell == cell and record.part == part.id]
+    records = run.processes(cell, part)
     if not records:
         return _not_run(run, cell, part)
     for record in records:

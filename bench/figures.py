@@ -70,10 +70,8 @@ def figure(run: Run, cell: str, of: Metric) -> Figure:
 
 def _sources(run: Run, cell: str, scenario: str) -> dict[int, Source]:
     """Return what is read, by block: of the part that the scenario is in, or is in first."""
-    part = run.header.part_of(scenario)
-    records = (one for one in run.cells if one.cell == cell and part is not None and one.part == part.id)
     found: dict[int, Source] = {}
-    for record in records:
+    for record in run.processes(cell, run.header.part_of(scenario)):
         if (result := record.results.get(scenario)) is not None:
             found[record.block] = record if isinstance(result, GateResult) else result
     return found

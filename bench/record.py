@@ -281,10 +281,12 @@ class Run(msgspec.Struct, frozen=True):
             crosses=[record for record in records if isinstance(record, CrossRecord)],
         )
 
+    def processes(self, cell: str, part: Part | None) -> list[CellRecord]:
+        """Return what was recorded of a cell in a part of the plan, in the order in which it was run."""
+        return [one for one in self.cells if part is not None and (one.cell, one.part) == (cell, part.id)]
+
     def by_block(self, cell: str, scenario: str) -> Mapping[int, Result]:
-        """Return the results of a cell in a scenario, by block."""
-        return {
-            record.block: record.results[scenario]
-            for record in self.cells
-            if record.cell == cell and scenario in record.results
-        }
+        """Return the results of a cell in a scenario, by block; of the gate, which every part has, the first
+        part's."""
+        whole = self.processes(cell, self.header.part_of(scenario))
+        return {record.block: record.results[scenario] for record in whole if scenario in record.results}

@@ -44,7 +44,7 @@ def _left_open(found: View) -> list[Markup]:
             ids.append(cell.id)
     if not rows:
         return [not_run("Clients that leave", "S5")]
-    heads = ["cell", "all clients gone, mid-stream", "upstream streams left open, at most", "blocks"]
+    heads = ["cell", "all clients gone, mid-stream", "upstream streams left open, at most", "processes"]
     return [
         why(
             "After the streams all clients leave at once, in the middle of an event stream that would never "

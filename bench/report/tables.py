@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from bench.health import conditions
@@ -145,36 +146,43 @@ def added_table(found: View) -> Markup:
 
 
 def memory_table(found: View) -> Markup:
-    """Return start-up time and memory by cell (median over blocks)."""
-    rows = []
-    for cell in found.cells:
-        records = [record for record in found.run.cells if record.cell == cell.id]
-        idle = [r.idle.rss_kib / 1024 for r in records if r.idle]
-        after = [r.after.rss_kib / 1024 for r in records if r.after]
-        private = [r.after.private_kib / 1024 for r in records if r.after]
+    """Return start-up times and memory by cell (medians over blocks), of each part its own processes."""
+    rows, ids = [], []
+    for part, cell in itertools.product(found.run.header.plan, found.cells):
+        if not (records := found.run.processes(cell.id, part)):
+            continue
         starts = (
             [value for r in records if (value := getattr(r, name)) is not None]
             for name in ("import_s", "started_s", "answered_s")
         )
+        idle = [r.idle.rss_kib / 1024 for r in records if r.idle]
+        after = [r.after.rss_kib / 1024 for r in records if r.after]
+        private = [r.after.private_kib / 1024 for r in records if r.after]
         left = [r.streams_left for r in records if r.streams_left is not None]
-        row = [cell.label, *(_median(values) for values in (*starts, idle, after, private))]
-        rows.append([*row, str(max(left)) if left else DASH])
-    heads = ["cell", "app imported, s", "listening, s", "first answer, s"]
+        figures = [_median(values) for values in (*starts, idle, after, private)]
+        named = [part.id] if part.id else []
+        rows.append([cell.label, *named, *figures, str(max(left)) if left else DASH])
+        ids.append(cell.id)
+    heads = ["cell", *(["part"] if found.run.header.parts else [])]
+    heads += ["app imported, s", "listening, s", "first answer, s"]
     heads += ["resident idle, MiB", "resident after, MiB", "private after, MiB"]
-    ids = [cell.id for cell in found.cells]
     return table([*heads, "upstream streams left open, at most"], rows, cells=ids)
 
 
 def gate_table(found: View) -> Markup:
-    """Return what each cell showed before it was timed."""
+    """Return what each cell showed before it was timed, every one of its processes."""
     rows = []
     for cell in found.run.header.cells:
-        gates = [g for g in found.run.by_block(cell.id, "S0").values() if isinstance(g, GateResult)]
+        gates = [
+            gate
+            for record in found.run.cells
+            if record.cell == cell.id and isinstance(gate := record.results.get("S0"), GateResult)
+        ]
         failed = next((gate for gate in gates if gate.failed), None)
         if failed is not None:
             words = f"FAILED: {failed.failed}: {failed.detail}"
         else:
-            words = f"passed in {len(gates)} blocks: {', '.join(gates[0].passed)}" if gates else "not run"
+            words = f"passed in {len(gates)} processes: {', '.join(gates[0].passed)}" if gates else "not run"
         rows.append([cell.label, words, score_words(found, cell)])
     return table(["cell", "gate", "contract cases"], rows, cells=[cell.id for cell in found.run.header.cells])
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 
 import msgspec
 from rich.console import Console
 
 from bench.check import cell_absence
-from bench.record import Absence, Dropped, Part, Run
+from bench.record import Absence, Dropped, GateResult, Part, Run
 from bench.report import show_comparison, write_html, write_terminal
+from bench.report.holding import memory_section
+from bench.report.tables import gate_table, memory_table
 from bench.report.view import view
+from bench.scenarios import Holding
+from bench.usage import Memory
 from tests.unit.bench.made import made_run
 
 FEW = [
@@ -63,6 +68,53 @@ def test_a_cell_that_fails_in_one_part_keeps_its_figures_in_another() -> None:
     run = msgspec.structs.replace(run, cells=cells)
     assert cell_absence(run, FEW[1], "S3") is None
     assert cell_absence(run, FEW[1], "S2") == Absence("failed", "block 1: it died")
+
+
+def changed(run: Run, part: str, **fields: object) -> Run:
+    """The run with something else recorded of each process of that part."""
+    cells = [msgspec.structs.replace(one, **fields) if one.part == part else one for one in run.cells]
+    return msgspec.structs.replace(run, cells=cells)
+
+
+def test_the_gate_is_read_by_the_part_it_was_passed_for_and_shown_of_every_process() -> None:
+    run = in_parts()
+    refused = GateResult(["json"], failed="64 KiB upload", detail="500 instead of 200")
+    cells = [
+        msgspec.structs.replace(one, results=one.results | {"S0": refused})
+        if (one.cell, one.part) == (FEW[1], "few")
+        else one
+        for one in run.cells
+    ]
+    run = msgspec.structs.replace(run, cells=cells)
+    assert run.by_block(FEW[1], "S0") == dict.fromkeys(range(6), GateResult(["json"]))  # of the first part
+    assert len(run.processes(FEW[1], run.header.parts[1])) == 6
+    assert run.processes(FEW[1], None) == []
+    text = gate_table(view(run))
+    assert text.count("FAILED: 64 KiB upload: 500 instead of 200") == 1
+    assert text.count("passed in 12 processes: json") == len(FEW) - 1
+    assert text.count("passed in 6 processes: json") == len(run.header.cells) - len(FEW)
+
+
+def test_memory_and_start_up_are_of_one_parts_processes_and_never_of_two_in_one_figure() -> None:
+    run = changed(
+        in_parts(), "few", answered_s=8.0, idle=Memory(99_000, 88_000), after=Memory(99_000, 88_000)
+    )
+    found = view(run)
+    rows = re.findall(r"<tr data-cell=\"([^\"]+)\">(.*?)</tr>", memory_table(found))
+    of_one = [re.findall(r"<td>([^<]*)</td>", row) for cell, row in rows if cell == FEW[1]]
+    assert [(row[0], row[3], row[6]) for row in of_one] == [("all", "0.420", "39.1"), ("few", "8.00", "85.9")]
+    assert [cell for cell, _ in rows].count(OTHER) == 1
+    assert "of part all (S0, S3)" in memory_section(found)
+    assert "39.1 · 39.1" in memory_section(found)
+    held = Holding(id="S5-memory", title="held", few=100, many=1000, every_us=1_000_000)
+    part = msgspec.structs.replace(run.header.parts[1], scenarios=["S0", "S5-memory"])
+    header = msgspec.structs.replace(
+        run.header, scenarios=[*run.header.scenarios, held], parts=[run.header.parts[0], part]
+    )
+    charted = memory_section(view(msgspec.structs.replace(run, header=header))).partition("<details>")[0]
+    assert "of part few (S0, S5-memory)" in charted
+    assert "85.9 · 85.9" in charted
+    assert "39.1" not in charted
 
 
 def test_a_main_effect_is_over_the_pairs_that_were_asked() -> None:
