@@ -2,6 +2,7 @@
 
     python -m bench.duel sketch bare                     # how near the core comes to the ceiling
     python -m bench.duel bare@/tmp/before bare           # one change, against another checkout
+    python -m bench.duel sketch bare --up 10000000 --connections 1 --window 2          # uploads of 10 MB each
 
 All legs stand beside each other on the subject's core, fresh in each round, and are driven in short windows
 by turns (A B C, C B A, …): what else the machine does meets all of them. CPU is the process tree's own, so a
@@ -96,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", default="uvicorn-httptools", choices=tuple(PROFILES))
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--path", default="/json", help="of the fast origin: /json or /bytes/<n>")
+    parser.add_argument("--up", type=int, default=0, metavar="BYTES", help="POST a body of so many instead")
+    parser.add_argument("--chunk", type=int, default=0, metavar="BYTES", help="which comes in such chunks")
     parser.add_argument("--rounds", type=int, default=5, help="each with fresh processes")
     parser.add_argument("--turns", type=int, default=4, help="windows of each leg in a round")
     parser.add_argument("--window", type=float, default=0.5, metavar="S")
@@ -131,14 +134,15 @@ def _round(options: argparse.Namespace, pinning: Pinning) -> list[list[ClosedRes
         scenario = Closed(
             id="", title="", path=options.path, connections=options.connections, window_s=options.window
         )
+        asking = {"method": "POST", "body": pattern(options.up), "chunk": options.chunk} if options.up else {}
         found: list[list[ClosedResult]] = [[] for _ in legs]
         pairs = list(zip(legs, found, strict=True))
         for turn in range(options.turns):
             for leg, windows in pairs if turn % 2 == 0 else reversed(pairs):
                 meter = Meter(leg.process.pid, rig=(os.getpid(), origin.pid))
-                request = request_bytes(leg.address, options.path)
+                request = request_bytes(leg.address, options.path, **asking)
                 window = run_closed(
-                    leg.address, scenario, request=request, expected=_expected(options.path), meter=meter
+                    leg.address, scenario, request=request, expected=_expected(options), meter=meter
                 )
                 windows.append(runner.run(window))
         return found
@@ -168,9 +172,11 @@ def _start(argv: Sequence[str], cpus: frozenset[int], env: dict[str, str] | None
     return Process.start(argv, name=argv[2], env=env, cpus=cpus or None)
 
 
-def _expected(path: str) -> Expected:
-    size = path.removeprefix("/bytes/")
-    return Expected(200, pattern(int(size)) if size != path else JSON_BODY)
+def _expected(options: argparse.Namespace) -> Expected:
+    if options.up:
+        return Expected(200, b'{"bytes":%d}' % options.up)
+    size = options.path.removeprefix("/bytes/")
+    return Expected(200, pattern(int(size)) if size != options.path else JSON_BODY)
 
 
 def _print(legs: Sequence[str], rounds: Sequence[Sequence[Sequence[ClosedResult]]]) -> None:

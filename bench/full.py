@@ -52,7 +52,7 @@ FULL: tuple[CellSpec, ...] = tuple(_once(QUICK_CELLS, EXTRA, _factorial()))
 """All cells of the full plan, the first to be kept first."""
 
 
-_BY_NAME_ALONE = ("S3-1", "S3-256", "S5-1", "S5-400")
+_BY_NAME_ALONE = ("S3-1", "S3-post", "S3-256", "S5-1", "S5-400")
 """Between the loads that it asks, or beyond what most carry: their time would cost others their cells."""
 
 SCENARIOS: tuple[Scenario, ...] = tuple(one for one in (*QUICK, *MORE) if one.id not in _BY_NAME_ALONE)

@@ -148,9 +148,11 @@ async def _closed(rig: Rig, cell: CellSpec, scenario: Closed, address: Address, 
             return Absence("unsupported", f"its pool keeps {idle:,} of {scenario.idle:,} connections")
         await quiet(meter)
     run = run_churn if scenario.churn else run_closed
-    request = request_bytes(address, scenario.path, close=scenario.churn)
+    method, body = ("POST", pattern(scenario.up)) if scenario.up else ("GET", b"")
+    request = request_bytes(address, scenario.path, method=method, body=body, close=scenario.churn)
+    expected = _expected(scenario.path, up=scenario.up)
     before = await _memory(scenario, meter)
-    result = await run(address, scenario, request=request, expected=_expected(scenario.path), meter=meter)
+    result = await run(address, scenario, request=request, expected=expected, meter=meter)
     after = await _memory(scenario, meter)
     grown = (before, after) if before and after else None
     return msgspec.structs.replace(result, idle=idle, memory=grown)
@@ -163,7 +165,9 @@ async def _memory(scenario: Closed, meter: Meter) -> Memory | None:
     return memory(meter.pid)
 
 
-def _expected(path: str) -> Expected:
+def _expected(path: str, *, up: int = 0) -> Expected:
+    if up:
+        return Expected(200, b'{"bytes":%d}' % up)
     size = path.removeprefix("/bytes/")
     return Expected(200, JSON_BODY if size == path else pattern(int(size)))
 

@@ -74,6 +74,7 @@ MORE: tuple[Scenario, ...] = (
     Burst(id="S6", title="a burst of tiny SSE events", events=4096, times=8),
     Download(id="S7-10m", title="one large download", size=10 * _MB, times=5),
     Download(id="S7-100m", title="one large download", size=100 * _MB, times=3),
+    Closed(id="S3-post", title="4 KiB up, closed loop", path="/post", connections=32, window_s=0.8, up=4096),
     Upload(id="S7-10m-up", title="one large upload", size=10 * _MB, times=5),
     Streams(id="S5-1", title="SSE streams", streams=1, every_us=20_000, window_s=2.0),
     Closed(id="S3-idle-50", title=_JSON, path="/json", connections=32, window_s=0.8, idle=50),

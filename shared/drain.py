@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shared.client import Clients
+from shared.clients import Clients
 
 __all__ = ["Drain"]
 

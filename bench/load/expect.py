@@ -40,19 +40,36 @@ class Expected(NamedTuple):
 
 
 def request_bytes(
-    address: Address, path: str, *, method: str = "GET", body: bytes = b"", close: bool = False
+    address: Address,
+    path: str,
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+    chunk: int = 0,
+    close: bool = False,
 ) -> bytes:
-    """Return a whole request as it goes on the wire, with the few fields that any client sends; ``close``:
-    it is the connection's last."""
+    """Return a whole request as it goes on the wire, with the few fields that any client sends; ``chunk``:
+    the body comes in chunks of so many bytes; ``close``: it is the connection's last."""
+    if chunk:
+        head = request_head(address, path, method=method, length=None, chunked=True, close=close)
+        pieces = (body[at : at + chunk] for at in range(0, len(body), chunk))
+        return b"".join([head, *(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces), b"0\r\n\r\n"])
     length = len(body) if body or method != "GET" else None
     return request_head(address, path, method=method, length=length, close=close) + body
 
 
 def request_head(
-    address: Address, path: str, *, method: str, length: int | None, close: bool = False
+    address: Address,
+    path: str,
+    *,
+    method: str,
+    length: int | None,
+    chunked: bool = False,
+    close: bool = False,
 ) -> bytes:
-    """Return the head alone, of a body of ``length`` bytes; None: it has none."""
+    """Return the head alone, of a body of ``length`` bytes; None: it has none, or is ``chunked``."""
     more = f"content-length: {length}\r\n" if length is not None else ""
+    more += "transfer-encoding: chunked\r\n" if chunked else ""
     more += "connection: close\r\n" if close else ""
     head = (
         f"{method} {path} HTTP/1.1\r\nhost: {address.host}:{address.port}\r\n"

@@ -28,7 +28,7 @@ class Closed(Shape, frozen=True, tag="closed"):
 
     ``idle``: so many connections to the upstream lie idle in the pool meanwhile. ``churn``: each request on
     a connection of its own. ``paths``: so many are asked for in turn, numbered in the place of the path's %d;
-    none: the path as it is.
+    none: the path as it is. ``up``: each brings a body of so many bytes, and is a POST.
     """
 
     path: str
@@ -37,6 +37,7 @@ class Closed(Shape, frozen=True, tag="closed"):
     idle: int = 0
     churn: bool = False
     paths: int = 0
+    up: int = 0
     warm_slice_s: float = 0.08
     warm_tolerance: float = 0.15
     warm_least: int = 3
@@ -46,6 +47,7 @@ class Closed(Shape, frozen=True, tag="closed"):
     def load(self) -> str:
         size = int(self.path.removeprefix("/bytes/")) if self.path.startswith("/bytes/") else 0
         body = f", {size // _KIB:,} KiB bodies" if size else ""
+        body += f", {self.up // _KIB:,} KiB up" if self.up else ""
         more = f", {self.idle:,} idle" if self.idle else ""
         more += f", {self.paths:,} path{'s' * (self.paths > 1)}" if self.paths else ""
         each = ", each request a new one" if self.churn else ""

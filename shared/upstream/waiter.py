@@ -28,10 +28,14 @@ class Waiter:
         if timeout is None:
             self._deadline = None
         else:
-            self._deadline = deadline = self._loop.time() + timeout
-            if self._timer is None or self._due > deadline:
-                self._arm(deadline)
+            self.expect(self._loop.time() + timeout)
         return future
+
+    def expect(self, deadline: float) -> None:
+        """Whoever waits now waits no longer than until then, by the loop's clock."""
+        self._deadline = deadline
+        if self._timer is None or self._due > deadline:
+            self._arm(deadline)
 
     def wake(self, value: bool = True) -> None:
         future, self._future = self._future, None

@@ -87,7 +87,7 @@ def test_each_names_its_twin(app: str) -> None:
 
 @pytest.mark.parametrize("app", apps())
 def test_an_app_reads_neither_headers_nor_bodies_itself(app: str) -> None:
-    """Whoever calls receive() beside shared.client steals its messages."""
+    """Whoever calls receive() beside shared.upload steals its messages."""
     text = (folder(app) / "proxy.py").read_text("utf-8")
     for reader in (".stream()", ".body()", ".json()", ".form()", "await receive(", ".headers"):
         used = [line for line in text.splitlines() if reader in line and "content.headers" not in line]

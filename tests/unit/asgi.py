@@ -23,7 +23,8 @@ def end(body: bytes = b"") -> dict[str, Any]:
 class FakeServer:
     """One exchange as a server hands it over. `taken` counts the messages that receive() has given away.
 
-    receive() after http.disconnect is a fault of its caller: hypercorn would never return.
+    receive() after http.disconnect is a fault of its caller: hypercorn would never return. So it is while it
+    is being waited for. `cancelled` counts how often a wait was.
     """
 
     def __init__(self, *messages: dict[str, Any]) -> None:
@@ -32,6 +33,7 @@ class FakeServer:
         self.taken = 0
         self.bytes_taken = 0
         self.waiting = False
+        self.cancelled = 0
         self.told = False
         self.on_send: Callable[[dict[str, Any]], None] = lambda message: None
         self.say(*messages)
@@ -46,9 +48,13 @@ class FakeServer:
 
     async def receive(self) -> dict[str, Any]:
         assert not self.told, "receive() called again after http.disconnect"
+        assert not self.waiting, "receive() called twice at once"
         self.waiting = True
         try:
             message = await self._messages.get()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
         finally:
             self.waiting = False
         self.taken += 1

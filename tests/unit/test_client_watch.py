@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from shared.client import WATCH_AFTER_S, Client, Clients
+from shared.client import Client
+from shared.clients import WATCH_AFTER_S, Clients
 from shared.errors import ClientGone
 from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk, end, started

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared import client as module
+from shared import upload as module
 from shared.client import Client
 from shared.headers import asks_first
 from shared.messages import Headers, by_name

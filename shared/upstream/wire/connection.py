@@ -45,13 +45,13 @@ class Connection(asyncio.BufferedProtocol):
     """lost: called when the connection has ended, whoever ended it; more than once when bytes or an end that
     nobody asked for ended it.
 
-    state: as drawn above. used: exchanges begun.
+    state: as drawn above. used: exchanges begun. loop: the running one.
     """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, buffer: memoryview, lost: "Callable[[Connection], None]"
     ) -> None:
-        self._loop = loop
+        self.loop = loop
         self._buffer = buffer
         self._lost = lost
         self._transport: asyncio.Transport  # from connection_made() on, before which nobody has this
@@ -62,6 +62,8 @@ class Connection(asyncio.BufferedProtocol):
         self._resting = False  # reading is paused
         self._full = False  # writing is paused
         self._sent = True  # the request, whole
+        self._head = b""  # of a request whose body may come with it
+        self._answer_by: float | None = None  # when the response's head has to be there
         self._arrived = Waiter(loop)
         self._drained = Waiter(loop)
         self.state: State = "idle"
@@ -163,8 +165,9 @@ class Connection(asyncio.BufferedProtocol):
     ) -> ResponseReader:
         """Write a request's head and read its response from now on. The connection must be idle.
 
-        sent: the head is all there is; sent_whole() says it later otherwise. interim: hears of each 1xx as
-        it comes. Raises Terminated when it has ended before it was used.
+        sent: the head is all there is. Otherwise it leaves with the first write(), or write_head(), and
+        sent_whole() says when all has. interim: hears of each 1xx as it comes. Raises Terminated when it has
+        ended before it was used.
         """
         if self.state == "closed":
             raise Terminated
@@ -177,15 +180,28 @@ class Connection(asyncio.BufferedProtocol):
         self.used += 1
         if self.used == 1:
             self._transport.resume_reading()
-        self._transport.write(head)
+        self._answer_by = None
+        if sent:
+            self._transport.write(head)
+        else:
+            self._head = head
         return reader
 
-    async def write(self, data: bytes, timeout: float) -> None:
+    def write_head(self) -> None:
+        """Wait no longer for something to send with it."""
+        if self._head and not self.closed:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    async def write(self, pieces: list[bytes], timeout: float) -> None:
         """Returns when there is room for more. Raises WriteTimeout when none was made in time, Terminated."""
         transport = self._transport
         if self.closed:
             raise Terminated
-        transport.write(data)
+        if self._head:
+            pieces.insert(0, self._head)
+            self._head = b""
+        transport.writelines(pieces)
         while self._full:
             before = transport.get_write_buffer_size()
             if not await self._drained.wait(timeout) and transport.get_write_buffer_size() >= before:
@@ -193,24 +209,27 @@ class Connection(asyncio.BufferedProtocol):
             if self.closed:
                 raise Terminated
 
-    def sent_whole(self) -> None:
-        """The request's last byte has been handed to the socket."""
+    def sent_whole(self, timeout: float) -> None:
+        """The request's last byte has been handed to the socket. Its response is to begin in so many
+        seconds."""
         self._sent = True
-        self._arrived.wake()
+        self._answer_by = self.loop.time() + timeout
+        assert self._reader is not None  # who ends the exchange sooner closes the connection
+        if not self._reader.headed:
+            self._arrived.expect(self._answer_by)
 
     async def head(self, reader: ResponseReader, timeout: float) -> None:
         """Returns when `reader` has its head. Raises whatever prevents it, ResponseTimeout `timeout` seconds
         after the request has been sent."""
-        deadline: float | None = None
         while not reader.headed:
             if self._failure is not None:
                 raise self._failure
             if not self._sent:
                 left = None
-            elif deadline is None:
-                deadline, left = self._loop.time() + timeout, timeout
+            elif self._answer_by is None:
+                self._answer_by, left = self.loop.time() + timeout, timeout
             else:
-                left = deadline - self._loop.time()
+                left = self._answer_by - self.loop.time()
             if not await self._arrived.wait(left):
                 raise ResponseTimeout
 

@@ -19,6 +19,8 @@ from shared.upstream.wire.response import ResponseReader
 
 __all__ = ["Exchange"]
 
+_END = b"\r\n0\r\n\r\n"  # of the last chunk, and of the body
+
 
 class Exchange:
     """Implements shared.messages.BodyStream. release: takes the connection back, once.
@@ -77,7 +79,10 @@ class Exchange:
         )
         if body is not None:
             sending = self._send(body, content_length(request))
-            self._upload = asyncio.get_running_loop().create_task(sending)
+            self._upload = connection.loop.create_task(sending)
+            # A small body has mostly come with its head, and leaves with it, in this turn of the loop: each
+            # piece costs a system call, a packet and a read.
+            connection.loop.call_soon(connection.write_head)
         return connection.head(reader, self._timeouts.response_s)
 
     async def _send(self, body: RequestBody, length: int | None) -> None:
@@ -96,18 +101,24 @@ class Exchange:
             return
         finally:
             body.discard()
-        connection.sent_whole()
+        connection.sent_whole(self._timeouts.response_s)
 
     async def _send_framed(self, body: RequestBody, length: int | None) -> None:
+        """Raises BadRequest when it is not as long as announced."""
         write, write_s = self._connection.write, self._timeouts.write_s
-        sent = 0
-        async for chunk in body:
-            sent += len(chunk)
-            if length is not None and sent > length:
+        sent, ended = 0, False
+        while piece := await body.take():
+            sent += len(piece)
+            if length is None:
+                ended = body.ended
+                await write([b"%x\r\n" % len(piece), piece, _END if ended else b"\r\n"], write_s)
+            elif sent <= length:
+                await write([piece], write_s)
+            else:
                 break
-            await write(chunk if length is not None else b"%x\r\n%b\r\n" % (len(chunk), chunk), write_s)
         if length is None:
-            await write(b"0\r\n\r\n", write_s)
+            if not ended:
+                await write([_END[2:]], write_s)
         elif sent != length:
             raise BadRequest("the request body does not fit its Content-Length")
 
@@ -145,8 +156,8 @@ class Exchange:
         if self._released:
             return
         self._released = True
-        if self._upload is not None and not self._upload.done():
-            self._upload.cancel()
-            assert self._body is not None
+        if self._body is not None:
+            # Its task ends by itself: with the connection, which is closed if the upload has not ended, or
+            # with the client's next word. It may be in the server's receive(), which is not to be cancelled.
             self._body.discard()
         self._release(self._connection)

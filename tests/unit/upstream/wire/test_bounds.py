@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.client import LOOK_AHEAD
+from shared.client import LOOK_AHEAD, Client
 from shared.errors import ReadTimeout, ResponseTimeout
 from shared.upstream.wire.connection import HIGH_WATER, Connection
 from shared.upstream.wire.exchange import Exchange
@@ -165,6 +165,23 @@ async def test_an_upstream_that_does_not_answer_is_a_timeout_of_the_head() -> No
         with pytest.raises(ResponseTimeout):
             await engine.send(asking())
         await eventually(lambda: upstream.open == 0, "the connection to be closed")
+
+
+@aio
+async def test_an_upstream_has_that_time_from_when_it_has_the_whole_request() -> None:
+    server = FakeServer(chunk(b"x"))
+    client = Client(server.receive)
+    async with (
+        origin(after_head()) as upstream,
+        engine_for("wire", upstream.port, response_timeout=SHORT_S) as engine,
+    ):
+        task = asyncio.create_task(engine.send(asking(method=b"POST", headers=CHUNKED, body=client)))
+        await asyncio.wait([task], timeout=2 * SHORT_S)
+        assert not task.done()
+        server.say(end())
+        with pytest.raises(ResponseTimeout):
+            await task
+    client.close()
 
 
 @aio

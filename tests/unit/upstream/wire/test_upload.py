@@ -59,6 +59,33 @@ async def test_a_body_of_another_length_than_announced_is_never_whole(pieces: tu
     body.close()
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["with its head", "late"])
+@pytest.mark.parametrize(
+    ("framing", "arrives"),
+    [(CHUNKED, b"5\r\nhello\r\n0\r\n\r\n"), (FIVE, b"hello")],
+    ids=["chunked", "length"],
+)
+@aio
+async def test_a_body_that_has_come_leaves_with_its_head_and_a_late_one_is_not_waited_for(
+    framing: Headers, arrives: bytes, late: bool
+) -> None:
+    server = FakeServer() if late else FakeServer(end(b"hello"))
+    body = Client(server.receive)
+
+    async def script(connection: Connection) -> None:
+        head = await connection.head()
+        assert (connection.received == head) is late, "what was sent in one piece is read in one"
+        if late:
+            server.say(end(b"hello"))
+        assert await connection.until(arrives[-5:]) == arrives
+        await connection.send(HELLO)
+
+    async with origin(script) as upstream, engine_for("wire", upstream.port) as engine:
+        answer = await engine.send(asking(method=b"POST", headers=framing, body=body))
+        assert await read(answer) == b"hello"
+    body.close()
+
+
 async def _silent(connection: Connection) -> None:
     await connection.head()
 
@@ -90,7 +117,7 @@ def _endless(pieces: int = 1000) -> tuple[FakeServer, Client]:
 @aio
 async def test_a_fault_in_reading_it_is_raised_where_the_answer_is_waited_for() -> None:
     class Broken(Client):
-        async def __anext__(self) -> bytes:
+        async def take(self) -> bytes:
             raise ZeroDivisionError
 
     server = FakeServer()

@@ -1,4 +1,4 @@
-"""The client's side of an exchange, against a scripted receive()."""
+"""The upload as its iteration yields it, and what becomes of it, against a scripted receive()."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.client import LOOK_AHEAD
 from shared.errors import BodyTooLarge, ClientGone
+from shared.upload import LOOK_AHEAD
 from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk, end, started
 
