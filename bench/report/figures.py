@@ -82,7 +82,13 @@ def _near_saturation(found: View) -> list[Markup]:
         over = compare(log_ratios(both[1].blocks, both[0].blocks))
         rows.append([*row, f"{ratio(over.ratio)} ({interval(over.low, over.high)})" if over else DASH])
         ids.append(cell.id)
-    heads = [f"at {paced}, µs", "core busy", f"near saturation, {near}, µs", "core busy", "over"]
+    heads = [
+        f"at {paced}, µs",
+        "core busy",
+        f"near saturation, {near}, µs",
+        "core busy",
+        "the latter over the former",
+    ]
     told = (
         f"CPU per request near saturation is that of the closed loop, {near}; at {paced}, the same rate in "
         "every cell, a process sleeps and wakes for nearly each of them, and that is part of it."
