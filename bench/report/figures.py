@@ -87,7 +87,7 @@ def _near_saturation(found: View) -> list[Markup]:
         "core busy",
         f"near saturation, {near}, µs",
         "core busy",
-        "the latter over the former",
+        "this over that",
     ]
     told = (
         f"CPU per request near saturation is that of the closed loop, {near}; at {paced}, the same rate in "

@@ -127,7 +127,7 @@ def test_records_from_before_a_first_answer_was_timed_have_no_cold_start() -> No
 def test_cpu_per_request_at_a_fixed_rate_and_near_saturation_stand_side_by_side_with_their_load() -> None:
     found = view(made_run(noise=0.0))  # a closed second of a whole core, 120 paced requests of 1 ms in 0.8 s
     text = re.sub(r"\s+", " ", text_of(figures_section(found)))
-    head = "at 150 requests/s, µs core busy near saturation, 32 connections, µs core busy the latter over the former"
+    head = "at 150 requests/s, µs core busy near saturation, 32 connections, µs core busy this over that"
     near = found.figures[CELL, "cpu-request"].middle
     assert near is not None
     row = text.partition(head)[2].partition("FastAPI handler, uvicorn ")[2]
