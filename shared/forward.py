@@ -38,6 +38,7 @@ from shared.messages import (
     ProxyResponse,
     UpstreamRequest,
     UpstreamResponse,
+    by_name,
 )
 from shared.settings import ForwardSettings
 from shared.upstream import Upstream
@@ -76,7 +77,7 @@ def _content_is_in_doubt(request: ProxyRequest) -> bool:
     upgrade: llhttp stops after its head, and would read the body as the next request (httptools_impl.py,
     data_received).
     """
-    return not request.http_version.startswith("1.") or b"upgrade" in request.fields
+    return not request.http_version.startswith("1.") or b"upgrade" in request.fields.names.places
 
 
 def upstream_request(
@@ -94,7 +95,7 @@ def upstream_request(
         raise BadRequest("this proxy opens no tunnels")
     if method == b"TRACE":
         raise MethodRefused
-    if b"via" in came and has_passed(came, settings.via):
+    if b"via" in came.names.places and has_passed(came, settings.via):
         raise LoopDetected
     path = reqtarget.upstream_target(target, settings.upstream.base, method=method)
     fields.check_version(http_version)
@@ -147,7 +148,9 @@ def _last_hop(request: ProxyRequest) -> ProxyResponse:
 
     What the upstream can do is not ours to tell.
     """
-    return ProxyResponse.to(request, 204, fields.response_headers([], {}, status=204, now_s=time.time()), b"")
+    return ProxyResponse.to(
+        request, 204, fields.response_headers([], by_name([]), status=204, now_s=time.time()), b""
+    )
 
 
 def _client_response(
@@ -158,6 +161,6 @@ def _client_response(
         raise ProtocolError("the upstream's answer has a status that means nothing")
     kept = fields.response_headers(answer.headers, answer.fields, status=answer.status, now_s=time.time())
     # Where Host is preserved, the upstream knows the client's authority, and how to write it.
-    if settings.host == "rewrite" and not REFERENCES.isdisjoint(answer.fields):
+    if settings.host == "rewrite" and not REFERENCES.isdisjoint(answer.fields.names.places):
         kept = for_the_client(kept, settings.upstream)
     return ProxyResponse.to(request, answer.status, kept, answer.body)

@@ -3,13 +3,10 @@
 import ipaddress
 
 from shared.messages import Headers
+from shared.names import FORWARDING, says_who_asked
 from shared.variables import Network
 
-__all__ = ["FORWARDING", "forwarding_fields", "is_trusted", "says_who_asked"]
-
-FORWARDING = frozenset(
-    (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip")
-)
+__all__ = ["forwarding_fields", "is_trusted"]
 
 
 def is_trusted(peer: str, networks: tuple[Network, ...]) -> bool:
@@ -72,13 +69,3 @@ def _address(peer: str) -> str:
         return str(ipaddress.IPv6Address(address).ipv4_mapped or address)
     except ValueError:
         return peer
-
-
-def says_who_asked(name: bytes) -> bool:
-    """Whether a lower-case name is, or imitates, a forwarding field.
-
-    -Port, -Prefix, -Ssl, -User …: no list is complete, and upstreams believe whichever they know. CGI and
-    WSGI read an underscore in a name as they read a dash.
-    """
-    dashed = name.replace(b"_", b"-")
-    return dashed in FORWARDING or dashed.startswith(b"x-forwarded")

@@ -7,18 +7,17 @@ Names are compared without regard to case and passed on as they came.
 import re
 from email.utils import formatdate
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
 from typing import Literal, TypeAlias
 
 from shared.errors import BadRequest, HeaderTooLarge, ProtocolError
-from shared.forwarding import says_who_asked
 from shared.hops import via
-from shared.messages import Fields, Headers
+from shared.messages import Fields, Headers, by_name
+from shared.names import HOP_BY_HOP
 from shared.remember import remembering
 from shared.reqtarget import AUTHORITY
 
 __all__ = [
-    "HOP_BY_HOP",
     "Framing",
     "asks_first",
     "check_head",
@@ -35,29 +34,7 @@ __all__ = [
 
 Framing: TypeAlias = Literal["none", "length", "chunked"]
 
-# RFC 9110 section 7.6.1, and those that old senders use without listing them in Connection. Trailer goes with
-# the trailers, which this proxy does not relay; Proxy-Authenticate and -Authorization speak of this hop
-# (section 11.7).
-HOP_BY_HOP = frozenset(
-    (
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    )
-)
-# Written by the proxy itself on every request, so never copied.
-_REWRITTEN = frozenset((b"host", b"content-length", b"via"))
-
-_DECIDED = HOP_BY_HOP | _REWRITTEN  # by this proxy, so that no other spelling may say otherwise
-
 _UNFIT = "a header field holds bytes that no field may hold"
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = bytes({*range(0x20), 0x7F} - {0x09})
 _DIGITS = 18  # more would pass every integer that somebody down the line might read them into
 _HOST = re.compile(AUTHORITY)
@@ -70,7 +47,7 @@ _NONE: frozenset[bytes] = frozenset()
 
 def connection_options(fields: Fields) -> frozenset[bytes]:
     """The field names that Connection lists, lower case, over all of its lines."""
-    return _options(b",".join(fields.get(b"connection", ())))
+    return _options(b",".join(fields.get(b"connection")))
 
 
 @remembering
@@ -79,15 +56,10 @@ def _options(connection: bytes) -> frozenset[bytes]:
     return frozenset(option for option in options if option)
 
 
-def _of_this_hop(fields: Fields) -> frozenset[bytes]:
-    """The names that go no further (RFC 9110 section 7.6.1)."""
-    return HOP_BY_HOP | connection_options(fields)
-
-
 def end_to_end(headers: Headers, fields: Fields) -> Headers:
     """The headers that are meant for the recipient beyond this hop, in a list of their own. `fields` are the
     same by name."""
-    gone = _of_this_hop(fields)
+    gone = HOP_BY_HOP | connection_options(fields)
     return [field for field in headers if field[0].lower() not in gone]
 
 
@@ -101,11 +73,6 @@ def check_head(method: bytes, target: bytes, headers: Headers, *, limit: int) ->
         raise BadRequest(_UNFIT)
 
 
-@remembering
-def _is_name(name: bytes) -> bool:
-    return _NAME.fullmatch(name) is not None
-
-
 def request_framing(fields: Fields, http_version: str) -> tuple[Framing, bytes | None]:
     """How the request body is framed, and its Content-Length.
 
@@ -113,17 +80,18 @@ def request_framing(fields: Fields, http_version: str) -> tuple[Framing, bytes |
     Content-Length first of all (RFC 9112 section 6.1): uvicorn-h11 and hypercorn accept both, read by the one
     and keep the connection open.
     """
-    codings, lengths = fields.get(b"transfer-encoding"), fields.get(b"content-length")
-    if codings is not None:
-        if lengths is not None:
+    came = fields.names.places
+    if b"transfer-encoding" in came:
+        if b"content-length" in came:
             raise BadRequest("a request has Content-Length or Transfer-Encoding, not both")
-        if [coding.strip(b" \t").lower() for coding in codings] != [b"chunked"]:
+        if [coding.strip(b" \t").lower() for coding in fields.get(b"transfer-encoding")] != [b"chunked"]:
             raise BadRequest("the only transfer coding this proxy knows is chunked")
         if http_version == "1.0":
             raise BadRequest("HTTP/1.0 has no transfer codings")
         return "chunked", None
-    if lengths is None:
+    if b"content-length" not in came:
         return "none", None
+    lengths = fields.get(b"content-length")
     if len(set(lengths)) > 1 or not _is_length(lengths[0]):
         raise BadRequest("Content-Length is not one decimal number")
     return "length", lengths[0]
@@ -149,7 +117,7 @@ def check_host(fields: Fields, http_version: str) -> bytes | None:
 
     HTTP/1.0 may do without. llhttp checks none of this, h11 the count only.
     """
-    hosts = fields.get(b"host", ())
+    hosts = fields.get(b"host")
     if not hosts and http_version == "1.0":
         return None
     if len(hosts) != 1:
@@ -164,31 +132,18 @@ def _is_host(value: bytes) -> bool:
     return _HOST.fullmatch(value) is not None
 
 
-def _is_twin(name: bytes) -> bool:
-    """Content_Length is Content-Length to CGI and WSGI, and would be read beside the one that counts."""
-    return b"_" in name and name.replace(b"_", b"-") in _DECIDED
-
-
-@remembering
-def _is_copied(name: bytes) -> bool:
-    """Whether such a field goes on as it came, unless Connection lists it. Raises BadRequest for what is no
-    name."""
-    if not _NAME.fullmatch(name):
-        raise BadRequest(_UNFIT)
-    lower = name.lower()
-    return not (lower in _DECIDED or says_who_asked(lower) or _is_twin(lower))
-
-
 def asks_first(fields: Fields, http_version: str) -> bool:
     """Whether the client waits for a 100 before it sends its body (RFC 9110 section 10.1.1).
 
     Not in HTTP/1.0, not without a body to send; and not beside an upgrade, where only its bytes tell whether
     there is one.
     """
-    if http_version != "1.1" or b"upgrade" in fields:
+    if http_version != "1.1" or b"upgrade" in fields.names.places:
         return False
-    announced = b"transfer-encoding" in fields or set(fields.get(b"content-length", (b"0",))) != {b"0"}
-    return announced and any(value.lower() == b"100-continue" for value in fields.get(b"expect", ()))
+    announced = b"transfer-encoding" in fields.names.places or any(
+        length != b"0" for length in fields.get(b"content-length")
+    )
+    return announced and any(value.lower() == b"100-continue" for value in fields.get(b"expect"))
 
 
 def request_headers(
@@ -213,16 +168,19 @@ def request_headers(
     Expect: 100-continue is left out: where the server in front answers it, sending it on would ask the
     upstream to answer it again.
     """
-    kept = [field for field in headers if _is_copied(field[0])]
-    listed = connection_options(fields) if b"connection" in fields else _NONE
-    if not listed.isdisjoint(fields):
+    names, places = fields.names, fields.names.places
+    if not names.fit:
+        raise BadRequest(_UNFIT)
+    kept = list(compress(headers, names.to_upstream))
+    listed = connection_options(fields) if b"connection" in places else _NONE
+    if listed and not listed.isdisjoint(places):
         kept = [field for field in kept if field[0].lower() not in listed]
-    if b"expect" in fields:
+    if b"expect" in places:
         kept = [field for field in kept if not _is_continue(field)]
     if hops is not None:
         less = b"%d" % (hops - 1)
         kept = [(name, less if name.lower() == b"max-forwards" else value) for name, value in kept]
-    came = fields.get(b"via", ()) if b"via" not in listed else ()
+    came = fields.get(b"via") if b"via" in places and b"via" not in listed else ()
     sent = [(b"Host", host), *kept, via(came, http_version, via_name), *forwarding]
     if framing == "chunked":
         sent.append((b"Transfer-Encoding", b"chunked"))
@@ -242,17 +200,17 @@ def response_headers(headers: Headers, fields: Fields, *, status: int, now_s: fl
     that (rightly) has none (RFC 9110 section 8.6 makes it optional there). Date: RFC 9110 section 6.6.1.
     Raises ProtocolError for a length that some reader could take for another.
     """
-    gone = _of_this_hop(fields) if b"connection" in fields else HOP_BY_HOP
-    if b"content-length" in fields:
-        if status in (204, 304) or b"transfer-encoding" in fields:  # a transfer coding makes the length void
+    names, places = fields.names, fields.names.places
+    gone = connection_options(fields) if b"connection" in places else _NONE
+    if b"content-length" in places:
+        if status in (204, 304) or b"transfer-encoding" in places:  # a transfer coding makes the length void
             gone |= {b"content-length"}
-        elif not _is_length(fields[b"content-length"][0]):
+        elif not _is_length(headers[places[b"content-length"][0]][1]):  # the others are equal, or refused
             raise ProtocolError("the upstream's answer announces more than anyone can count")
-    passing = gone.isdisjoint(fields)
-    kept = headers.copy() if passing else [field for field in headers if field[0].lower() not in gone]
-    if len(fields) < len(headers):  # equal lengths, or the engine has refused them
-        kept = _first_alone(b"date", _first_alone(b"content-length", kept))
-    if b"date" not in fields or b"date" in gone:
+    kept = list(compress(headers, names.to_client))
+    if gone and not gone.isdisjoint(places):
+        kept = [field for field in kept if field[0].lower() not in gone]
+    if b"date" not in places or b"date" in gone:
         kept.append((b"Date", http_date(int(now_s))))
     return kept
 
@@ -261,13 +219,8 @@ def check_written(headers: Headers) -> None:
     """Raises ProtocolError for a response field that no server could write: it would answer the client with
     nothing at all."""
     values = b"".join([value for _, value in headers])
-    if len(values.translate(None, _CONTROL)) < len(values) or not all(_is_name(name) for name, _ in headers):
+    if len(values.translate(None, _CONTROL)) < len(values) or not by_name(headers).names.fit:
         raise ProtocolError("the upstream's answer has a header field that cannot be passed on")
-
-
-def _first_alone(name: bytes, headers: Headers) -> Headers:
-    again = {*[place for place, field in enumerate(headers) if field[0].lower() == name][1:]}
-    return [field for place, field in enumerate(headers) if place not in again]
 
 
 @lru_cache(maxsize=2)

@@ -27,7 +27,7 @@ def has_passed(fields: Fields, name: bytes) -> bool:
     Members are told apart by their commas alone. A reader of comments would be blind behind one that a client
     left open: `Via: 1.1 x (` swallows every hop that is added after it.
     """
-    members = b",".join(fields.get(b"via", ())).split(b",")
+    members = b",".join(fields.get(b"via")).split(b",")
     return any(member.split()[1:2] == [name] for member in members)
 
 
@@ -40,7 +40,7 @@ def hops_left(method: bytes, fields: Fields) -> int | None:
     if method != b"OPTIONS":
         return None
     values = fields.get(b"max-forwards")
-    if values is None:
+    if not values:
         return None
     if len(values) > 1 or not re.fullmatch(rb"[0-9]+", values[0]):
         raise BadRequest("Max-Forwards is not one decimal number")

@@ -7,11 +7,13 @@ Field names and values are raw bytes in the order and case in which they were re
 mapping would merge duplicate Set-Cookie lines, a str would guess an encoding.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
 import msgspec
+
+from shared.names import Names, names_of
 
 __all__ = [
     "BodyStream",
@@ -29,17 +31,23 @@ __all__ = [
 ]
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
-Fields: TypeAlias = Mapping[bytes, list[bytes]]
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """A message's fields, to be looked up by name, lower case. `names.places` tells which there are."""
+
+    headers: Headers
+    names: Names
+
+    def get(self, name: bytes) -> list[bytes]:
+        """The values of all fields of that name in order; none where there is no such field."""
+        headers = self.headers
+        return [headers[place][1] for place in self.names.places.get(name, ())]
 
 
 def by_name(headers: Headers) -> Fields:
-    """The same fields to be looked up: lower-case name -> its values in order. Read once, asked often."""
-    fields = {name.lower(): [value] for name, value in headers}
-    if len(fields) < len(headers):
-        fields = {name: [] for name in fields}
-        for name, value in headers:
-            fields[name.lower()].append(value)
-    return fields
+    """The same fields to be looked up. Read once, asked often."""
+    return Fields(headers, names_of(tuple([name for name, _ in headers])))
 
 
 # What hears of an interim response as it comes: its status, 100 or 102 to 199, and its fields.

@@ -68,8 +68,8 @@ class LogLine(msgspec.Struct, frozen=True, gc=False):
 def request_id(fields: Fields) -> str:
     """X-Request-ID as it came when it is visible ASCII of at most 128 characters, otherwise a new one of 16
     hex digits."""
-    if b"x-request-id" in fields:
-        for value in fields[b"x-request-id"]:
+    if b"x-request-id" in fields.names.places:
+        for value in fields.get(b"x-request-id"):
             if _ID.fullmatch(value):
                 return value.decode("ascii")
     return f"{random.getrandbits(64):016x}"  # unique, and no secret

@@ -57,8 +57,8 @@ class Proxy:
         client = Client(
             receive,
             limit=self.settings.forward.max_body,
-            empty=_FRAMING.isdisjoint(fields) and http_version.startswith("1."),
-            withheld=b"expect" in fields
+            empty=_FRAMING.isdisjoint(fields.names.places) and http_version.startswith("1."),
+            withheld=b"expect" in fields.names.places
             and self.upstream.relays_interim
             and asks_first(fields, http_version),
             among=self.drain.exchanges,

@@ -8,9 +8,9 @@ import msgspec
 from shared import headers as fields
 from shared import reqtarget
 from shared.errors import BadRequest, LoopDetected
-from shared.forwarding import FORWARDING, says_who_asked
 from shared.hops import has_passed
 from shared.messages import Headers, ProxyRequest, UpstreamRequest, by_name
+from shared.names import FORWARDING, HOP_BY_HOP, says_who_asked
 from shared.settings import ForwardSettings
 
 __all__ = ["DEFAULT_CHARS", "MAX_CHARS", "MAX_PATHS", "Ask", "Plan", "Query", "plan", "read_query"]
@@ -22,7 +22,7 @@ MAX_CHARS = 10_000
 
 # What speaks of one connection, frames a message or chooses its recipient; and what a proxy alone may say:
 # passing on a client's X-Forwarded-For would let it forge its address.
-_NOT_FORWARDED = fields.HOP_BY_HOP | FORWARDING | {b"host", b"content-length", b"via", b"expect"}
+_NOT_FORWARDED = HOP_BY_HOP | FORWARDING | {b"host", b"content-length", b"via", b"expect"}
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")

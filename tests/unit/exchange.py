@@ -2,7 +2,7 @@
 
 from shared.answer import Answer
 from shared.client import Client
-from shared.messages import ExchangeRecord, Headers, ProxyRequest, ProxyResponse
+from shared.messages import ExchangeRecord, Headers, ProxyRequest, ProxyResponse, by_name
 from shared.observe import Observer
 from tests.unit.asgi import FakeServer, end
 from tests.unit.scripted import ScriptedBody
@@ -25,12 +25,12 @@ class Exchange:
             method=b"GET",
             target=b"/",
             headers=[],
-            fields={},
+            fields=by_name([]),
             peer="192.0.2.1",
             scheme="http",
             http_version="1.1",
             client=client,
-            record=self.observer.begin("GET", "/", {}),
+            record=self.observer.begin("GET", "/", by_name([])),
         )
         self.answer = Answer(ProxyResponse.to(self.request, status, HEAD, body), self.observer)
 

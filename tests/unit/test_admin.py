@@ -7,6 +7,7 @@ import pytest
 
 from shared import admin, proxy
 from shared.errors import ConnectRefused, ConnectTimeout
+from shared.messages import by_name
 from shared.observe import Observer
 from shared.proxy import Proxy
 from shared.settings import parse
@@ -102,7 +103,7 @@ async def test_who_asks_and_leaves_does_not_keep_the_next_from_an_answer() -> No
 @aio
 async def test_metrics_are_the_observers() -> None:
     asked = proxy_over(ScriptedUpstream())
-    asked.observer.finish(asked.observer.begin("GET", "/", {}))
+    asked.observer.finish(asked.observer.begin("GET", "/", by_name([])))
     page = admin.metrics(asked)
     assert page.status == 200
     assert page.headers["Content-Type"].startswith("text/plain; version=0.0.4")

@@ -7,7 +7,7 @@ import pytest
 
 from shared.answer import Answer
 from shared.client import Client
-from shared.messages import Headers, ProxyRequest, ProxyResponse
+from shared.messages import Headers, ProxyRequest, ProxyResponse, by_name
 from shared.observe import Observer
 from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk, end, started
@@ -87,12 +87,12 @@ async def test_the_answer_is_ended_after_the_upload_where_the_client_has_it_alre
         method=b"POST",
         target=b"/",
         headers=[],
-        fields={},
+        fields=by_name([]),
         peer="192.0.2.1",
         scheme="http",
         http_version=http_version,
         client=started(server),
-        record=observer.begin("POST", "/", {}),
+        record=observer.begin("POST", "/", by_name([])),
     )
     answer = Answer(ProxyResponse.to(request, 413, headers, b"no"), observer)
     playing = asyncio.ensure_future(answer({}, None, server.send))

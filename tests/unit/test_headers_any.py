@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadRequest, HeaderTooLarge, ProtocolError
-from shared.forwarding import FORWARDING
-from shared.headers import HOP_BY_HOP, check_head, connection_options, end_to_end, response_headers
+from shared.headers import check_head, connection_options, end_to_end, response_headers
 from shared.messages import Headers, by_name
+from shared.names import FORWARDING, HOP_BY_HOP
 from tests.unit.header_rules import NOW_S, answered, outgoing
 
 

@@ -105,7 +105,7 @@ async def test_header_values_are_never_logged_and_every_line_is_json_with_the_sa
 async def test_a_line_comes_out_soon_and_without_a_further_call() -> None:
     read_fd, write_fd = os.pipe()
     observer = Observer(AccessLog(write_fd))
-    observer.finish(observer.begin("GET", "/soon", {}))
+    observer.finish(observer.begin("GET", "/soon", by_name([])))
     line = await asyncio.to_thread(os.read, read_fd, 65536)
     assert json.loads(line)["path"] == "/soon"
     observer.close()
@@ -120,7 +120,7 @@ async def test_lines_that_a_stuck_reader_lost_are_owned_up_to_when_it_reads_agai
     observer = Observer(log)
     for _ in range(2 + BATCHES):
         log.write(b"x" * (1 << 20) + b"\n", 1)  # the first keeps the thread, BATCHES wait
-    observer.finish(observer.begin("GET", "/lost", {}))
+    observer.finish(observer.begin("GET", "/lost", by_name([])))
     await eventually(lambda: log.owing, "the loss")
     with os.fdopen(read_fd, "rb") as reader:
         while b"log_lines_dropped" not in (line := await asyncio.to_thread(reader.readline)):
@@ -137,13 +137,13 @@ def test_a_request_id_that_can_stand_in_a_line_is_taken(value: bytes) -> None:
 
 @pytest.mark.parametrize("value", [b"", b"a b", b"x" * 129, b"\xe9", b"a\tb", b"a\x7f"])
 def test_any_other_is_replaced(value: bytes) -> None:
-    made = request_id({b"x-request-id": [value]})
+    made = request_id(by_name([(b"x-request-id", value)]))
     assert len(made) == 16
     int(made, 16)
 
 
 def test_ids_that_are_made_differ() -> None:
-    assert len({request_id({}) for _ in range(1000)}) == 1000
+    assert len({request_id(by_name([])) for _ in range(1000)}) == 1000
 
 
 # Metrics
@@ -173,7 +173,7 @@ def test_metrics_add_up_to_the_exchanges(
         received = sent = in_flight = 0
         times = []
         for method, status, outcome, came, went, upstream_s, finishes in played:
-            record = observer.begin(method, "/", {})
+            record = observer.begin(method, "/", by_name([]))
             if not finishes:
                 in_flight += 1
                 continue
@@ -207,7 +207,7 @@ def test_metrics_add_up_to_the_exchanges(
 @aio
 async def test_two_proxies_in_one_process_count_apart() -> None:
     one, two = Observer(None), Observer(None)
-    one.finish(one.begin("GET", "/", {}))
+    one.finish(one.begin("GET", "/", by_name([])))
     assert samples(one.exposition())["tandem_exchange_seconds_count"] == 1
     assert samples(two.exposition())["tandem_exchange_seconds_count"] == 0
 
@@ -221,17 +221,18 @@ def test_the_content_type_is_that_of_the_text_format() -> None:
 WORKER = """
 import asyncio
 import sys
+from shared.messages import by_name
 from shared.observe import Observer
 
 async def work():
     observer = Observer(None)
     for word in sys.stdin:
         if word == "exchange\\n":
-            record = observer.begin("GET", "/", {})
+            record = observer.begin("GET", "/", by_name([]))
             record.status, record.bytes_sent = 200, 10
             observer.finish(record)
         elif word == "begin\\n":
-            observer.begin("GET", "/", {})
+            observer.begin("GET", "/", by_name([]))
         elif word == "close\\n":
             observer.close()
         sys.stdout.buffer.write(observer.exposition().replace(b"\\n", b"\\t") + b"\\n")

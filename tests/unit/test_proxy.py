@@ -11,6 +11,7 @@ import pytest
 from shared import proxy as module
 from shared.answer import Answer
 from shared.errors import BadRequest, ConnectRefused, ProxyError
+from shared.messages import by_name
 from shared.observe import Observer
 from shared.proxy import Proxy, open_proxy
 from shared.settings import parse
@@ -246,5 +247,5 @@ async def test_an_exchange_that_never_ends_does_not_keep_the_proxy_from_stopping
     monkeypatch.setattr(module, "LAST_RECORDS_S", 0.02)
     settings = parse({"TANDEM_UPSTREAM_URL": "http://origin.test", "TANDEM_ACCESS_LOG": "off"})
     async with open_proxy(settings) as proxy:
-        record = proxy.observer.begin("GET", "/", {})
+        record = proxy.observer.begin("GET", "/", by_name([]))
     proxy.observer.finish(record)  # too late, and no harm

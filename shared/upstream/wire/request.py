@@ -1,17 +1,14 @@
 """A request as bytes on the wire, and what may be done with it. Pure."""
 
-import re
-
 from shared.errors import BadRequest
 from shared.messages import UpstreamRequest
-from shared.remember import remembering
+from shared.names import names_of
+from shared.remember import remembering_heads
 
 __all__ = ["content_length", "head_of", "may_repeat"]
 
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))  # RFC 9110 section 9.2.1
 
-
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _SPACE = 0x20
 _CONTROL = bytes({*range(0x20), 0x7F} - {0x09})  # what may stand at the end of a line only
 
@@ -22,26 +19,22 @@ def head_of(request: UpstreamRequest) -> bytes:
     Raises BadRequest when they would not be read as what they are: the core has checked every part, and a
     line break that got past it must still not become a request of its own.
     """
-    method, target = request.method, request.target
-    parts = [method, b" ", target, b" HTTP/1.1"]
-    add = parts.append
-    for name, value in request.headers:
-        add(_before(name))
-        add(value)
-    add(b"\r\n\r\n")
-    head = b"".join(parts)
-    breaks = 2 * (len(request.headers) + 2)  # bytes
+    method, target, headers = request.method, request.target, request.headers
+    names, values = zip(*headers, strict=True)
+    head = _form(names) % (method, target, *values)
+    breaks = 2 * (len(headers) + 2)  # bytes
     if _SPACE in method or _SPACE in target or len(head.translate(None, _CONTROL)) + breaks != len(head):
         raise _unwritable()
     return head
 
 
-@remembering
-def _before(name: bytes) -> bytes:
-    """What stands before a field's value. Raises BadRequest when that is no name."""
-    if not _NAME.fullmatch(name):
+@remembering_heads
+def _form(names: tuple[bytes, ...]) -> bytes:
+    """The head with a place for each value. Raises BadRequest when a name is none."""
+    if not names_of(names).fit:
         raise _unwritable()
-    return b"\r\n" + name + b": "
+    fields = [name.replace(b"%", b"%%") + b": %b\r\n" for name in names]
+    return b"%b %b HTTP/1.1\r\n" + b"".join(fields) + b"\r\n"
 
 
 def _unwritable() -> BadRequest:

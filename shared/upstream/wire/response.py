@@ -39,14 +39,15 @@ def body_framing(fields: Fields, *, status: int, to_head: bool, version: str) ->
 
     Raises ProtocolError for a transfer coding other than chunked, or any at all in HTTP/1.0 (section 6.1).
     """
-    codings = fields.get(b"transfer-encoding")
-    if codings is not None and (version == "1.0" or _plain(codings) != [b"chunked"]):
+    names = fields.names.places
+    chunked = b"transfer-encoding" in names
+    if chunked and (version == "1.0" or _plain(fields.get(b"transfer-encoding")) != [b"chunked"]):
         raise ProtocolError("the upstream's answer has a transfer coding that nobody asked for")
     if to_head or status in (204, 304):
         return "none"
-    if codings is not None:
+    if chunked:
         return "chunked"
-    return "length" if b"content-length" in fields else "close"
+    return "length" if b"content-length" in names else "close"
 
 
 def _plain(words: list[bytes]) -> list[bytes]:
@@ -102,7 +103,7 @@ class ResponseReader:
         self.interim: list[tuple[int, Headers]] = []
         self.status = 0
         self.headers: Headers = []
-        self.fields: Fields = {}
+        self.fields: Fields
         self.trailers: Headers = []
         self.chunks: list[bytes] = []
         self.begun = self.headed = self.ended = self.keep_alive = self.followed = False
@@ -206,7 +207,7 @@ class ResponseReader:
 
     def _says_keep_alive(self, version: str) -> bool:
         """What Connection says; llhttp expects a response without a length to end with the connection."""
-        words = _plain(b",".join(self.fields.get(b"connection", ())).split(b","))
+        words = _plain(b",".join(self.fields.get(b"connection")).split(b","))
         return b"close" not in words if version == "1.1" else b"keep-alive" in words
 
     def on_chunk_header(self) -> None:
