@@ -86,7 +86,22 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
             style="dim",
         )
     )
+    if started := _starts(found):
+        console.print(
+            Text(f"ms from its start to its first answer (importing the app): {started}", style="dim")
+        )
     _absences(found, console)
+
+
+def _starts(found: View) -> str:
+    """Return the cold start of the leading cells in a line: no column of its own fits into the width."""
+    told = []
+    for cell in found.leading:
+        whole, part = (found.figures[cell, name].middle for name in ("cold-start", "import"))
+        if whole is not None:
+            of_it = f" ({number(part.value)})" if part is not None else ""
+            told.append(f"{found.cell(cell).label} {number(whole.value)}{of_it}")
+    return "; ".join(told)
 
 
 def _answers(found: View, console: Console) -> None:

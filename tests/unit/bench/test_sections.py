@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bench.factorial import Decomposition, Interaction
 from bench.health import health
@@ -25,6 +27,7 @@ from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section, supported
 from bench.report.leaving import leaving_section
 from bench.report.markup import Markup
+from bench.report.terminal import show
 from bench.report.verdict import matters
 from bench.report.view import view
 from bench.report.words import DASH, TIMES, changed_versions, place, value_interval
@@ -111,6 +114,8 @@ def test_a_cold_start_is_of_each_process_of_the_first_part_and_absent_where_none
     assert found.figures[CELL, "import"].blocks == dict.fromkeys(range(run.header.blocks), 125.0)
     text = text_of(figures_section(found))
     assert "Cold start to first answer (ms) Import of the app (ms)" in text
+    show(found, Console(file=(out := io.StringIO()), width=300, highlight=False), {})
+    assert "(importing the app): FastAPI handler, uvicorn 250 (125); Litestar handler" in out.getvalue()
     absence = found.figures["direct", "cold-start"].absence
     assert absence is not None
     assert absence.reason == "unsupported"
@@ -122,6 +127,8 @@ def test_records_from_before_a_first_answer_was_timed_have_no_cold_start() -> No
     found = view(msgspec.structs.replace(run, cells=cells))
     absences = [found.figures[CELL, name].absence for name in ("cold-start", "import")]
     assert [absence.reason for absence in absences if absence] == ["not-run", "unsupported"]
+    show(found, Console(file=(out := io.StringIO()), width=300, highlight=False), {})
+    assert "importing the app" not in out.getvalue()
 
 
 def test_cpu_per_request_at_a_fixed_rate_and_near_saturation_stand_side_by_side_with_their_load() -> None:
