@@ -77,6 +77,8 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     console.print()
     for line in growths(found):
         console.print(Text("  " + line))
+    if started := _starts(found):
+        console.print(Text(f"Cold start to first answer, ms (importing the app): {started}"))
     _print_tables(found, console)
     console.print(
         Text(
@@ -86,10 +88,6 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
             style="dim",
         )
     )
-    if started := _starts(found):
-        console.print(
-            Text(f"ms from its start to its first answer (importing the app): {started}", style="dim")
-        )
     _absences(found, console)
 
 
