@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.results import VERDICTS, Result, Results, Verdict, write
+from tests.contract.results import VERDICTS, Result, Results, Verdict, suite, write
 
 __all__ = ["AGREEMENT", "Count"]
 
@@ -68,9 +68,11 @@ class Count:
                 self.unwritten = f"no results in {self.path}: {error.strerror}"
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         lines = self.lines()
-        if not lines:
+        if (
+            not lines or exitstatus == pytest.ExitCode.USAGE_ERROR
+        ):  # nothing was to run: its one line says why
             return
         terminalreporter.section("contract")
         for line in lines:
@@ -140,7 +142,7 @@ class Count:
             file = path / f"{proxy}.json" if path.is_dir() or len(self.results) > 1 else path
             results = [result for _, result in sorted(found.items())]
             date = datetime.now(UTC).date().isoformat()
-            write(Results(proxy, self.versions.get(proxy, ""), date, results), file)
+            write(Results(proxy, self.versions.get(proxy, ""), date, results, suite()), file)
 
     def _expect(self, node_ids: list[str]) -> None:
         self.expected.update(node_id for node_id in node_ids if _NODE_ID.search(node_id))

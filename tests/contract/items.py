@@ -19,6 +19,7 @@ from tests.contract.count import AGREEMENT
 from tests.contract.entrant import Entrant
 from tests.contract.fingerprint import fingerprint
 from tests.contract.play import Outcome
+from tests.contract.results import PASSES_BY_NOW
 from tests.contract.stage import Stage
 
 __all__ = ["ENTRANTS", "STAGE", "AgreeItem", "CaseItem", "items_of", "shuffled", "sorted_for_stage"]
@@ -77,7 +78,7 @@ class CaseItem(_ContractItem):
         self.tell(contract=self.entrant.id, case=case.id, sentence=case.sentence)
         self.tell(level=case.level, requirement=case.requirement)
         if self.known is not None:
-            reason = f"{self.known.reason} ({self.known.link})"
+            reason = f"{self.known.reason} ({self.known.link})" if self.known.link else self.known.reason
             strict = not self.known.race
             self.add_marker(pytest.mark.xfail(strict=strict, raises=CaseFailedError, reason=reason))
 
@@ -91,7 +92,7 @@ class CaseItem(_ContractItem):
         elif verdict == "failed" and self.case.level == "S" and not self.entrant.strict:
             verdict = "warning"
         elif verdict == "passed" and self.known is not None and not self.known.race:
-            verdict, why = "failed", f"passes, although it is said to deviate: {self.known.reason}"
+            verdict, why = "failed", f"{PASSES_BY_NOW}{self.known.reason}"
         self.tell(verdict=verdict, why=why)
         if outcome.verdict in ("unsupported", "reconfiguration"):
             pytest.skip(f"{outcome.verdict}: {outcome.report}")

@@ -1,12 +1,27 @@
 """What came of every case on one proxy, as a file: `pytest tests/contract --results FILE`."""
 
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 from typing import Literal, get_args
 
 import msgspec
 
-__all__ = ["VERDICTS", "Result", "Results", "Verdict", "comparable", "read", "write"]
+__all__ = [
+    "PASSES_BY_NOW",
+    "VERDICTS",
+    "Result",
+    "Results",
+    "Suite",
+    "Verdict",
+    "comparable",
+    "read",
+    "suite",
+    "write",
+]
+
+_ROOT = Path(__file__).parents[2]
 
 Verdict = Literal[
     "passed", "observed", "warning", "deviated", "unsupported", "reconfiguration", "failed", "not run"
@@ -18,6 +33,9 @@ observed: an O case, which cannot fail. warning: an S case that failed, on a pro
 it failed as a known deviation says. unsupported: the manifest does not declare what the case needs, or it
 could not be measured. reconfiguration: the case needs settings that the running proxy does not have.
 """
+
+PASSES_BY_NOW = "passes, although it is said to deviate: "
+"""How `why` begins where a case failed because a known deviation is none any more."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -36,13 +54,40 @@ class Result(msgspec.Struct, frozen=True):
     fingerprint: str = ""
 
 
+class Suite(msgspec.Struct, frozen=True):
+    """Which suite it was. commit: twelve digits, `-dirty` behind them where files were changed; empty where
+    it is no git checkout of its own.
+    """
+
+    version: str
+    commit: str
+
+
 class Results(msgspec.Struct, frozen=True):
-    """Every case on one proxy, by id. date: of the run, ISO 8601."""
+    """Every case on one proxy, by id. date: of the run, ISO 8601. suite: None where a run left other results
+    standing, each of which has its fingerprint.
+    """
 
     proxy: str
     version: str
     date: str
     results: list[Result]
+    suite: Suite | None = None
+
+
+def suite(root: Path = _ROOT) -> Suite:
+    """The suite in that checkout."""
+    version = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    return Suite(version, _commit(root) if (root / ".git").exists() else "")
+
+
+def _commit(root: Path) -> str:
+    argv = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
 
 
 _RANDOM = (
@@ -62,7 +107,10 @@ def comparable(text: str) -> str:
 
 def write(found: Results, path: Path) -> None:
     """One case a line, so that two runs can be compared line by line."""
-    head = msgspec.json.encode({"proxy": found.proxy, "version": found.version, "date": found.date})
+    told: dict[str, object] = {"proxy": found.proxy, "version": found.version, "date": found.date}
+    if found.suite is not None:
+        told["suite"] = found.suite
+    head = msgspec.json.encode(told)
     lines = b",\n".join(b"  " + msgspec.json.encode(_comparable(result)) for result in found.results)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(head[:-1] + b',"results":[\n' + lines + b"\n]}\n")

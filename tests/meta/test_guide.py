@@ -42,6 +42,20 @@ def test_deviations_can_be_read(tmp_path: pathlib.Path) -> None:
     assert {each.case for each in found} <= load().keys()
 
 
+def test_workflow_is_whole_and_speaks_of_what_there_is() -> None:
+    """Pasted as it stands, but for two words in capitals, which are the repository and its commit."""
+    (text,) = (text for kind, text in BLOCKS if kind == "yaml")
+    keys = re.findall(r"^(\w+):", text, re.MULTILINE)
+    assert keys == ["name", "on", "jobs"]
+    assert re.findall(r"\b[A-Z]{4,}\b", text) == ["OWNER", "COMMIT"]
+    assert set(re.findall(r" (--[a-z-]+) ", text)) == {
+        *("--proxy", "--origin-port", "--manifest", "--deviations", "--results", "--junit-xml")
+    }
+    for port in ("8088", "9001"):
+        assert port in text
+        assert port in _block("nginx", "daemon off;"), "the two are of one set-up"
+
+
 def test_every_verdict_is_told() -> None:
     told = [row[0] for row in table_rows(section(TEXT, "What came of it"))]
     assert sorted(told) == sorted(VERDICTS)
