@@ -78,7 +78,7 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     for line in growths(found):
         console.print(Text("  " + line))
     if started := _starts(found):
-        console.print(Text(f"Cold start to first answer, ms (importing the app): {started}"))
+        console.print(Text(f"Cold start to first answer, ms (importing the app): {started}\n"))
     _print_tables(found, console)
     console.print(
         Text(
