@@ -8,14 +8,16 @@ cost a small exchange more than all header rules together (docs/decisions/0017).
 """
 
 import asyncio
+import math
 import os
 import random
 import re
 import time
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter as Tally
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -48,6 +50,7 @@ _METHODS = frozenset(
 _ID = re.compile(rb"[\x21-\x7e]{1,128}")
 # From a cached answer to a slow model's: 1 ms … 60 s.
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_BOUNDS_S = (*_BUCKETS_S, math.inf)
 
 
 class LogLine(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +104,11 @@ def _ms(time_s: float) -> float:
 
 def _timestamp(now_s: float) -> str:
     second, milliseconds = divmod(int(now_s * 1000), 1000)
-    return f"{_second(second)}.{milliseconds:03d}+00:00"
+    return _second(second) + _MILLISECONDS[milliseconds]
+
+
+# A line's cheapest way to write them: a format takes a twentieth of the line.
+_MILLISECONDS = [f".{number:03d}+00:00" for number in range(1000)]
 
 
 @lru_cache(maxsize=2)
@@ -111,16 +118,16 @@ def _second(now_s: int) -> str:
 
 def _observe(histogram: Histogram, values: list[float]) -> None:
     """What histogram.observe() does for each value, for all at once: it has no public way to do so."""
-    for place, count in Tally([bisect_left(_BUCKETS_S, value) for value in values]).items():
-        histogram._buckets[place].inc(count)  # noqa: SLF001
+    values.sort()
+    lower = 0
+    for bucket, bound_s in zip(histogram._buckets, _BOUNDS_S, strict=True):  # noqa: SLF001
+        if (upper := bisect_right(values, bound_s)) > lower:
+            bucket.inc(upper - lower)
+            lower = upper
     histogram._sum.inc(sum(values))  # noqa: SLF001
 
 
-def _labels(record: ExchangeRecord) -> tuple[str, int, str]:
-    method = (
-        record.method if record.method in _METHODS else "other"
-    )  # clients choose it: bounded all the same
-    return method, record.status, record.outcome
+_labels = attrgetter("method", "status", "outcome")
 
 
 class Observer:
@@ -197,7 +204,8 @@ class Observer:
         self._in_flight.set(self._open)
         records, self._finished = self._finished, []
         for (method, status, outcome), count in Tally(map(_labels, records)).items():
-            self._total.labels(method, str(status), outcome).inc(count)
+            known = method if method in _METHODS else "other"  # clients choose it: bounded all the same
+            self._total.labels(known, str(status), outcome).inc(count)
         self._received.inc(sum([record.bytes_received for record in records]))
         self._sent.inc(sum([record.bytes_sent for record in records]))
         _observe(
