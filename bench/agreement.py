@@ -36,7 +36,7 @@ class Agreement(msgspec.Struct, frozen=True):
 def loops(header: RunRecord) -> list[Closed]:
     """Return the closed loops of a plan that the others can run too."""
     closed = [one for one in header.scenarios if isinstance(one, Closed)]
-    return [one for one in closed if not (one.idle or one.churn or one.paths)]
+    return [one for one in closed if not (one.idle or one.churn or one.paths or one.up)]
 
 
 def agreements(run: Run) -> list[Agreement]:

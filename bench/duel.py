@@ -32,7 +32,7 @@ from bench.stats import compare
 from bench.usage import Meter
 from shared.harness.origin.fast import loop_factory
 from shared.harness.origin.payload import JSON_BODY, pattern
-from shared.harness.process import Process, ProcessFailed
+from shared.harness.process import ROOT, Process, ProcessFailed
 from shared.harness.servers import PROFILES, command, port
 from shared.variables import ENGINES
 
@@ -116,6 +116,8 @@ def _refusal(options: argparse.Namespace) -> str:
     for option in ("connections", "rounds", "turns", "window"):
         if not 0 < getattr(options, option) < math.inf:
             return f"--{option} must be more than 0"
+    if min(options.up, options.chunk) < 0:
+        return "--up and --chunk must be 0 or more"
     return ""
 
 
@@ -152,8 +154,6 @@ def _leg(stack: ExitStack, leg: str, upstream: str, options: argparse.Namespace,
     name, _, checkout = leg.partition("@")
     app, route = LEGS[name]
     argv = command(app, profile=options.profile, host="127.0.0.1")
-    if checkout:  # before the project's root, where every server starts
-        argv += ["--app-dir", str(Path(checkout).resolve())]
     env = {
         "TANDEM_UPSTREAM_URL": upstream,
         "TANDEM_ENGINE": options.engine,
@@ -161,15 +161,18 @@ def _leg(stack: ExitStack, leg: str, upstream: str, options: argparse.Namespace,
         "TANDEM_MAX_CONNECTIONS": "1000",
         "TANDEM_DRAIN_TIMEOUT": "1",
     }
-    process = stack.enter_context(_start(argv, pinning.subject, env))
+    folder = Path(checkout).resolve() if checkout else ROOT
+    process = stack.enter_context(_start(argv, pinning.subject, env, folder))
     bound = process.wait_for(lambda log: port(options.profile, log), what="listening address")
     if len(options.legs) == 1:
         print(f"{leg} is process {process.pid}", file=sys.stderr)  # for a profiler
     return _Leg(process, Address("127.0.0.1", bound))
 
 
-def _start(argv: Sequence[str], cpus: frozenset[int], env: dict[str, str] | None = None) -> Process:
-    return Process.start(argv, name=argv[2], env=env, cpus=cpus or None)
+def _start(
+    argv: Sequence[str], cpus: frozenset[int], env: dict[str, str] | None = None, folder: Path = ROOT
+) -> Process:
+    return Process.start(argv, name=argv[2], env=env, cpus=cpus or None, folder=folder)
 
 
 def _expected(options: argparse.Namespace) -> Expected:

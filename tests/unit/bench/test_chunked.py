@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.load import Address, request_bytes
 from shared.harness.origin.chunked import ChunkedError, ChunkedReader
 
 GOOD = {
@@ -54,6 +55,16 @@ def test_framing_gives_its_content_however_it_is_cut(name: str, cuts: list[int])
     reader = ChunkedReader()
     assert read(reader, data, [cut for cut in cuts if cut < len(data)]) == content
     assert reader.done
+
+
+@given(size=st.integers(1, 100), chunk=st.integers(1, 120))
+def test_a_request_of_the_load_engine_is_framed_so(size: int, chunk: int) -> None:
+    whole = request_bytes(Address("h", 1), "/", method="POST", body=bytes(size), chunk=chunk)
+    head, _, body = whole.partition(b"\r\n\r\n")
+    reader = ChunkedReader()
+    assert b"\r\ntransfer-encoding: chunked" in head
+    assert read(reader, body, []) == bytes(size)
+    assert (reader.done, reader.rest) == (True, b"")
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -19,7 +19,7 @@ from bench.health import health
 from bench.progress import Bar
 from bench.record import CrossRecord, Run
 from bench.run import run_plan
-from bench.scenarios import QUICK
+from bench.scenarios import MORE, QUICK
 from bench.shapes import Closed, Gate
 from bench.tools import TOOLS, installed
 from tests.unit.aio import aio
@@ -135,6 +135,9 @@ def test_what_is_checked_is_the_first_product_under_the_first_closed_loop() -> N
     assert crossed(msgspec.structs.replace(header, tools={"wrk": "", "hey": ""})) is None
     paced = [one for one in QUICK if not isinstance(one, Closed)]
     assert crossed(msgspec.structs.replace(header, scenarios=paced)) is None
+    posts = [one for one in MORE if isinstance(one, Closed) and one.up]
+    assert posts
+    assert crossed(msgspec.structs.replace(header, scenarios=posts)) is None, "neither is told what to send"
 
 
 def test_a_run_checks_one_cell_in_each_block(tmp_path: Path) -> None:

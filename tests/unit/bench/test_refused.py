@@ -29,6 +29,7 @@ def status(main: Callable[[list[str]], int], arguments: list[str]) -> int:
         (duel.main, ["bare", "--engine", "nosuch"], "invalid choice: 'nosuch'"),
         (duel.main, ["bare", "--turns", "0"], "--turns must be more than 0"),
         (duel.main, ["bare", "--window", "nan"], "--window must be more than 0"),
+        (duel.main, ["bare", "--up", "-1"], "--up and --chunk must be 0 or more"),
         (soak.main, ["--seconds", "0"], "--seconds must be more than 0"),
         (soak.main, ["--seconds", "inf"], "--seconds must be more than 0"),
         (stall.main, ["nosuch"], "usage: python -m bench.stall"),

@@ -33,6 +33,9 @@ SHORT: list[Scenario] = [
     Open(id="S2", title="", path="/json", rate=100, window_s=0.1),
     Streams(id="S5", title="", streams=3, every_us=10_000, window_s=0.1, settle_s=0.02),
 ]
+POSTS: list[Scenario] = [
+    Closed(id="S3-post", title="", path="/post", connections=2, window_s=0.1, warm_slice_s=0.03, up=5000)
+]
 
 
 def cell(name: str, app: str, *scenarios: str) -> CellSpec:
@@ -46,9 +49,11 @@ def cell(name: str, app: str, *scenarios: str) -> CellSpec:
     )
 
 
-def run(folder: Path, *cells: CellSpec, blocks: int = 1) -> tuple[str, Run]:
+def run(
+    folder: Path, *cells: CellSpec, blocks: int = 1, scenarios: list[Scenario] = SHORT
+) -> tuple[str, Run]:
     header = msgspec.structs.replace(
-        made_header(blocks), cells=[direct(), *cells], scenarios=SHORT, subject_cpus=[], rig_cpus=[]
+        made_header(blocks), cells=[direct(), *cells], scenarios=scenarios, subject_cpus=[], rig_cpus=[]
     )
     with Bar(Console(file=io.StringIO())) as bar:
         outcome = run_plan(header, folder, bar=bar)
@@ -75,6 +80,14 @@ def test_a_proxy_runs_through_every_scenario_and_leaves_no_stream_behind(tmp_pat
             assert result.integrity.failures == {}
             assert (result.span.cpu_s > 0) == (record.cell == "bare")
         assert record.streams_left == 0
+
+
+def test_a_body_goes_up_with_each_request_where_the_scenario_has_one(tmp_path: Path) -> None:
+    _, found = run(tmp_path, cell("bare", "bench.baselines.bare:app", "S3-post"), scenarios=POSTS)
+    for record in found.cells:
+        result = record.results["S3-post"]
+        assert isinstance(result, ClosedResult)
+        assert (result.completed > 0, result.integrity.failures) == (True, {}), record.cell
 
 
 @pytest.mark.parametrize("name", PEERS)
