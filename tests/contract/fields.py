@@ -10,6 +10,7 @@ import sys
 import msgspec
 
 from tests.contract import manifest
+from tests.contract.links import linked
 from tests.contract.manifest import Manifest, accepted
 
 __all__ = ["COMMAND", "GUIDE", "main", "table", "written"]
@@ -26,7 +27,7 @@ def table() -> str:
     meanings = _meanings()
     for field in msgspec.structs.fields(Manifest):
         cells = (f"`{field.name}`", accepted(field.name), _default(field), meanings[field.name])
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        lines.append(f"| {' | '.join(linked(cell.replace('|', chr(92) + '|')) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,27 +1,32 @@
-"""The contract as a page: `python -m tests.contract.table` writes docs/contract.md, `--check` compares it.
+"""The contract as a page: `python -m tests.contract.table` writes docs/contract.md, and its short summary
+into README.md; `--check` compares both.
 
 Made from the cases, the deviations and the results of other proxies; nothing on it is written by hand.
 """
 
-import collections
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import get_args
 
-from tests.contract.case import Case, Level, load
+from tests.contract.case import Case, load
 from tests.contract.columns import RESULTS, Column, measured, ours, references
-from tests.contract.deviations import DEVIATIONS
+from tests.contract.deviations import DEVIATIONS, Deviation
 from tests.contract.links import linked
+from tests.contract.moves import SLACK_S
 from tests.contract.results import Verdict
 from tests.contract.subjects import SUBJECTS
+from tests.contract.summary import cell as _cell
+from tests.contract.summary import short, summary
 
-__all__ = ["PAGE", "main", "page"]
+__all__ = ["PAGE", "README", "main", "page", "readme"]
 
-PAGE = Path(__file__).parents[2] / "docs" / "contract.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "contract.md"
+README = ROOT / "README.md"
 COMMAND = "python -m tests.contract.table"
 
-LEVELS: tuple[Level, ...] = get_args(Level)
+_BEGIN, _END = "<!-- contract: begin -->\n", "<!-- contract: end -->"
+
 FAMILIES = {
     "HDR": "request fields",
     "FWD": "forwarding fields",
@@ -59,6 +64,10 @@ _INTRODUCTION = """\
 What any HTTP reverse proxy must do, and what this one promises on top, with what it and others make of it.
 Made by `{command}` from the cases in `tests/contract`, the known deviations and the results of other
 proxies; `make check` fails when it is stale.
+"""
+
+_LEGEND = """\
+## How to read it
 
 Every case runs over sockets at both ends, with no HTTP library in either. **M**: every reverse proxy has to
 pass. **S**: should; a warning on others' proxies. **P**: a policy, as the proxy's manifest declares it.
@@ -84,10 +93,13 @@ a pool of ten, deadlines of two seconds and a body limit of 1 MiB; *based* a bas
 URL; *nowhere* an upstream name that does not resolve; *tls* an upstream over TLS, under a CA of its own;
 the others are named after what they set (`tests/contract/variants.py`).
 
-Numbers that seem to be missing are none of a black box's over HTTP/1. CAN-09, ERR-12, FRM-18 and TRL-04 speak
-of HTTP/2, UPG of WebSocket. SHR-10, that both apps do the same over the shared core, is no case: it is asked
-of every case, as an item of its own. SHR-11, that a request is not changed for others who hold it, can be
-seen only inside the process.
+What has to come within a time, one that the manifest declares (`leave_s`, `response_timeout_s`, …) or one
+that the sentence names, is waited for {slack_s:g} s longer: a busy machine is no fault of the proxy's.
+
+Numbers have gaps. Of the table that the suite was designed by, these are not here: CAN-09, ERR-12, FRM-18 and
+TRL-04, which speak of HTTP/2; UPG, but for UPG-09, which speaks of WebSocket; SHR-10, that both apps do the
+same over the shared core, which is asked of every case, as an item of its own; and SHR-11, that a request is
+not changed for others who hold it, which can be seen only inside the process.
 """
 
 _OTHERS = """\
@@ -114,48 +126,24 @@ def page(folder: Path = RESULTS) -> str:
         families[case.family].append(case)
     parts = [
         _INTRODUCTION.format(command=COMMAND),
+        "\n".join(["## Summary", "", *summary(cases, columns)]),
+        _LEGEND.format(slack_s=SLACK_S),
         *[_OTHERS][: len(found)],
-        "\n".join(_summary(cases, columns)),
         *("\n".join(_family(name, members, columns)) for name, members in families.items() if members),
-        "\n".join(_deviations()),
+        "\n".join(_deviations([case.id for members in families.values() for case in members])),
         *("\n".join(_failures(each, cases)) for each in columns if each.version),
         "\n".join(_observed(columns, cases)),
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _summary(cases: Mapping[str, Case], columns: list[Column]) -> Iterator[str]:
-    count = collections.Counter(case.level for case in cases.values())
-    yield "## Summary"
-    yield ""
-    yield (
-        f"{len(cases)} cases: "
-        + ", ".join(f"{count[level]} {level}" for level in LEVELS if count[level])
-        + "."
-    )
-    yield ""
-    yield "| proxy | version | M | S | P | O | △ | not asked | not measured |"
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for column in columns:
-        told = [_told(column, [case for case in cases.values() if case.level == level]) for level in LEVELS]
-        verdicts = collections.Counter(cell.verdict for cell in column.cells.values())
-        rest = (
-            verdicts["deviated"],
-            verdicts["unsupported"] + verdicts["reconfiguration"],
-            verdicts[None] + verdicts["not run"],
-        )
-        version = _cell(column.version or "this commit")
-        yield f"| {' | '.join([column.name, version, *told, *(str(n or '') for n in rest)])} |"
-    yield ""
-    yield "*n of m*: of the cases that could be asked, a deviation counting as asked and not as passed."
-
-
-def _told(column: Column, cases: list[Case]) -> str:
-    verdicts = collections.Counter(column.cells[case.id].verdict for case in cases)
-    if verdicts["observed"]:
-        return f"{verdicts['observed']} seen"
-    asked = sum(verdicts[word] for word in ("passed", "failed", "warning", "deviated"))
-    return f"{verdicts['passed']} of {asked}" if asked else ""
+def readme(text: str, folder: Path = RESULTS) -> str:
+    """README.md with the short summary in its place."""
+    cases = load()
+    columns = [*ours(cases), *(measured(each, cases) for each in references(folder))]
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return "\n".join([before + _BEGIN.rstrip("\n"), *short(cases, columns), _END + after])
 
 
 def _family(name: str, cases: list[Case], columns: list[Column]) -> Iterator[str]:
@@ -180,18 +168,26 @@ def _required(case: Case) -> str:
     return told
 
 
-def _deviations() -> Iterator[str]:
+def _deviations(order: Sequence[str]) -> Iterator[str]:
+    """order: the cases, as they stand in the families' tables."""
     yield "## Known deviations"
     yield ""
     yield _LIMITS.rstrip("\n")
     yield ""
-    yield "| case | subjects | reason | link |"
-    yield "|---|---|---|---|"
-    for known in DEVIATIONS:
-        if not any(known.speaks_of(subject) for subject in SUBJECTS):
-            continue  # of an engine on a profile that has no column
-        reason = f"*race*: {known.reason}" if known.race else known.reason
-        yield f"| {known.case} | `{known.subjects}` | {_cell(reason)} | <{known.link}> |"
+    yield "| case | subjects | reason | link | script |"
+    yield "|---|---|---|---|---|"
+    told: dict[tuple[str, str, str], list[Deviation]] = {}
+    for known in sorted(DEVIATIONS, key=lambda known: order.index(known.case)):
+        if any(known.speaks_of(subject) for subject in SUBJECTS):  # others' engine or profile has no column
+            told.setdefault((known.case, known.reason, known.link), []).append(known)
+    for (case, reason, link), alike in told.items():
+        subjects = ", ".join(f"`{known.subjects}`" for known in alike)
+        race = "*race*: " if alike[0].race else ""
+        yield f"| {case} | {subjects} | {race}{_cell(reason)} | <{link}> | {_script(alike[0])} |"
+
+
+def _script(known: Deviation) -> str:
+    return f"[{known.script}](upstream-bugs/{known.script}.py)" if known.script else _cell(known.no_script)
 
 
 def _failures(column: Column, cases: Mapping[str, Case]) -> Iterator[str]:
@@ -233,23 +229,21 @@ def _seen(text: str) -> str:
     return "`" + short.replace("|", "\\|") + "`" if short else ""
 
 
-def _cell(text: str) -> str:
-    """Text that ends neither its cell nor its line, and is no HTML."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-
-
 def main(arguments: list[str]) -> int:
-    """Write the page, or say that it is stale; the exit status."""
-    if arguments == ["--check"]:
-        if PAGE.exists() and PAGE.read_text("utf-8") == page():
-            return 0
-        print(f"docs/contract.md is stale: `.venv/bin/{COMMAND}` makes it anew")
-        return 1
-    if arguments:
+    """Write what is stale, or say so; the exit status."""
+    if arguments not in ([], ["--check"]):
         print(f"usage: {COMMAND} [--check]")
         return 2
-    PAGE.write_text(page(), "utf-8")
-    return 0
+    status = 0
+    for path, text in (PAGE, page()), (README, readme(README.read_text("utf-8"))):
+        if path.exists() and path.read_text("utf-8") == text:
+            continue
+        if arguments:
+            print(f"{path.name} is stale: `.venv/bin/{COMMAND}` makes it anew")
+            status = 1
+        else:
+            path.write_text(text, "utf-8")
+    return status
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.contract.talk import Talk
 
 @case(
     "CAN-01",
-    requirement="promise: a leaver ends its exchange within a second",
+    requirement="promise: a leaver ends its exchange as soon as `leave_s` declares",
     anchor="Go TestReverseProxyCancellation; litellm #31499",
 )
 async def before_the_head(talk: Talk) -> None:
@@ -28,7 +28,7 @@ async def before_the_head(talk: Talk) -> None:
 
 @case(
     "CAN-01-body",
-    requirement="promise: a leaver ends its exchange within a second",
+    requirement="promise: a leaver ends its exchange as soon as `leave_s` declares",
     anchor="the request body has been read when the client leaves",
 )
 async def after_the_upload(talk: Talk) -> None:
@@ -50,7 +50,7 @@ async def after_the_upload(talk: Talk) -> None:
 
 @case(
     "CAN-02",
-    requirement="promise: a leaver ends its exchange within a second",
+    requirement="promise: a leaver ends its exchange as soon as `leave_s` declares",
     anchor="Caddy client_disconnect_test",
     compare="verdict",
 )
@@ -77,7 +77,7 @@ async def in_the_body(talk: Talk) -> None:
 
 @case(
     "CAN-03",
-    requirement="promise: a leaver ends its exchange within a second",
+    requirement="promise: a leaver ends its exchange as soon as `leave_s` declares",
     anchor="nginx proxy_ignore_client_abort; HAProxy http_abortonclose.vtc",
 )
 async def in_silence(talk: Talk) -> None:
@@ -148,7 +148,7 @@ async def not_repeated(talk: Talk) -> None:
 
 @case(
     "CAN-10",
-    requirement="promise: a leaver ends its exchange within a second",
+    requirement="promise: a leaver ends its exchange as soon as `leave_s` declares",
     anchor="YARP: a copy that is blocked is cancelled too",
     compare="verdict",
 )

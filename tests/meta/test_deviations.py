@@ -11,6 +11,7 @@ from shared.harness.subject import ENGINES, Subject, apps
 from tests.contract.case import load
 from tests.contract.deviations import DEVIATIONS, deviation
 from tests.contract.subjects import POSSIBLE
+from tests.meta.papers import ROOT
 
 
 @pytest.mark.parametrize("known", DEVIATIONS, ids=lambda known: f"{known.case}:{known.subjects}")
@@ -25,6 +26,15 @@ def test_deviation_is_a_limit_of_no_framework(known: Any) -> None:
         assert deviation(load()[known.case], subject) is known, "another line speaks of the same"
         found[subject.app].add(subject.id.removeprefix(f"{subject.app}-"))
     assert len({frozenset(names) for names in found.values()}) == 1, "a deviation has to hold for both apps"
+
+
+@pytest.mark.parametrize("known", DEVIATIONS, ids=lambda known: f"{known.case}:{known.subjects}")
+def test_deviation_names_a_script_or_says_why_there_is_none(known: Any) -> None:
+    if known.script:
+        assert (ROOT / "docs" / "upstream-bugs" / f"{known.script}.py").is_file()
+        assert not known.no_script
+    else:
+        assert known.no_script.startswith("none: ")
 
 
 @pytest.mark.parametrize("known", DEVIATIONS, ids=lambda known: f"{known.case}:{known.subjects}")

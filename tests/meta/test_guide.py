@@ -12,7 +12,8 @@ from shared.harness.process import Process
 from tests.contract import deviations, results
 from tests.contract.case import load
 from tests.contract.fields import COMMAND, GUIDE, written
-from tests.contract.manifest import parse
+from tests.contract.manifest import ERROR_TYPES, accepted, parse
+from tests.contract.moves import SLACK_S
 from tests.contract.results import VERDICTS
 from tests.contract.variants import VARIANTS
 from tests.meta.command import held_port, run_pytest
@@ -28,6 +29,17 @@ def _block(language: str, beginning: str) -> str:
 
 def test_fields_are_the_manifest() -> None:
     assert written(TEXT) == TEXT, f"run `.venv/bin/{COMMAND}`"
+
+
+def test_slack_is_told_where_a_time_is_declared() -> None:
+    row = next(row for row in table_rows(TEXT) if row[0] == "`leave_s`")
+    assert f" {SLACK_S:g} s longer" in row[3]
+
+
+def test_error_types_that_are_named_are_some() -> None:
+    named = re.findall(r"\b[a-z]+_[a-z_]+\b", accepted("error_status"))
+    assert len(named) == 5
+    assert set(named) < set(ERROR_TYPES)
 
 
 def test_manifest_can_be_read() -> None:

@@ -76,10 +76,15 @@ def test_only_deviations_of_a_column_are_listed(
 ) -> None:
     """One of an engine that runs on one profile may speak of the others, which have no column."""
     monkeypatch.setattr(table, "SUBJECTS", subjects)
-    listed = table_rows(section(table.page(tmp_path), "Known deviations"))
+    page = table.page(tmp_path)
+    rows = table_rows(section(page, "Known deviations"))
+    listed = [(row[0], each) for row in rows for each in row[1].replace("`", "").split(", ")]
     spoken = [known for known in DEVIATIONS if any(known.speaks_of(each) for each in subjects)]
-    assert [row[:2] for row in listed] == [[known.case, f"`{known.subjects}`"] for known in spoken]
+    assert sorted(listed) == sorted((known.case, known.subjects) for known in spoken)
     assert subjects != POSSIBLE or len(spoken) == len(DEVIATIONS)
+    places = [page.index(f"\n| {case}") for case, _ in listed]
+    assert places == sorted(places), "in the order of the families' tables"
+    assert len({(row[0], row[2]) for row in rows}) == len(rows), "one reason for one case is told once"
 
 
 def test_what_ours_observe_is_shown_while_it_is_current(tmp_path: Path) -> None:
@@ -126,13 +131,31 @@ def test_stale_page_is_told_in_one_line_that_names_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(table, "PAGE", tmp_path / "contract.md")
+    monkeypatch.setattr(table, "README", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text(
+        "# A\n\n<!-- contract: begin -->\nof old\n<!-- contract: end -->\nB\n"
+    )
     assert table.main(["--check"]) == 1
-    told = capsys.readouterr().out
-    assert told.count("\n") == 1
-    assert table.COMMAND in told
+    told = capsys.readouterr().out.splitlines()
+    assert [line.partition(" ")[0] for line in told] == ["contract.md", "README.md"]
+    assert all(table.COMMAND in line for line in told)
     assert table.main([]) == 0
     assert table.main(["--check"]) == 0
     assert table.main(["--chekc"]) == 2
+    text = (tmp_path / "README.md").read_text("utf-8")
+    assert text.startswith("# A\n")
+    assert text.endswith("\nB\n")
+    assert "of old" not in text
+
+
+def test_short_summary_says_what_the_page_says() -> None:
+    """A row of README's for ours on the default engine and for each of the others."""
+    page = {row[0]: row for row in table_rows(section(table.page(), "Summary"))}
+    shown = table_rows(table.README.read_text("utf-8").partition("<!-- contract: begin -->")[2])
+    rows = {row[0].partition(" (")[0]: row[1:] for row in shown if row[0].partition(" (")[0] in page}
+    assert len(rows) == sum(not name.startswith("ours") for name in page) + 3
+    for name, row in rows.items():
+        assert row == page[name][2:5]
 
 
 _RFC = "https://www.rfc-editor.org/rfc/rfc"
