@@ -23,6 +23,7 @@ __all__ = ["MAX_HEAD", "Framing", "ResponseReader", "body_framing"]
 # Bytes in a row of which none is the body's: interim heads and the final one, a chunk's extension, trailers.
 MAX_HEAD = 128 * 1024
 
+_LINE_END = b"\r\n"
 _END = 5  # bytes that tell one empty line from two: the last of a line, and CRLF twice
 _CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -123,7 +124,7 @@ class ResponseReader:
         except httptools.HttpParserError as error:
             self._refused(error)
         if self.ended:
-            if self.keep_alive and not self.followed:
+            if self.keep_alive and not self.followed and data[-1] in _LINE_END:
                 self.followed = self._is_followed(data, had, headed)
             # It holds our methods: a cycle that would wait for the collector (docs/decisions/0017).
             del self._parser
@@ -134,7 +135,8 @@ class ResponseReader:
                 raise BodyIncomplete if self.headed else ProtocolError("the upstream's head has no end")
 
     def _is_followed(self, data: bytes | memoryview, had: int, headed: bool) -> bool:
-        """Whether this read goes on after the response's end: llhttp skips line ends there without a word.
+        """Whether this read goes on after the response's end: llhttp skips line ends there without a word,
+        while any other byte begins a message.
 
         What is no body ends with one empty line, whichever way it is framed.
         """
@@ -144,7 +146,7 @@ class ResponseReader:
             if headed:
                 return end != 0
         last = (self._tail + bytes(data[max(0, end - _END) : end]))[-_END:]
-        return not last.endswith(b"\r\n\r\n") or last.startswith(b"\n")
+        return not last.endswith(b"\r\n\r\n") or last[0] in _LINE_END
 
     def _refused(self, error: httptools.HttpParserError) -> None:
         """What llhttp would not read."""

@@ -117,6 +117,17 @@ def test_bytes_past_the_end_are_dropped_and_forbid_reuse(name: str, extra: bytes
         assert reader.status == int(data.rpartition(b"HTTP/1.")[2][2:5]), "the head is still the first one"
 
 
+@pytest.mark.parametrize("name", ["length", "chunked", "204"])
+def test_no_byte_past_the_end_is_overlooked_whatever_it_is(name: str) -> None:
+    data, body, _ = WHOLE[name]
+    for extra in range(256):
+        for line_ends in (b"", b"\r", b"\n", b"\r\n\r\n"):
+            for read in (data + bytes([extra]) + line_ends, data + line_ends + bytes([extra])):
+                reader = _feed(read)
+                assert b"".join(reader.chunks) == body, read
+                assert not reusable(reader), read
+
+
 def test_a_connection_that_ends_after_the_response_is_not_used_again() -> None:
     assert not reusable(_feed(LENGTH + b"hello", end=True))
 
