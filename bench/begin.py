@@ -159,12 +159,12 @@ def _cell_now(cell: CellSpec) -> CellSpec | None:
         return None
 
 
-def write_report(records: Path, console: Console) -> None:
-    """Print the verdict of a run and write its page."""
+def write_report(records: Path, console: Console, *, whole: bool = False) -> None:
+    """Print the verdict of a run, on one screen or as a ``whole``, and write its page."""
     run = Run.read(records)
-    write_terminal(run, console, carriers())
+    write_terminal(run, console, carriers(), whole=whole)
     page = records.with_name("report.html")
     page.write_text(write_html(run, carriers()), encoding="utf-8")
     console.print(
-        f"\nThe whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True
+        f"The whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True
     )

@@ -83,12 +83,11 @@ def _parser() -> argparse.ArgumentParser:
         "--budget", type=float, metavar="S", help="seconds; 0: no limit; default 270, with --full 1800"
     )
     run.add_argument("--list", action="store_true", help="show cells and scenarios, run nothing")
-    for name, text in (
-        ("check", "say whether a run's figures can be trusted"),
-        ("report", "make its report again"),
-    ):
-        command = commands.add_parser(name, help=text)
+    check = commands.add_parser("check", help="say whether a run's figures can be trusted")
+    report = commands.add_parser("report", help="make its report again")
+    for command in (check, report):
         command.add_argument("run", nargs="?", help="a folder of bench/results (default: the newest)")
+    report.add_argument("--all", action="store_true", help="print every table, cell and reason, too")
     compare = commands.add_parser("compare", help="two runs side by side; 1 where they disagree")
     compare.add_argument("one", help="a folder of bench/results")
     compare.add_argument("other", help="another")
@@ -108,5 +107,5 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
 
 
 def _report(options: argparse.Namespace, console: Console) -> int:
-    write_report(folders.find(options.run), console)
+    write_report(folders.find(options.run), console, whole=options.all)
     return 0

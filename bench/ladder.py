@@ -17,7 +17,7 @@ __all__ = ["Rung", "ladders"]
 _METRIC = "cpu-request"
 _ADDED = (
     ("CORS, request id, access log", "middleware"),
-    ("one BaseHTTPMiddleware, which does nothing", "base-http"),
+    ("an idle BaseHTTPMiddleware", "base-http"),
 )
 """What people put on top, where it was run."""
 _PROFILE, _LOOP = "uvicorn-httptools", "uvloop"

@@ -1,7 +1,8 @@
 """records -> report: the verdict in a terminal, and one self-contained page. Made from records alone.
 
-view      everything judged, once      verdict, words   the sentences     terminal   rich
+view      everything judged, once      verdict, matters, growing, words   the sentences
 page      the page of its sections     frame, charts, curves   SVG        markup     escaping
+terminal  one screen                   grid             its tables
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def write_html(run: Run, installed: Mapping[str, str] | None = None) -> str:
     return page(view(run), installed or {})
 
 
-def write_terminal(run: Run, console: Console, installed: Mapping[str, str] | None = None) -> None:
-    """Print the verdict and the small table."""
-    show(view(run), console, installed or {})
+def write_terminal(
+    run: Run, console: Console, installed: Mapping[str, str] | None = None, *, whole: bool = False
+) -> None:
+    """Print the verdict and the small table; ``whole``: every table, cell and reason."""
+    show(view(run), console, installed or {}, whole=whole)

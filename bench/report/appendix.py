@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 
 from bench.metrics import metric
-from bench.record import CellSpec, Part
+from bench.record import Absence, CellSpec, Part
 from bench.report.curves import Spark, sparks
 from bench.report.markup import Markup, el
-from bench.report.parts import section, tone, why
+from bench.report.parts import few, section, tone, why
 from bench.report.tables import behind, table
 from bench.report.view import View
 from bench.report.words import CLIENTS, DASH, FIGURES, absence_word, left_out
@@ -46,18 +47,23 @@ def drift_section(found: View) -> Markup:
             "The figure is how far the highest lies above the lowest. A line that the others share is the "
             "machine, not the cell; pairing by block takes it out."
         ),
-        sparks(cells, title="Capacity by block"),
+        *few(found, cells, partial(sparks, title="Capacity by block")),
         behind(table(heads, rows, cells=[spark.cell for spark in cells])),
     )
 
 
 def missing_section(found: View) -> Markup:
-    """Every figure that could not be had, with its reason."""
+    """Every figure that could not be had, with its reason; what is missing alike in one row."""
+    of_cell: dict[tuple[str, Absence], list[str]] = {}
+    for one in found.missing(*FIGURES, *CLIENTS, "response-p50", "delay-p50"):
+        if one.absence is not None:
+            of_cell.setdefault((found.cell(one.cell).label, one.absence), []).append(found.title(one.metric))
+    alike: dict[tuple[str, Absence], list[str]] = {}
+    for (label, absence), titles in of_cell.items():
+        alike.setdefault(("; ".join(titles), absence), []).append(label)
     rows = [
-        [cell.label, found.title(name), absence_word(absence), absence.detail]
-        for name in found.shown(*FIGURES, *CLIENTS, "response-p50", "delay-p50")
-        for cell in found.asked_of(name)
-        if (absence := found.figures[cell.id, name].absence) is not None
+        ["; ".join(labels), titles, absence_word(absence), absence.detail]
+        for (titles, absence), labels in alike.items()
     ]
     rows += [
         [", ".join(cells), f"all of {part}" if part else "all", "not run", why]

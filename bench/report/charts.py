@@ -6,6 +6,7 @@ They follow the page's light or dark through the classes of its stylesheet.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from bench.report.frame import (
     AXIS,
@@ -27,9 +28,32 @@ from bench.report.frame import (
 )
 from bench.report.markup import Markup, el
 
-__all__ = ["bars", "effects", "ranges", "split", "steps"]
+__all__ = ["bars", "dots", "effects", "ranges", "split", "steps"]
 
-_RATIOS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20)
+_NEAR = (0.7, 0.8, 0.9, 1.1, 1.25, 1.5)
+_FAR = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    1,
+    2,
+    3,
+    5,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1000,
+)
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -46,22 +70,24 @@ def _rows(
 def effects(rows: Sequence[Row], *, margin: float, title: str) -> Markup:
     """Dot and interval per ratio on a log axis around one; the band is the margin of equivalence."""
     ends = [end for row in rows for end in (row.low, row.high) if end is not None]
-    low, high = max(min([*ends, 1 / 1.3]), 0.05) / 1.04, min(max([*ends, 1.3]), 20.0) * 1.04
+    low, high = min([*ends, 1 / 1.3]) / 1.04, max([*ends, 1.3]) * 1.04
+    known = sorted((*_FAR, *_NEAR)) if high / low < 12 else _FAR
+    ticks = [tick for tick in known if low <= tick <= high]
 
     def draw(frame: Frame) -> tuple[list[Markup], float]:
         scale = log(low, high, frame.left, frame.right)
 
         def marks(row: Row, y: float) -> list[Markup]:
             ends = (row.low or row.values[0], row.high or row.values[0])
-            left, right = (scale(min(max(end, low), high)) for end in ends)
-            dot = el("circle", cx=scale(min(max(row.values[0], low), high)), cy=y, r=4.5)
+            left, right = map(scale, ends)
+            dot = el("circle", cx=scale(row.values[0]), cy=y, r=4.5)
             return [el("g", el("line", x1=left, x2=right, y1=y, y2=y), dot, class_=f"mark {row.tone}")]
 
         drawn, bottom = _rows(rows, frame, marks)
         start, end = scale(1 / (1 + margin)), scale(1 + margin)
         below = [
             el("rect", x=start, y=TOP, width=end - start, height=bottom - TOP, class_="band"),
-            *axis([t for t in _RATIOS if low <= t <= high], scale, frame, bottom, lambda t: f"{t:g}{_TIMES}"),
+            *axis(ticks, scale, frame, bottom, lambda t: f"{t:g}{_TIMES}"),
             el("line", x1=scale(1), x2=scale(1), y1=TOP, y2=bottom, class_="one"),
         ]
         return [*below, *drawn], bottom + AXIS
@@ -75,6 +101,26 @@ def bars(rows: Sequence[Row], *, unit: str, title: str, shape: Shape = both) -> 
     return shape(_from_zero(rows, most, unit, lambda row: (0.0, row.values[0])), title)
 
 
+def dots(rows: Sequence[Row], *, unit: str, title: str) -> Markup:
+    """A dot per figure on a log axis, with its interval as a line."""
+    ends = [end for row in rows for end in (row.low, row.high, *row.values) if end]
+    low, high = min(ends, default=1.0) / 1.15, max(ends, default=10.0) * 1.15
+    ticks = log_ticks(low, high)
+
+    def draw(frame: Frame) -> tuple[list[Markup], float]:
+        scale = log(low, high, frame.left, frame.right)
+
+        def marks(row: Row, y: float) -> list[Markup]:
+            left, right = (scale(max(end or row.values[0], low)) for end in (row.low, row.high))
+            dot = el("circle", cx=scale(row.values[0]), cy=y, r=4.5)
+            return [el("g", el("line", x1=left, x2=right, y1=y, y2=y), dot, class_=f"mark {row.tone}")]
+
+        drawn, bottom = _rows(rows, frame, marks)
+        return [*axis(ticks, scale, frame, bottom, partial(_tick, ticks[-1], unit)), *drawn], bottom + AXIS
+
+    return both(draw, title)
+
+
 def steps(rows: Sequence[Row], *, unit: str, title: str, most: float) -> Markup:
     """A bar per layer from where the one before ended: ``values`` are its two ends."""
     return both(_from_zero(rows, most, unit, lambda row: (row.values[0], row.values[1])), title)
@@ -85,9 +131,6 @@ def _from_zero(
 ) -> Draw:
     ticks = linear_ticks(most)
 
-    def text(tick: float) -> str:
-        return f"{tick:,.10g}" + (f" {unit}" if tick == ticks[-1] else "")
-
     def draw(frame: Frame) -> tuple[list[Markup], float]:
         scale = linear(0.0, max(most, ticks[-1]), frame.left, frame.right)
 
@@ -97,9 +140,14 @@ def _from_zero(
             return [el("g", bar, class_=f"bar {row.tone}"), *_whisker(row, y, scale)]
 
         drawn, bottom = _rows(rows, frame, marks)
-        return [*axis(ticks, scale, frame, bottom, text), *drawn], bottom + AXIS
+        return [*axis(ticks, scale, frame, bottom, partial(_tick, ticks[-1], unit)), *drawn], bottom + AXIS
 
     return draw
+
+
+def _tick(last: float, unit: str, tick: float) -> str:
+    """Return a value of the axis; the last one says the unit."""
+    return f"{tick:,.10g}" + (f" {unit}" if tick == last else "")
 
 
 def _whisker(row: Row, y: float, scale: Scale) -> list[Markup]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
 from bench.ladder import Rung, ladders
 from bench.record import Absence
 from bench.report.charts import steps
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
-from bench.report.parts import absent, data, not_run, section, why
+from bench.report.parts import absent, data, few, not_run, section, why
 from bench.report.tables import behind, table
 from bench.report.view import View
 from bench.report.words import absence_word, number, value_interval
@@ -121,7 +124,7 @@ def calculator_section(found: View) -> Markup:
         id="sliders",
         hidden="",
     )
-    rows = [[one.label, *one.words(UPSTREAM_MS, RATE)] for one in shares.values()]
+    rows = [_Line(name, [one.label, *one.words(UPSTREAM_MS, RATE)]) for name, one in shares.items()]
     heads = ["cell", "adds to each request (p50)", "share of your request", "cores busy", "processes"]
     return section(
         "yours",
@@ -133,7 +136,7 @@ def calculator_section(found: View) -> Markup:
             id="load",
             aria_live="polite",
         ),
-        table(heads, rows, cells=list(shares), name="calculator"),
+        el("div", *few(found, rows, partial(_table, heads)), id="calculator"),
         *([] if any(one.adds_ms is not None for one in shares.values()) else [_UNTIMED]),
         why(
             f"Small JSON on this machine. Processes are counted at {_FILLED:.0%} of a core each, one core a "
@@ -148,6 +151,15 @@ def calculator_section(found: View) -> Markup:
             "shares",
         ),
     )
+
+
+class _Line(NamedTuple):
+    cell: str
+    words: list[str]
+
+
+def _table(heads: Sequence[str], lines: Sequence[_Line]) -> Markup:
+    return table(heads, [line.words for line in lines], cells=[line.cell for line in lines])
 
 
 def _slider(name: str, before: str, value: float, unit: str, low: float, high: float) -> Markup:

@@ -12,6 +12,9 @@ from bench.report.markup import Markup, el, join
 __all__ = ["Curve", "Lane", "Spark", "curves", "raster", "sparks"]
 
 
+_LABEL = 32  # letters for which three small charts side by side have room
+
+
 class Curve(NamedTuple):
     """A line through points, named at its end when ``named``, otherwise faint with its name as a tip."""
 
@@ -59,24 +62,25 @@ def curves(
 
     def draw(frame: Frame) -> tuple[list[Markup], float]:
         height = 320.0 if not frame.stacked else 260.0
-        left, right = 56.0, frame.width - (210.0 if not frame.stacked else 12.0)
+        left, right = 56.0, frame.width - (_room(lines) if not frame.stacked else 12.0)
         kind = log if x_log else linear
         across, up = kind(xs[0], end, left, right), log(low, high, height, 10.0)
         names = dict(x_ticks)
         found = axis(xs, across, frame, height, names.__getitem__, top=10.0)
         found += _y_axis(log_ticks(low, high), up, left, right, y_unit)
         found.append(el("text", x_title, x=right, y=height + 34, class_="tick ends"))
-        ends = _apart([(up(line.points[-1][1]) if line.points else 0.0) for line in lines if line.named])
-        taken = iter(ends)
+        known = [line for line in lines if line.named and line.points]
+        ends = _apart([up(line.points[-1][1]) for line in known])
         # the named ones are drawn last, above the faint ones
         for line in sorted(lines, key=lambda one: one.named):
             found.append(_curve(line, across, up, low))
         if not frame.stacked:
-            found += [
-                el("text", line.label, x=right + 10, y=next(taken) + 4, class_=f"name {line.tone}")
-                for line in lines
-                if line.named
-            ]
+            for line, y in zip(known, ends, strict=True):
+                last_x, last_y = line.points[-1]
+                found.append(
+                    el("line", x1=across(last_x), x2=right + 7, y1=up(last_y), y2=y, class_="leader")
+                )
+                found.append(el("text", line.label, x=right + 10, y=y + 4, class_=f"name {line.tone}"))
         return found, height + AXIS + 16
 
     named = sorted((line for line in lines if line.named and line.points), key=lambda one: -one.points[-1][1])
@@ -84,6 +88,11 @@ def curves(
         "p", f"From the top, at the right end: {', '.join(line.label for line in named)}.", class_="names"
     )
     return join([both(draw, title), names])
+
+
+def _room(lines: Sequence[Curve]) -> float:
+    """Return how wide the longest name is, drawn bold, beside the curves."""
+    return 24.0 + 7.6 * max((len(line.label) for line in lines if line.named), default=0)
 
 
 def _curve(line: Curve, across: Scale, up: Scale, low: float) -> Markup:
@@ -151,7 +160,8 @@ def sparks(cells: Sequence[Spark], *, title: str) -> Markup:
     reach = max(0.05, min(max(spread, default=0.05), math.log(3)))
 
     def draw(frame: Frame) -> tuple[list[Markup], float]:
-        columns, gap, height = (3 if frame is WIDE else 1), 22.0, 64.0
+        longest = max(len(cell.label) for cell in cells)
+        columns, gap, height = (1 if frame is not WIDE else 3 if longest <= _LABEL else 2), 22.0, 64.0
         width = (frame.width - gap * (columns - 1)) / columns
         parts = [
             _spark(cell, (index % columns) * (width + gap), index // columns * (height + 14), width, reach)

@@ -6,25 +6,26 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.contrasts import Contrast
-from bench.factorial import Decomposition, Interaction
+from bench.factorial import FACTORS, Decomposition, Interaction
 from bench.metrics import metric
 from bench.record import Absence
 from bench.report.charts import effects, split
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
-from bench.report.parts import absent, section, why
+from bench.report.matters import first_of, matters
+from bench.report.parts import absent, section, under_loads, why
 from bench.report.tables import behind, contrasts_table, table
-from bench.report.verdict import client_cost, matters
-from bench.report.view import View
+from bench.report.verdict import client_cost
+from bench.report.view import GLANCE, View
 from bench.report.words import FIGURES, STREAMS, interval, level_name, over, ratio, upper, verdict_word
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["effects_section", "matters_section"]
 
-_CHOICES = ("framework", "server", "route", "loop", "bare", "ceiling")
+_CHOICES = ("framework", "server", "route", "loop")
 _MOST_ROWS = 8  # of one contrast: a main effect and seven pairs
 _OTHERS = ("peer", "django", "habit")
-_LARGE = ("engine", "recipe", *_OTHERS)
+_LARGE = ("engine", "recipe", "bare", "ceiling", *_OTHERS)
 _HEADS = {
     "a/a": "Resolution: the same cell twice",
     "recipe": "The app over the recipe",
@@ -50,19 +51,32 @@ def matters_section(found: View) -> Markup:
             "taken out. Noise is what differs between runs of one and the same cell."
         )
     ]
-    for one in found.decompositions:
-        shares = [(name, share, f"f{index}") for index, (name, share) in enumerate(one.shares.items())]
-        shares.sort(key=lambda part: -part[1])
-        rest = [("in combination", one.combined, "combined"), ("noise", one.noise, "noise")]
-        parts.append(el("h3", found.title(one.metric)))
-        parts.append(split([*shares, *rest], title=f"{found.title(one.metric)}: shares of the variation"))
-        parts += [el("p", line) for line in matters(one)]
+    first = first_of(found)
+    for one in first:
+        parts += _shares(found, one)
+    if others := [one for one in found.decompositions if one not in first]:
+        bars = [part for one in others for part in _shares(found, one)]
+        parts.append(behind(el("div", *bars), f"Under {len(others)} other loads"))
     parts += [
         behind(_shares_table(found), "Shares as a table"),
         behind(_levels_table(found), "What each level costs, against the mean of its factor"),
         behind(_interactions_table(found), "How choices depend on each other"),
     ]
     return section("matters", title, *parts)
+
+
+def _shares(found: View, one: Decomposition) -> list[Markup]:
+    tones = {name: f"f{index}" for index, name in enumerate(FACTORS)}  # a factor keeps its colour
+    shares = sorted(
+        ((name, share, tones[name]) for name, share in one.shares.items()), key=lambda each: -each[1]
+    )
+    rest = [("in combination", one.combined, "combined"), ("noise", one.noise, "noise")]
+    title = found.title(one.metric)
+    return [
+        el("h3", title),
+        split([*shares, *rest], title=f"{title}: shares of the variation"),
+        *(el("p", line) for line in matters(one)),
+    ]
 
 
 def _shares_table(found: View) -> Markup:
@@ -117,19 +131,7 @@ def effects_section(found: View) -> Markup:
             + (_RESOLUTION if found.asked("a/a") else "")
         )
     ]
-    for name in found.shown(*_EFFECTS):
-        says = "right of one" if metric(name).better == "more" else "left of one"
-        parts.append(el("h3", f"{found.title(name)}: {says} is better"))
-        # apart, because a factor of three would squeeze what differs by a tenth
-        for questions in (("a/a", *_CHOICES), _LARGE):
-            title = f"Effects on {found.title(name)}: {', '.join(questions)}"
-            asked = [one for one in found.asked(*questions) if found.was_asked(one, name)]
-            shown, folded = _fold(asked)
-            if shown:
-                parts.append(effects(_rows(found, name, shown), margin=MARGIN, title=title))
-            if folded:
-                pairs = effects(_rows(found, name, folded), margin=MARGIN, title=f"{title}, pair by pair")
-                parts.append(behind(pairs, f"Pair by pair: {len(folded)} of them"))
+    parts += under_loads(found, found.shown(*_EFFECTS), _effects)
     every = ("a/a", *_CHOICES, *_LARGE)
     judged = found.shown(*FIGURES, "response-p50", "ttfe-p50", "delay-p50", *STREAMS)
     parts.append(
@@ -138,14 +140,46 @@ def effects_section(found: View) -> Markup:
             "All contrasts, all metrics, as a table",
         )
     )
-    costs = [
-        el("li", f"{upper(contrast.where)}. {line}.")
-        for contrast in found.asked("engine")
-        for line in client_cost(found, contrast)
-    ]
-    if costs:
-        parts += [el("h3", "What the client costs"), el("ul", *costs, class_="why")]
+    parts += _client_costs(found)
     return section("effects", "What each choice changes", *parts)
+
+
+def _client_costs(found: View) -> list[Markup]:
+    """What one client costs more than another: over all pairs that were asked, then each by itself."""
+    whole: list[Markup] = []
+    each: list[Markup] = []
+    for contrast in found.asked("engine"):
+        for name, line in client_cost(found, contrast).items():
+            usual = metric(name).id == metric(name).kind
+            said = el("li", f"{upper(over([found.outcome(contrast, name)]))}. {line}.")
+            (whole if contrast.main and usual else each).append(said)
+    shown, folded = (whole, each) if len(whole) + len(each) > GLANCE else ([*whole, *each], [])
+    if not shown:
+        return []
+    parts = [el("h3", "What the client costs"), el("ul", *shown, class_="why")]
+    return (
+        [*parts, behind(el("ul", *folded, class_="why"), "Pair by pair, load by load")] if folded else parts
+    )
+
+
+def _effects(found: View, name: str) -> list[Markup]:
+    """The charts of one metric: choices and what is larger apart, because a factor of three would squeeze
+    what differs by a tenth."""
+    says = "right of one" if metric(name).better == "more" else "left of one"
+    parts = [el("h3", f"{found.title(name)}: {says} is better")]
+    for questions in (("a/a", *_CHOICES), _LARGE):
+        title = f"Effects on {found.title(name)}: {', '.join(questions)}"
+        asked = [one for one in found.asked(*questions) if found.was_asked(one, name)]
+        shown, pairs = _fold(asked)
+        others = [one for one in shown if one.question in _OTHERS] if len(shown) > GLANCE else []
+        shown = [one for one in shown if one not in others]
+        if shown:
+            parts.append(effects(_rows(found, name, shown), margin=MARGIN, title=title))
+        for folded, what in ((others, "Over what is not ours"), (pairs, "Pair by pair")):
+            if folded:
+                chart = effects(_rows(found, name, folded), margin=MARGIN, title=f"{title}, {what.lower()}")
+                parts.append(behind(chart, f"{what}: {len(folded)} of them"))
+    return parts
 
 
 def _fold(asked: Sequence[Contrast]) -> tuple[list[Contrast], list[Contrast]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bench.check import cell_absence
 from bench.figures import coalescing
 from bench.metrics import quantile_us
@@ -11,7 +13,7 @@ from bench.report.curves import Lane, raster
 from bench.report.frame import Row
 from bench.report.latency import tone_of
 from bench.report.markup import Markup, el
-from bench.report.parts import absent, key, not_run, section, tone, why
+from bench.report.parts import absent, few, key, not_run, section, tone, why
 from bench.report.tables import behind, table
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, number
@@ -42,7 +44,8 @@ def events_section(found: View) -> Markup:
         ):
             heading = f"{what}: p50, p90, p99"
             parts.append(el("h4", heading))
-            parts.append(ranges(_rows(found, scenario.id, field), title=f"{heading}, {scenario.load}"))
+            chart = partial(ranges, title=f"{heading}, {scenario.load}")
+            parts += few(found, _rows(found, scenario.id, field), chart)
         parts.append(behind(_table(found, scenario.id)))
     return section("events", title, *parts)
 
@@ -73,6 +76,8 @@ def _rows(found: View, scenario: str, field: str) -> list[Row]:
     rows = []
     for cell in found.run.header.cells:
         absence = cell_absence(found.run, cell.id, scenario)
+        if absence is not None and absence.reason == "not-asked":
+            continue
         if absence is not None:
             rows.append(Row(cell.label, absence_word(absence), tip=absence.detail, cell=cell.id))
             continue

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import median
 
 from bench.cells import DIRECT
 from bench.metrics import metric
 from bench.record import CellSpec, Timed
-from bench.report.charts import bars
+from bench.report.charts import bars, dots
 from bench.report.frame import Row
+from bench.report.growing import grown_words, was_asked
 from bench.report.markup import Markup, el
-from bench.report.parts import key, section, tone, why
+from bench.report.parts import few, key, section, tone, under_loads, why
 from bench.report.tables import behind, cells_table, table
-from bench.report.verdict import growths
 from bench.report.view import View
 from bench.report.words import (
     DASH,
@@ -23,33 +24,27 @@ from bench.report.words import (
     number,
     place,
     ratio,
+    upper,
     value_interval,
 )
 from bench.stats import compare, log_ratios
 
 __all__ = ["bar", "figures_section", "growth_section"]
 
+_FAR = 10  # times the least, beyond which the least bars could not be told apart
+
 
 def figures_section(found: View) -> Markup:
     """Bars with intervals: capacity, CPU per request, CPU per event."""
     parts = [
         why(
-            "Bars are medians over blocks. # is the place of a cell among all: cells that this run cannot "
+            "Medians over blocks: bars, or where cells are far apart dots on an axis on which equal "
+            "distances are equal ratios. # is the place of a cell among all: cells that this run cannot "
             "tell apart, every pair compared and corrected for, share theirs."
         ),
         key(found),
     ]
-    for name in found.shown(*FIGURES):
-        of = metric(name)
-        parts.append(el("h3", f"{found.title(name)} ({of.better} is better)"))
-        places = found.places(name)
-        rows = [bar(found, cell, name, places.get(cell.id)) for cell in found.asked_of(name)]
-        parts.append(bars(rows, unit=of.unit, title=f"{found.title(name)} by cell"))
-    for name in found.shown("rps", "mb-s"):
-        direct = found.figures[DIRECT, name].middle if (DIRECT, name) in found.figures else None
-        if direct is not None:
-            alone = f"{number(direct.value)} {metric(name).unit}"
-            parts.append(why(f"{found.title(name)}: the rig alone, nothing in between, reaches {alone}."))
+    parts += under_loads(found, found.shown(*FIGURES), _bars)
     parts += _near_saturation(found)
     passed = [
         f"{cell.label} {score.passed} of {score.passed + score.failed}"
@@ -106,6 +101,21 @@ def _busy(found: View, cell: CellSpec, scenario: str) -> str:
     return f"{median(span.cpu_s / span.seconds for span in spans):.0%}"
 
 
+def _bars(found: View, name: str) -> list[Markup]:
+    of = metric(name)
+    places = found.places(name)
+    rows = [bar(found, cell, name, places.get(cell.id)) for cell in found.asked_of(name)]
+    values = [value for row in rows for value in row.values]
+    chart = dots if values and max(values) > _FAR * min(values) else bars
+    drawn = few(found, rows, partial(chart, unit=of.unit, title=f"{found.title(name)} by cell"))
+    unit = f", {of.unit}" if of.unit not in ("", "/s") else ""  # a title that counts per second says so
+    parts = [el("h3", f"{found.title(name)}{unit} ({of.better} is better)"), *drawn]
+    rig = found.figures[DIRECT, name].middle if (DIRECT, name) in found.figures else None
+    if rig is not None and of.kind in ("rps", "mb-s"):
+        parts.append(why(f"The rig alone, nothing in between, reaches {number(rig.value)} {of.unit}."))
+    return parts
+
+
 def bar(found: View, cell: CellSpec, name: str, shared: tuple[int, int] | None = None) -> Row:
     """Return one cell's bar in a metric; ``shared``: the places it may hold."""
     figure = found.figures[cell.id, name]
@@ -128,8 +138,23 @@ def bar(found: View, cell: CellSpec, name: str, shared: tuple[int, int] | None =
 
 
 def growth_section(found: View) -> Markup:
-    """What more connections do to each cell: the same figure under the larger load over the smaller."""
-    lines = growths(found)
-    if not lines:
+    """What more of something does to each cell: the same figure under the larger load over the smaller."""
+    of = {(one.cell, one.growth.what): one for one in found.growths if was_asked(one)}
+    kinds: dict[str, list[str]] = {}
+    for what in dict.fromkeys(what for _, what in of):
+        kinds.setdefault(what.partition(", ")[0], []).append(what)
+    if not kinds:
         return Markup("")
-    return section("growth", "Growth", el("ul", *(el("li", f"{line}.") for line in lines)))
+    parts = [why("The larger load over the smaller, in one process, block by block; one means no change.")]
+    for kind, every in kinds.items():
+        cells = [cell for cell in found.cells if any((cell.id, what) in of for what in every)]
+        rows = [
+            [
+                cell.label,
+                *(grown_words(of[cell.id, what]) if (cell.id, what) in of else DASH for what in every),
+            ]
+            for cell in cells
+        ]
+        heads = ["cell", *(upper(what.removeprefix(f"{kind}, ")) for what in every)]
+        parts += [el("h3", upper(kind)), table(heads, rows, cells=[cell.id for cell in cells])]
+    return section("growth", "Growth", *parts)

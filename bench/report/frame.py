@@ -40,7 +40,8 @@ Scale = Callable[[float], float]
 
 TOP, AXIS = 6.0, 24.0
 _GROUND, _TITLE = 18.0, 26.0
-_LETTER = 6.5  # about the width of one, in the units of a chart
+_LONG = 38  # letters of a label that fit beside the marks; more have to be smaller
+_LETTER = 7.2  # about the width of one in the widest of the fonts, in the units of a chart
 
 
 class Frame(NamedTuple):
@@ -53,7 +54,7 @@ class Frame(NamedTuple):
     stacked: bool
 
 
-WIDE = Frame("wide", 880.0, 266.0, 644.0, False)
+WIDE = Frame("wide", 880.0, 296.0, 650.0, False)
 NARROW = Frame("narrow", 340.0, 8.0, 332.0, True)
 
 
@@ -129,7 +130,8 @@ def _heights(rows: Sequence[Row], frame: Frame) -> list[float]:
     if not frame.stacked:
         return [30.0 if row.head else 25.0 for row in rows]
     return [
-        28.0 if row.head else 26.0 if not row.values else 42.0 if _fits(row, frame) else 58.0 for row in rows
+        28.0 if row.head else (42.0 if row.values else 26.0) + (0.0 if _fits(row, frame) else 16.0)
+        for row in rows
     ]
 
 
@@ -152,21 +154,18 @@ def words(row: Row, y: float, frame: Frame) -> list[Markup]:
     if row.head:
         return [el("text", row.label, x=0.0, y=y + 4, class_="label head")]
     if not frame.stacked:
-        found = [el("text", row.label, x=frame.left - 14, y=y + 4, class_="label end")]
+        size = "label end long" if len(row.label) > _LONG else "label end"
+        found = [el("text", row.label, x=frame.left - 14, y=y + 4, class_=size)]
         return [*found, el("text", row.note, x=frame.right + 16, y=y + 4, class_="note")]
-    if not row.values:
-        return [
-            el("text", row.label, x=0.0, y=y + 2, class_="label"),
-            el("text", row.note, x=frame.width, y=y + 2, class_="note end"),
-        ]
+    below = y - 13 if row.values else y + 2  # the marks, where there are any, lie under the words
     if _fits(row, frame):
         return [
-            el("text", row.label, x=0.0, y=y - 13, class_="label"),
-            el("text", row.note, x=frame.width, y=y - 13, class_="note end"),
+            el("text", row.label, x=0.0, y=below, class_="label"),
+            el("text", row.note, x=frame.width, y=below, class_="note end"),
         ]
     return [
-        el("text", row.label, x=0.0, y=y - 29, class_="label"),
-        el("text", row.note, x=0.0, y=y - 13, class_="note"),
+        el("text", row.label, x=0.0, y=below - 16, class_="label"),
+        el("text", row.note, x=0.0, y=below, class_="note"),
     ]
 
 

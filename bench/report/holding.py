@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 
 from bench.record import Absence, CellRecord, CellSpec, HoldingResult
 from bench.report.charts import ranges
 from bench.report.frame import Row
 from bench.report.markup import Markup
-from bench.report.parts import absent, key, section, tone, why
+from bench.report.parts import absent, few, key, section, tone, why
 from bench.report.tables import behind, memory_table
 from bench.report.view import View
 from bench.report.words import number
@@ -41,7 +42,7 @@ def memory_section(found: View) -> Markup:
             "The large dot is the first of them, the hollow one the last."
         ),
         key(found),
-        ranges(rows, title=title, unit="MiB", from_zero=True),
+        *few(found, rows, partial(ranges, title=title, unit="MiB", from_zero=True)),
         behind(memory_table(found)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 
 from bench.cells import DIRECT
 from bench.check import cell_absence
@@ -14,7 +15,7 @@ from bench.report.charts import ranges
 from bench.report.curves import Curve, curves
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
-from bench.report.parts import absent, key, not_run, section, tone, why
+from bench.report.parts import absent, few, key, not_run, section, tone, why
 from bench.report.tables import added_table, behind, cells_table, table
 from bench.report.tails import tails_part
 from bench.report.view import View
@@ -177,7 +178,7 @@ def added_section(found: View) -> Markup:
     ]
     if "response-p50" in names:
         title = f"Added to a response at {found.load('S2')}"
-        parts += [el("h3", title), ranges(list(_added_rows(found)), title=title)]
+        parts += [el("h3", title), *few(found, list(_added_rows(found)), partial(ranges, title=title))]
     parts += [
         behind(added_table(found), "Added by each cell, as a table"),
         behind(cells_table(found, names), "Response times and delays themselves"),
@@ -186,7 +187,7 @@ def added_section(found: View) -> Markup:
 
 
 def _added_rows(found: View) -> Iterable[Row]:
-    for cell in found.cells:
+    for cell in found.asked_of("response-p50"):
         of = {one.quantile: one for one in found.added.get(cell.id, []) if one.name == "response"}
         middle = of.get(0.5)
         if middle is None:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from bench.check import cell_absence
 from bench.figures import Figure
 from bench.record import AbortsResult, Absence, CellSpec, SlowResult
-from bench.report.markup import Markup
+from bench.report.markup import Markup, el
 from bench.report.parts import absent, not_run, section, why
 from bench.report.tables import behind, gate_table, table
-from bench.report.view import View
+from bench.report.view import GLANCE, View
 from bench.report.words import DASH, absence_word, interval, number, ratio
 from bench.shapes import LEAVING, Aborts, Slow
 from bench.stats import least_samples
@@ -50,8 +50,19 @@ def _left_open(found: View) -> list[Markup]:
             "After the streams all clients leave at once, in the middle of an event stream that would never "
             "end: the proxy has to close every upstream stream, or it streams to nobody."
         ),
-        table(heads, rows, cells=ids),
+        *_failing_first(heads, rows, ids),
     ]
+
+
+def _failing_first(heads: Sequence[str], rows: Sequence[list[str]], cells: Sequence[str]) -> list[Markup]:
+    """Return the table; of many rows those that fail, and all on demand."""
+    whole = table(heads, rows, cells=cells)
+    if len(rows) <= GLANCE:
+        return [whole]
+    wrong = [(row, cell) for row, cell in zip(rows, cells, strict=True) if row[1] == _FAIL]
+    said = f"{len(rows) - len(wrong)} of {len(rows)} cells pass{':' if wrong else '.'}"
+    parts = [table(heads, [row for row, _ in wrong], cells=[cell for _, cell in wrong])] if wrong else []
+    return [el("p", said), *parts, behind(whole, f"All {len(rows)} cells")]
 
 
 def _aborts(found: View) -> list[Markup]:

@@ -15,10 +15,11 @@ from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.leaving import leaving_section
 from bench.report.markup import Markup, el
+from bench.report.matters import first_of, most
 from bench.report.parts import data, section, why
 from bench.report.queue import queue_section
 from bench.report.tables import behind, conditions_table
-from bench.report.verdict import Answer, doubts, headline, most, picks, resolution
+from bench.report.verdict import Answer, doubts, headline, leading_answers, picks, resolution
 from bench.report.view import View
 from bench.report.words import changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
@@ -73,9 +74,13 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
 
 
 def _verdict(found: View) -> Markup:
-    cards = [_card(answer) for answer in picks(found)]
-    matter = [el("li", most(one)) for one in found.decompositions]
+    first, more = leading_answers(picks(found))
+    cards = [_card(answer) for answer in first]
+    matter = [el("li", most(one)) for one in first_of(found)]
     parts = [el("div", *cards, class_="picks")] if cards else []
+    if more:
+        rest = el("div", *(_card(answer) for answer in more), class_="picks")
+        parts.append(behind(rest, f"{len(more)} more questions"))
     parts += [el("ul", *matter, class_="most")] if matter else []
     return el(
         "section", el("h2", "Verdict", class_="unseen", id="verdict"), *parts, aria_labelledby="verdict"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
+from bench.cells import DIRECT
+from bench.metrics import metric
 from bench.record import Absence, CellSpec
 from bench.report.markup import Markup, el
-from bench.report.view import View
+from bench.report.tables import behind
+from bench.report.view import GLANCE, View
 from bench.report.words import absence_word, upper
 
-__all__ = ["absent", "data", "key", "not_run", "section", "tone", "why"]
+__all__ = ["absent", "data", "few", "key", "not_run", "section", "tone", "under_loads", "why"]
 
 _TONES = ("fastapi", "litestar")
 
@@ -36,6 +40,42 @@ def absent(what: str, absence: Absence) -> Markup:
     return el(
         "p", el("b", f"{upper(absence_word(absence))}. "), f"{what}: {absence.detail}.", class_="absent"
     )
+
+
+class _Drawn(Protocol):
+    @property
+    def cell(self) -> str: ...
+
+
+_Row = TypeVar("_Row", bound=_Drawn)
+
+
+def few(found: View, rows: Sequence[_Row], draw: Callable[[Sequence[_Row]], Markup]) -> list[Markup]:
+    """Return what is drawn of these rows; where they are too many to be taken in at a glance, of the cells
+    that who chooses looks at first, and of the others on demand."""
+    first = {DIRECT, *(cell.id for cell in found.chosen)}
+    shown, others = ([row for row in rows if (row.cell in first) is of] for of in (True, False))
+    if not shown or len(rows) <= GLANCE:
+        return [draw(rows)] if rows else []
+    return [
+        draw(shown),
+        behind(draw(others), f"The other {len(others)} cells" if len(others) > 1 else "One more"),
+    ]
+
+
+def under_loads(found: View, names: Sequence[str], draw: Callable[[View, str], list[Markup]]) -> list[Markup]:
+    """Return what is drawn of each metric, load by load; of a run in many parts the quick plan's first, and
+    every other load on demand."""
+    parts: list[Markup] = []
+    words = {scenario.id: f"{scenario.id}: {scenario.words}" for scenario in found.run.header.scenarios}
+    for group in found.by_load(names):
+        drawn = [part for name in group for part in draw(found, name)]
+        usual = metric(group[0]).id == metric(group[0]).kind
+        if usual or not found.run.header.parts:
+            parts += drawn
+        else:
+            parts.append(behind(el("div", *drawn), words[metric(group[0]).scenario]))
+    return parts
 
 
 def not_run(what: str, scenario: str) -> Markup:

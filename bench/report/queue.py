@@ -45,7 +45,11 @@ def queue_section(found: View) -> Markup:
         rows = [[cell.label, *_figures(found, cell.id, scenario.id)] for cell in there]
         parts.append(why(f"{upper(scenario.words)}."))
         parts += [table(_HEADS, rows, cells=[cell.id for cell in there])] if rows else []
-        parts += [absent(cell.label, why_not) for cell in found.cells if (why_not := missing[cell.id])]
+        parts += [
+            absent(cell.label, why_not)
+            for cell in found.cells
+            if (why_not := missing[cell.id]) and why_not.reason != "not-asked"
+        ]
     return section("queue", "When the pool is full", *parts)
 
 

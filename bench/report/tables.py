@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 
+_SHORT = 22
+"""Letters of a figure with its interval, which is read in one piece."""
+
+
 def table(
     head: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -47,7 +51,7 @@ def table(
     return el(
         "div",
         el("table", headings, el("tbody", *lines)),
-        class_="table",
+        class_="table tight" if all(len(text) <= _SHORT for row in rows for text in row[1:]) else "table",
         id=name,
         tabindex="0",
         role="region",

@@ -1,63 +1,42 @@
-"""The report in a terminal: resolution, health, verdict, and the small table."""
+"""The report in a terminal, on one screen: resolution, health, verdict, the small table, what is missing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from bench.health import complete_blocks
-from bench.metrics import metric
-from bench.record import Absence
-from bench.report.tails import heads, tail_rows, words
-from bench.report.verdict import growths, most, picks, resolution
+from bench.report.grid import COLUMNS, answers_table, cell_tables
+from bench.report.growing import growths, spans
+from bench.report.matters import briefly
+from bench.report.verdict import client_cost, headline, resolution
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, changed_versions, duration, left_out, number
+from bench.report.words import absence_word, changed_versions, duration, left_out, number
+from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["show"]
 
-_ROWS, _TABLES, _LINES = 20, 1, 2
-"""Of a run in many parts: the page has all, the terminal one screen."""
-_UNASKED = {"not asked", "not run"}
-
-BELOW = "\N{ALMOST EQUAL TO}0"
+_FEW = 2  # lines of a kind; what more there is, is counted
+_LINES = 30  # of tables, of a plan in one part; of the full plan's many the first
 _LEVELS = {"good": "green", "doubtful": "yellow", "bad": "bold red"}
 _MARKS = {"good": "", "doubtful": " !", "bad": " ✗"}  # colour alone would tell some readers nothing
-_COLUMNS = {
-    "rps": "req/s",
-    "cpu-request": "us/req",
-    "cpu-event": "us/event",
-    "mb-s": "MB/s",
-    "cpu-mb": "us/MB",
-    "burst-whole": "us/burst",
-    "burst-coalescing": "events/read",
-    "slow-p99": "us p99",
-    "kib-held": "KiB held",
-    "kib-rise": "KiB more",
-    "gone-first": "us, no byte",
-    "gone-head": "us, head",
-    "gone-stream": "us, stream",
-    "gone-blocked": "us, blocked",
-    "kib-stream": "KiB/stream",
-    "kept-request": "B kept/req",
-    "fanout-p50": "us p50",
-    "fanout-p90": "us p90",
-    "cpu-fanout": "us CPU/fan-out",
-    "queue-p50": "ms wait p50",
-    "queue-p90": "ms wait p90",
-    "served": "% served",
-    "in-turn": "% in turn",
-}
 _UNTOLD = ("unsupported", "not-run", "not-asked", "below-resolution")
 """What a table says well enough."""
-_ADDED = {"response": "response", "first event": "first", "event": "event"}
+_RATIOS = (
+    f"First over second, {CONFIDENCE * 100:g} % intervals. ?: cannot tell. =: the same within "
+    f"±{MARGIN * 100:g} %. Of pairs: all their intervals."
+)
+_UNITS = (
+    "us/req (near saturation), us/event: CPU. response, first, event: ms added to direct (p50). "
+    "≈0: unresolved."
+)
 
 
-def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
-    """Print the report."""
+def show(found: View, console: Console, installed: Mapping[str, str], *, whole: bool = False) -> None:
+    """Print the report; ``whole``: with every table, cell and reason, however many screens they take."""
     run = found.run
     outcome = run.end.outcome if run.end else "still running, or cut off"
     seconds = duration(run.end.seconds) if run.end else "unknown time"
@@ -67,74 +46,85 @@ def show(found: View, console: Console, installed: Mapping[str, str]) -> None:
     )
     console.print(Text(resolution(found)))
     if changed := changed_versions(run.header.packages, installed):
-        console.print(Text(f"Not the versions installed here: {'; '.join(changed)}.", style="yellow"))
+        told = _some(changed, whole=whole, what="other packages")
+        console.print(Text(f"Not the versions installed here: {'; '.join(told)}.", style="yellow"))
     console.print(_health(found))
-    _blocks_done(found, console)
-    console.print()
-    _answers(found, console)
-    for one in found.decompositions:
-        console.print(Text(most(one)))
-    console.print()
-    for line in growths(found):
-        console.print(Text("  " + line))
-    if started := _starts(found):
-        console.print(Text(f"Cold start to first answer, ms (importing the app): {started}\n"))
-    _print_tables(found, console)
-    console.print(
-        Text(
-            "us/req (near saturation), us/event, us/MB, us CPU: CPU time; any other us: time that passed. "
-            "response, first event, event: ms of delay that the cell adds to direct (p50); "
-            f"{BELOW}: less than this run resolves.",
-            style="dim",
-        )
-    )
-    _absences(found, console)
+    for line in _blocks_done(found):
+        console.print(Text(line, style="yellow"))
+    console.print(Text(f"\n{headline(found)}", style="bold"))
+    console.print(answers_table(found, width=console.width, whole=whole))
+    console.print(Text(_RATIOS, style="dim"))
+    for line in (*briefly(found), *_client(found), *_growths(found, whole=whole)):
+        console.print(Text(line))
+    if started := _starts(found, whole=whole):
+        console.print(Text(f"First answer, ms (importing the app): {started}"))
+    _print_tables(found, console, whole=whole)
+    console.print(Text(_UNITS, style="dim"))
+    _absences(found, console, whole=whole)
 
 
-def _starts(found: View) -> str:
+def _some(lines: Sequence[str], *, whole: bool, what: str) -> list[str]:
+    if whole or len(lines) <= _FEW:
+        return list(lines)
+    return [*lines[:_FEW], f"{len(lines) - _FEW} {what}"]
+
+
+def _client(found: View) -> Iterator[str]:
+    """What the engine costs: of the first two that were asked, which are the usual."""
+    for contrast in found.asked("engine")[:1]:
+        yield from (f"{line}." for line in list(client_cost(found, contrast).values())[:1])
+
+
+def _growths(found: View, *, whole: bool) -> list[str]:
+    if whole:
+        return growths(found)
+    return [] if found.run.header.parts else spans(found)
+
+
+def _print_tables(found: View, console: Console, *, whole: bool) -> None:
+    """Print the tables there is room for, then what is elsewhere."""
+    cells = found.run.header.cells if whole or not found.crowded else found.chosen
+    room = 0 if found.run.header.parts else _LINES
+    more = 0
+    for place, (about, table) in enumerate(cell_tables(found, cells, whole=whole)):
+        room -= table.row_count + 3
+        if place and room < 0 and not whole:
+            more += 1
+            continue
+        console.print(Text(f"\n{about}" if about else "", style="dim"))
+        console.print(table)
+    if not whole and (more or found.crowded):
+        loads = f"{more} more loads, what they change, and " if more else ""
+        text = f"{loads}all {len(found.cells)} cells: on the page, and by `python -m bench report --all`."
+        console.print(Text(text[:1].upper() + text[1:], style="dim"))
+
+
+def _starts(found: View, *, whole: bool) -> str:
     """Return the cold start of the leading cells in a line: no column of its own fits into the width."""
     told = []
     for cell in found.leading:
-        whole, part = (found.figures[cell, name].middle for name in ("cold-start", "import"))
-        if whole is not None:
+        total, part = (found.figures[cell, name].middle for name in ("cold-start", "import"))
+        if total is not None:
             of_it = f" ({number(part.value)})" if part is not None else ""
-            told.append(f"{found.cell(cell).label} {number(whole.value)}{of_it}")
-    return "; ".join(told)
+            told.append(f"{found.cell(cell).label} {number(total.value)}{of_it}")
+    return "; ".join(told if whole or not found.crowded else told[:_FEW])
 
 
-def _answers(found: View, console: Console) -> None:
-    for answer in picks(found):
-        console.print(Text.assemble((answer.question, "bold"), "  ", (answer.pick, "bold cyan")))
-        lines = [answer.short] if answer.short else answer.lines
-        if found.run.header.parts and len(lines) > _LINES:
-            lines = [*lines[:_LINES], f"{len(lines) - _LINES} more on the page"]
-        for line in lines:
-            console.print(Padding(Text(line), (0, 0, 0, 2)))
-
-
-def _print_tables(found: View, console: Console) -> None:
-    tables = list(_tables(found))
-    for about, table in tables[:_TABLES] if found.run.header.parts else tables:
-        if about:
-            console.print(Text(f"\n{about}", style="dim"))
-        console.print(table)
-    if len(tables) > _TABLES and found.run.header.parts:
-        more = f"{len(tables) - _TABLES} more loads and all {len(found.cells)} cells are on the page."
-        console.print(Text(more, style="dim"))
-    if swept := tail_rows(found):
-        console.print(Text("\nRequests/s while p99 stays within a limit, from the sweep", style="dim"))
-        console.print(_grid(heads(), [(label, list(map(words, each))) for _, label, each in swept]))
-
-
-def _absences(found: View, console: Console) -> None:
-    for cell in found.cells:
-        for of in (*found.shown(*_COLUMNS), *found.shown("response-p50")):
-            absence = found.figures[cell.id, of].absence
-            if absence is not None and absence.reason not in _UNTOLD:
-                console.print(
-                    Text(f"{cell.label}: {absence_word(absence)}: {absence.detail}", style="yellow")
-                )
-                break
+def _absences(found: View, console: Console, *, whole: bool) -> None:
+    """One reason for each cell that lacks something, what failed first; then how many are missing."""
+    told: dict[str, str] = {}
+    missing = found.missing(*COLUMNS, "response-p50")
+    for figure in sorted(missing, key=lambda one: one.absence is None or one.absence.reason != "failed"):
+        if figure.absence is not None and figure.absence.reason not in _UNTOLD:
+            told.setdefault(figure.cell, f"{absence_word(figure.absence)}: {figure.absence.detail}")
+    lines = [f"{found.cell(cell).label}: {why}" for cell, why in told.items()]
+    for line in lines if whole else lines[:_FEW]:
+        console.print(Text(line, style="yellow"), no_wrap=not whole, overflow="ellipsis")
+    reasons = Counter(absence_word(one.absence) for one in missing if one.absence)
+    if len(lines) > _FEW and not whole:
+        words = ", ".join(f"{count} {word}" for word, count in reasons.most_common())
+        total = f"{sum(reasons.values())} figures are missing ({words}): each with its reason on the page."
+        console.print(Text(total, style="yellow"))
 
 
 def _health(found: View) -> Text:
@@ -146,85 +136,17 @@ def _health(found: View) -> Text:
     return text
 
 
-def _blocks_done(found: View, console: Console) -> None:
+def _blocks_done(found: View) -> Iterator[str]:
     complete_of: dict[tuple[int, int], list[str]] = {}
     for part, complete in complete_blocks(found.run):
         if complete < part.blocks:
             complete_of.setdefault((complete, part.blocks), []).append(part.id)
     for (complete, blocks), parts in complete_of.items():
         of = f" of {', '.join(parts)}" if any(parts) else ""
-        console.print(Text(f"{complete} of {blocks} blocks{of} are complete.", style="yellow"))
+        yield f"{complete} of {blocks} blocks{of} are complete."
     together: dict[str, list[str]] = {}
     for name, why, cells in left_out(found.run.dropped):
         who = f"{len(cells)} cells of {name}" if name else ", ".join(cells)
         together.setdefault(why, []).append(who)
     for why, every in together.items():
-        console.print(Text(f"{', '.join(every)}: {why}.", style="yellow"))
-
-
-def _grid(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("cell", no_wrap=True)
-    for heading in columns:
-        table.add_column(heading, justify="right")
-    for label, values in rows:
-        table.add_row(label, *values)
-    return table
-
-
-def _tables(found: View) -> Iterator[tuple[str, Table]]:
-    """Yield the quick plan's table, then one for each further scenario, each with what it is about."""
-    groups: dict[str, list[tuple[str, list[Text]]]] = {}
-    for name in found.shown(*_COLUMNS):
-        of = metric(name)
-        key = "" if of.id == of.kind else of.scenario
-        groups.setdefault(key, []).append((_COLUMNS[of.kind], _figures(found, name)))
-    for one in next(iter(found.added.values()), []):
-        name, _, scenario = one.name.partition(", ")
-        # the quick plan's table has to fit into 80 columns
-        if name not in _ADDED:
-            continue
-        if (one.quantile == 0.5 or (scenario and one.quantile == 0.99)) and _asked(found, name, scenario):
-            heading = _ADDED[name] if one.quantile == 0.5 else f"{_ADDED[name]} p99"
-            groups.setdefault(scenario, []).append((heading, _delays(found, one.name, one.quantile)))
-    cells = found.run.header.cells
-    asks = {scenario.id: f"{scenario.id}, {scenario.words}" for scenario in found.run.header.scenarios}
-    for key, columns in groups.items():
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-        table.add_column("cell", no_wrap=True)
-        for heading, _ in columns:
-            table.add_column(heading, justify="right")
-        asked = [(cell, [values[row] for _, values in columns]) for row, cell in enumerate(cells)]
-        if found.run.header.parts:
-            asked = [one for one in asked if not {value.plain for value in one[1]} & _UNASKED][:_ROWS]
-        for cell, values in asked:
-            table.add_row(Text(cell.label, style="dim" if cell.group != "product" else ""), *values)
-        yield asks.get(key, ""), table
-
-
-def _figures(found: View, name: str) -> list[Text]:
-    figures = [found.figures[cell.id, name] for cell in found.run.header.cells]
-    return [_value(figure.middle.value if figure.middle else None, figure.absence) for figure in figures]
-
-
-def _delays(found: View, name: str, quantile: float) -> list[Text]:
-    values = []
-    for cell in found.run.header.cells:
-        added = found.added.get(cell.id, [])
-        one = next((one for one in added if (one.name, one.quantile) == (name, quantile)), None)
-        value = one.middle.value / 1e3 if one is not None and one.middle is not None else None
-        values.append(_value(value, one.absence if one is not None else None))
-    return values
-
-
-def _asked(found: View, name: str, scenario: str) -> bool:
-    usual = "S2" if name == "response" else "S5"
-    return (scenario or usual) in {one.id for one in found.run.header.scenarios}
-
-
-def _value(value: float | None, absence: Absence | None) -> Text:
-    if absence is None and value is not None:
-        return Text(number(value))
-    word = absence_word(absence) if absence is not None else DASH
-    # the table has to fit into 80 columns
-    return Text(word.replace("below resolution", BELOW), style="red" if word == "FAILED" else "dim")
+        yield f"{', '.join(every)}: {why}."

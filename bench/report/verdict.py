@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.contrasts import Contrast, Outcome, Question
-from bench.factorial import Decomposition, Interaction
 from bench.figures import extra_cost
 from bench.metrics import metric
 from bench.report.view import View
@@ -15,7 +15,6 @@ from bench.report.words import (
     SHORT,
     absence_word,
     interval,
-    level_name,
     ratio,
     sentence,
     upper,
@@ -27,11 +26,9 @@ __all__ = [
     "Answer",
     "client_cost",
     "doubts",
-    "growths",
     "headline",
     "leading",
-    "matters",
-    "most",
+    "leading_answers",
     "pick",
     "picks",
     "resolution",
@@ -42,7 +39,7 @@ _CAPACITY, _OF_STREAMS = ("rps", "mb-s", "fanout-p50"), ("cpu-event", "kib-strea
 _PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",)
 _CHOICES = ("Framework", "Server", "Route", "Engine")
 _UNTOLD = "this run cannot tell"
-_DEPENDENCES = 3
+_CARDS = 9
 _UNASKED = ("not-run", "not-asked", "unsupported")
 
 
@@ -72,12 +69,14 @@ def resolution(found: View) -> str:
 
 
 class Answer(NamedTuple):
-    """A question, what to pick in a few words, the sentences behind it, and the same in one line."""
+    """A question, what to pick in a few words, the sentences behind it, and what they are about."""
 
     question: str
     pick: str
     lines: list[str]
-    short: str
+    contrasts: list[Contrast]
+    first: bool = False
+    """Whether it is what who chooses asks first."""
 
     @property
     def told(self) -> list[str]:
@@ -96,7 +95,7 @@ _BESIDE: dict[Question, str] = {
     "ceiling": "What safety costs",
     "peer": "Other proxies",
     "django": "From Django",
-    "habit": "What stands in the recipe's place",
+    "habit": "In the recipe's place",
 }
 
 
@@ -108,23 +107,34 @@ def picks(found: View) -> list[Answer]:
             title = upper(question) + (f": {contrast.first} or {contrast.second}" if place else "")
             lines = _sentences(found, contrast)
             lines += _PARSERS if contrast.first == "uvicorn" and contrast.second == "hypercorn" else ()
-            cost = client_cost(found, contrast) if question == "engine" else []
-            short = ". ".join([_in_short(found, contrast), *cost[:1]])
-            rows.append(Answer(title, pick(found, contrast), [*lines, *cost], short))
+            lines += client_cost(found, contrast).values() if question == "engine" else []
+            rows.append(Answer(title, pick(found, contrast), lines, [contrast], not place))
     rows += [
         Answer(
             f"{upper(contrast.first)} or the recipe",
             pick(found, contrast),
             _sentences(found, contrast),
-            _in_short(found, contrast),
+            [contrast],
+            first=True,
         )
         for contrast in found.asked("recipe")
     ]
     for question, title in _BESIDE.items():
-        lines = [line for contrast in found.asked(question) if (line := _in_short(found, contrast))]
+        asked = [(contrast, _in_short(found, contrast)) for contrast in found.asked(question)]
+        lines = [line for _, line in asked if line]
         if lines:
-            rows.append(Answer(title, _span(found, question), lines, ""))
+            told = [contrast for contrast, line in asked if line]
+            today = question in ("django", "habit")
+            rows.append(Answer(title, _span(found, question), lines, told, today))
     return rows
+
+
+def leading_answers(answers: Sequence[Answer]) -> tuple[list[Answer], list[Answer]]:
+    """Return (those for a first screen, the rest): of many, one for each choice, and what people have."""
+    if len(answers) <= _CARDS:
+        return list(answers), []
+    first = [answer for answer in answers if answer.first]
+    return first, [answer for answer in answers if answer not in first]
 
 
 def leading(asked: list[Contrast]) -> list[Contrast]:
@@ -135,9 +145,10 @@ def leading(asked: list[Contrast]) -> list[Contrast]:
     return list(first.values())
 
 
-def client_cost(found: View, contrast: Contrast) -> list[str]:
-    """Return what the dearer client of two costs, in µs of CPU and as a share; nothing where no telling."""
-    lines = []
+def client_cost(found: View, contrast: Contrast) -> dict[str, str]:
+    """Return what the dearer client of two costs, in µs of CPU and as a share, in a sentence for each metric;
+    nothing where there is no telling."""
+    lines = {}
     for name in found.shown("cpu-request", "cpu-event"):
         outcome = found.outcome(contrast, name)
         extra = extra_cost(found.figures, contrast.pairs, name)
@@ -145,10 +156,10 @@ def client_cost(found: View, contrast: Contrast) -> list[str]:
             continue
         low, high = 1 - outcome.estimate.high, 1 - outcome.estimate.low
         unit = "request" if metric(name).kind == "cpu-request" else "SSE event"
-        lines.append(
+        lines[name] = (
             f"The client {contrast.second} costs {value_interval(extra)} µs of CPU per {unit} more than "
             f"{contrast.first}: {1 - outcome.estimate.ratio:.0%} ({low:.0%}{DASH}{high:.0%}) "
-            f"of all that the proxy needs{_under(found, name)}"
+            f"of the whole{_under(found, name)}"
         )
     return lines
 
@@ -218,57 +229,6 @@ def _span(found: View, question: str) -> str:
     if not ratios:
         return "no figure"
     return f"{ratio(min(ratios))} to {ratio(max(ratios))}, {found.title(name).lower()}"
-
-
-def growths(found: View) -> list[str]:
-    """Return what the larger load does to each cell, in sentences."""
-    lines = []
-    for one in found.growths:
-        name = found.cell(one.cell).label
-        if one.absence is not None and one.absence.reason in ("not-asked", "not-run"):
-            continue
-        if one.estimate is None:
-            why = f"{absence_word(one.absence)} ({one.absence.detail})" if one.absence else DASH
-            lines.append(f"{upper(name)}: {one.growth.what}: {why}")
-        else:
-            ends = interval(one.estimate.low, one.estimate.high)
-            lines.append(f"{upper(name)}: {one.growth.what}: {ratio(one.estimate.ratio)} ({ends})")
-    return lines
-
-
-def most(one: Decomposition) -> str:
-    """Return which factor explains most of a metric's variation, and how much; or that noise does."""
-    name, share = max(one.shares.items(), key=lambda part: part[1])
-    unit = {"cpu-request": "CPU per request", "cpu-event": "CPU per SSE event"}[metric(one.metric).kind]
-    if one.noise > share:
-        return f"Most of what differs between products in {unit} is noise in this run ({one.noise:.0%})."
-    if one.combined > share:
-        return f"What differs between products in {unit} is how their choices combine ({one.combined:.0%})."
-    return f"The {name} explains {share:.0%} of what differs between products in {unit}."
-
-
-def matters(one: Decomposition) -> list[str]:
-    """Return what explains the variation, and which choices depend on each other, in sentences."""
-    shares = sorted(one.shares.items(), key=lambda part: -part[1])
-    said = max(one.noise, one.combined) <= shares[0][1]  # then the first sentence has named the largest
-    parts = [f"the {name} {share:.0%}" for name, share in shares[said:]]
-    rest = f"how they combine {one.combined:.0%}, noise {one.noise:.0%}"
-    depend = [each for each in one.interactions if each.verdict in ("more", "less")]
-    depend.sort(key=lambda each: -abs(each.estimate.p_difference - 1))
-    lines = [f"{most(one)} {upper(', '.join([*parts, rest]))}."]
-    lines += [_dependence(each) for each in depend[:_DEPENDENCES]]
-    if one.interactions and not depend:
-        lines.append("No choice was seen to depend on another.")
-    return lines
-
-
-def _dependence(each: Interaction) -> str:
-    estimate = each.estimate
-    first, second, at, against = map(level_name, (each.first, each.second, each.at, each.against))
-    return (
-        f"It depends: with {at} the cost of {first} over {second} is {ratio(estimate.ratio)} "
-        f"({interval(estimate.low, estimate.high)}) what it is with {against}."
-    )
 
 
 def _winner(outcome: Outcome) -> str:

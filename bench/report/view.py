@@ -16,8 +16,10 @@ from bench.metrics import metric, metrics_in
 from bench.record import CellSpec, Run
 from bench.stats import places
 
-__all__ = ["View", "view"]
+__all__ = ["GLANCE", "View", "view"]
 
+GLANCE = 15
+"""Rows that are taken in at a glance: the quick plan's cells, and one or two."""
 _DECOMPOSED = ("cpu-request", "cpu-event")
 
 
@@ -54,6 +56,22 @@ class View(msgspec.Struct, frozen=True, dict=True):
             first.setdefault((cell.group, cell.framework), cell.id)
         return list(first.values())
 
+    @property
+    def crowded(self) -> bool:
+        """Whether there are more cells than are taken in at a glance."""
+        return len(self.cells) > GLANCE
+
+    @property
+    def chosen(self) -> list[CellSpec]:
+        """Return the few cells that who chooses looks at first: one of each kind, then as they stand."""
+        cells = [cell for cell in self.cells if not cell.twin_of]
+        kinds: dict[tuple[str, str, bool], CellSpec] = {}
+        for cell in cells:  # a proxy that is a program of its own is another kind than one on a server
+            kinds.setdefault((cell.group, cell.framework, bool(cell.profile)), cell)
+        first = list(kinds.values())
+        kept = [*first, *(cell for cell in cells if cell not in first)][:GLANCE]
+        return [cell for cell in cells if cell in kept]
+
     def places(self, name: str) -> dict[str, tuple[int, int]]:
         """Return the places (best, worst) of all cells that have the metric; cells not told apart share."""
         figures = [figure for cell in self.cells if (figure := self.figures[cell.id, name]).absence is None]
@@ -71,6 +89,11 @@ class View(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def _by_metric(self) -> dict[tuple[Contrast, str], Outcome]:
         return {(one.contrast, one.metric): one for one in self.outcomes}
+
+    def missing(self, *kinds: str) -> list[Figure]:
+        """Return the figures of these kinds that the plan asks for and that there are not."""
+        every = (self.figures[cell.id, name] for name in self.shown(*kinds) for cell in self.asked_of(name))
+        return [figure for figure in every if figure.absence is not None]
 
     def was_asked(self, contrast: Contrast, name: str) -> bool:
         """Return whether the plan asks a metric of both sides of any pair of a contrast."""

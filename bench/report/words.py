@@ -130,8 +130,12 @@ def number(value: float) -> str:
 
 
 def ratio(value: float) -> str:
-    """Return a ratio with as many digits as can matter: 0.71x, 1.08x, 2.9x."""
-    return (f"{value:.1f}" if value >= 1.95 else f"{value:.2f}") + TIMES
+    """Return a ratio with as many digits as can matter: 0.071x, 0.71x, 1.08x, 2.9x."""
+    return f"{value:.{_digits(value)}f}{TIMES}"
+
+
+def _digits(value: float) -> int:
+    return 1 if value >= 1.95 else 2 if value >= 0.195 else 3
 
 
 def interval(low: float, high: float) -> str:
@@ -140,7 +144,7 @@ def interval(low: float, high: float) -> str:
 
 
 def _ends(low: float, high: float) -> tuple[str, str]:
-    digits = 1 if low >= 1.95 else 2
+    digits = _digits(low)
     return f"{low:.{digits}f}", f"{high:.{digits}f}"
 
 

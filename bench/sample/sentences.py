@@ -8,7 +8,8 @@ from typing import get_args
 
 from bench.contrasts import Contrast, Outcome, Question
 from bench.metrics import metric
-from bench.report.verdict import leading, matters, pick
+from bench.report.matters import matters
+from bench.report.verdict import leading, pick
 from bench.report.view import View
 from bench.report.words import CANNOT_TELL, absence_word, interval, ratio, sentence, upper
 from bench.sample.charts import read

@@ -64,9 +64,9 @@ def parsed(run: Run) -> Checker:
     return checker
 
 
-def printed(run: Run) -> str:
+def printed(run: Run, *, whole: bool = False) -> str:
     out = io.StringIO()
-    write_terminal(run, Console(file=out, width=200, highlight=False))
+    write_terminal(run, Console(file=out, width=200, highlight=False), whole=whole)
     return out.getvalue()
 
 
@@ -95,9 +95,9 @@ def test_every_chart_has_a_table_behind_it() -> None:
 def test_the_first_screen_says_resolution_health_and_verdict_in_words() -> None:
     text = " ".join(printed(made_run()).split())  # lines may break anywhere
     first = text.index("This run can resolve")
-    assert first < text.index("headroom") < text.index("Litestar over FastAPI")
-    assert re.search(r"Litestar over FastAPI: requests/s 1\.\d\d\N{MULTIPLICATION SIGN} \(\d", text)
-    assert re.search(r"The FastAPI app over the recipe: requests/s 3\.\d\N{MULTIPLICATION SIGN} \(\d", text)
+    assert first < text.index("headroom") < text.index("Litestar / FastAPI")
+    assert re.search(r"Litestar / FastAPI Litestar 1\.\d\d\N{MULTIPLICATION SIGN} \(\d", text)
+    assert re.search(r"FastAPI app / recipe FastAPI app 3\.\d\N{MULTIPLICATION SIGN} \(\d", text)
     page = "".join(parsed(made_run()).text)
     assert page.index("This run can resolve") < page.index("Framework: Litestar")
     assert re.search(r"Litestar serves 1\.\d\d\S the requests per second of FastAPI \(", page)
@@ -162,11 +162,15 @@ def test_a_title_without_its_scenario_names_no_load() -> None:
 
 def test_what_was_asked_beyond_the_quick_plan_has_its_own_table_and_its_growth() -> None:
     run = scaled(made_run(), **{"S3-16": 1.0, "S3-512": 0.5})
-    for text in (printed(run), "".join(parsed(run).text)):
-        assert "FastAPI handler, uvicorn: requests/s, 512 connections over 16: 0.50" in text
-    text = printed(run)
+    growth = "requests/s, 512 connections over 16"
+    assert f"FastAPI handler, uvicorn: {growth}: 0.50" in printed(run, whole=True)
+    assert f"R{growth[1:]}: 0.50" in printed(run)
+    table = write_html(run).partition('id="growth"')[2].partition("</table>")[0]
+    assert "512 connections over 16" in table
+    assert "0.50\N{MULTIPLICATION SIGN} (" in table
+    text = printed(run, whole=True)
     assert text.index("S3-16, 1 KiB JSON") < text.index("S3-512, 1 KiB JSON")
-    assert "[512 connections]" in text
+    assert "[512 connections]" in "".join(parsed(run).text)
     assert "Growth" not in "".join(parsed(made_run()).text)
 
 

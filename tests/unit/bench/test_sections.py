@@ -27,8 +27,8 @@ from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section, supported
 from bench.report.leaving import leaving_section
 from bench.report.markup import Markup
+from bench.report.matters import matters
 from bench.report.terminal import show
-from bench.report.verdict import matters
 from bench.report.view import view
 from bench.report.words import DASH, TIMES, changed_versions, place, value_interval
 from bench.scenarios import Holding, Open, Scenario

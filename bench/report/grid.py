@@ -1,0 +1,194 @@
+"""The terminal's tables: each question's ratios, each load's figures by cell, capacities at a tail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from bench.contrasts import Contrast, Outcome
+from bench.metrics import metric
+from bench.record import Absence, CellSpec
+from bench.report.tails import heads, tail_rows, words
+from bench.report.verdict import Answer, picks
+from bench.report.view import View
+from bench.report.words import DASH, SHORT, TIMES, absence_word, interval, number, ratio
+
+__all__ = ["COLUMNS", "answers_table", "cell_tables"]
+
+COLUMNS = {
+    "rps": "req/s",
+    "cpu-request": "us/req",
+    "cpu-event": "us/event",
+    "mb-s": "MB/s",
+    "cpu-mb": "us/MB",
+    "burst-whole": "us/burst",
+    "burst-coalescing": "events/read",
+    "slow-p99": "us p99",
+    "kib-held": "KiB held",
+    "kib-rise": "KiB more",
+    "gone-first": "us, no byte",
+    "gone-head": "us, head",
+    "gone-stream": "us, stream",
+    "gone-blocked": "us, blocked",
+    "kib-stream": "KiB/stream",
+    "kept-request": "B kept/req",
+    "fanout-p50": "us p50",
+    "fanout-p90": "us p90",
+    "cpu-fanout": "us CPU/fan-out",
+    "queue-p50": "ms wait p50",
+    "queue-p90": "ms wait p90",
+    "served": "% served",
+    "in-turn": "% in turn",
+}
+"""Kinds of metrics -> how a terminal heads them."""
+
+_FIRST = ("rps", "cpu-event", "response-p50")
+"""What questions are answered in where there is no room for more."""
+_BELOW = "\N{ALMOST EQUAL TO}0"
+_ADDED = {"response": "response", "first event": "first", "event": "event"}
+_UNASKED = {"not asked", "not run"}
+
+
+def answers_table(found: View, *, width: int, whole: bool) -> Table:
+    """Return each question with what to pick and its ratios, in as many metrics as the width has room for.
+    Unless the ``whole`` is wanted, engines are held against the first of them only."""
+    answers = picks(found)
+    engine = next(iter(found.asked("engine")), None)
+    if engine is not None and not whole:
+        answers = [one for one in answers if _against(one.contrasts[0], engine.first)]
+    names = _judged(found, answers)[: max(1, (width - 44) // 20)]
+    table = _grid("ratio of", ["pick", *(_heading(found, name) for name in names)], text=1)
+    for answer in answers:
+        of = [_ratios(found, answer.contrasts, name) for name in names]
+        pick = "" if len(answer.contrasts) > 1 else _brief(answer.pick)
+        table.add_row(_of(answer), Text(pick, style="bold cyan"), *of)
+    return table
+
+
+def _against(contrast: Contrast, engine: str) -> bool:
+    return contrast.question != "engine" or engine in (contrast.first, contrast.second)
+
+
+def _judged(found: View, answers: Sequence[Answer]) -> list[str]:
+    asked = [contrast for answer in answers for contrast in answer.contrasts]
+    known = [
+        name
+        for name in found.shown(*dict.fromkeys((*_FIRST, *SHORT)))
+        if any(found.outcome(contrast, name).estimate for contrast in asked)
+    ]
+    return sorted(
+        known, key=lambda name: metric(name).id != metric(name).kind
+    )  # the quick plan's loads first
+
+
+def _heading(found: View, name: str) -> str:
+    of = metric(name)
+    return SHORT[of.kind] if of.id == of.kind else f"{SHORT[of.kind]}, {of.scenario}"
+
+
+def _of(answer: Answer) -> str:
+    if len(answer.contrasts) > 1:
+        return f"{answer.question} ({len(answer.contrasts)} pairs)"
+    (contrast,) = answer.contrasts
+    return " / ".join(name.removeprefix("the ") for name in (contrast.first, contrast.second))
+
+
+def _brief(pick: str) -> str:
+    """Return what to pick without its figures: they stand beside it."""
+    word = re.sub(rf" \([^)]*{TIMES}[^)]*\)", "", pick).partition(": ")[0]
+    return word.removeprefix("this run ").removeprefix("the ")
+
+
+def _ratios(found: View, contrasts: Sequence[Contrast], name: str) -> str:
+    """Return a ratio with its interval and verdict; of several the ends between which all intervals lie."""
+    outcomes = [found.outcome(contrast, name) for contrast in contrasts]
+    estimates = [outcome.estimate for outcome in outcomes if outcome.estimate]
+    if not estimates:
+        absences = {absence_word(one.absence) for one in outcomes if one.absence} - _UNASKED - {"n/a"}
+        return ", ".join(sorted(absences))
+    if len(outcomes) > 1:
+        low, high = min(one.low for one in estimates), max(one.high for one in estimates)
+        return f"{ratio(low).removesuffix(TIMES)}{DASH}{ratio(high)}"
+    return _ratio(outcomes[0])
+
+
+def _ratio(outcome: Outcome) -> str:
+    estimate = outcome.estimate
+    assert estimate is not None
+    ends = interval(estimate.low, estimate.high)
+    if outcome.verdict == "cannot-tell":  # one number would read as a finding
+        return f"{ends}{TIMES} ?"
+    return f"{ratio(estimate.ratio)} ({ends})" + (" =" if outcome.verdict == "equivalent" else "")
+
+
+def cell_tables(found: View, cells: Sequence[CellSpec], *, whole: bool) -> Iterator[tuple[str, Table]]:
+    """Yield the quick plan's table, one for each further scenario and the capacities at a tail, each with
+    what it is about. In each stand those of the cells that all of it was asked of, or as a ``whole`` any."""
+    groups: dict[str, list[tuple[str, list[Text]]]] = {}
+    for name in found.shown(*COLUMNS):
+        of = metric(name)
+        key = "" if of.id == of.kind else of.scenario
+        groups.setdefault(key, []).append((COLUMNS[of.kind], _figures(found, name, cells)))
+    for one in next(iter(found.added.values()), []):
+        name, _, scenario = one.name.partition(", ")
+        # the quick plan's table has to fit into 80 columns
+        if name not in _ADDED:
+            continue
+        if (one.quantile == 0.5 or (scenario and one.quantile == 0.99)) and _asked(found, name, scenario):
+            heading = _ADDED[name] if one.quantile == 0.5 else f"{_ADDED[name]} p99"
+            groups.setdefault(scenario, []).append((heading, _delays(found, one.name, one.quantile, cells)))
+    asks = {scenario.id: f"{scenario.id}, {scenario.words}" for scenario in found.run.header.scenarios}
+    for key, columns in groups.items():
+        table = _grid("cell", [heading for heading, _ in columns])
+        for row, cell in enumerate(cells):
+            values = [values[row] for _, values in columns]
+            unasked = [value.plain in _UNASKED for value in values]
+            if not found.run.header.parts or not (all if whole else any)(unasked):
+                table.add_row(Text(cell.label, style="dim" if cell.group != "product" else ""), *values)
+        if table.row_count:
+            yield asks.get(key, ""), table
+    if swept := [row for row in tail_rows(found) if row[0] in {cell.id for cell in cells}]:
+        table = _grid("cell", heads())
+        for _, label, each in swept:
+            table.add_row(label, *map(words, each))
+        yield "Requests/s while p99 stays within a limit, from the sweep", table
+
+
+def _grid(first: str, columns: Sequence[str], *, text: int = 0) -> Table:
+    """Return an empty table; the ``text`` columns after the first hold words, all others figures."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1 + text, 0, 0), header_style="dim")
+    table.add_column(first, no_wrap=True)
+    for at, heading in enumerate(columns):
+        table.add_column(heading, justify="left" if at < text else "right", no_wrap=at >= text)
+    return table
+
+
+def _figures(found: View, name: str, cells: Sequence[CellSpec]) -> list[Text]:
+    figures = [found.figures[cell.id, name] for cell in cells]
+    return [_value(figure.middle.value if figure.middle else None, figure.absence) for figure in figures]
+
+
+def _delays(found: View, name: str, quantile: float, cells: Sequence[CellSpec]) -> list[Text]:
+    values = []
+    for cell in cells:
+        added = found.added.get(cell.id, [])
+        one = next((one for one in added if (one.name, one.quantile) == (name, quantile)), None)
+        value = one.middle.value / 1e3 if one is not None and one.middle is not None else None
+        values.append(_value(value, one.absence if one is not None else None))
+    return values
+
+
+def _asked(found: View, name: str, scenario: str) -> bool:
+    usual = "S2" if name == "response" else "S5"
+    return (scenario or usual) in {one.id for one in found.run.header.scenarios}
+
+
+def _value(value: float | None, absence: Absence | None) -> Text:
+    if absence is None and value is not None:
+        return Text(number(value))
+    word = absence_word(absence) if absence is not None else DASH
+    # the table has to fit into 80 columns
+    return Text(word.replace("below resolution", _BELOW), style="red" if word == "FAILED" else "dim")

@@ -1,0 +1,54 @@
+"""What a larger load does to each cell, in sentences: of each, or of the two between which all lie. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.figures import Grown
+from bench.report.view import View
+from bench.report.words import DASH, absence_word, interval, ratio, upper
+
+__all__ = ["grown_words", "growths", "spans", "was_asked"]
+
+_UNASKED = ("not-asked", "not-run")
+
+
+def growths(found: View) -> list[str]:
+    """Return one sentence for each cell and each load that was asked of it."""
+    lines = []
+    for one in filter(was_asked, found.growths):
+        why = f" ({one.absence.detail})" if one.absence and not one.estimate else ""
+        lines.append(f"{upper(found.cell(one.cell).label)}: {one.growth.what}: {grown_words(one)}{why}")
+    return lines
+
+
+def spans(found: View) -> list[str]:
+    """Return one sentence for each load: the cells with the least ratio and with the greatest."""
+    of: dict[str, list[Grown]] = {}
+    for one in filter(was_asked, found.growths):
+        of.setdefault(one.growth.what, []).append(one)
+    return [f"{upper(what)}: {_span(found, every)}" for what, every in of.items()]
+
+
+def _span(found: View, every: Sequence[Grown]) -> str:
+    told = sorted(
+        (one for one in every if one.estimate), key=lambda one: one.estimate.ratio if one.estimate else 0.0
+    )
+    ends = [*told[:1], *told[1:][-1:]]
+    parts = [f"{grown_words(one)} {found.cell(one.cell).label}" for one in ends]
+    missing = len(every) - len(told)
+    return " to ".join(parts) + (
+        f"{', ' if parts else ''}{missing} of {len(every)} missing" if missing else ""
+    )
+
+
+def grown_words(one: Grown) -> str:
+    """Return the ratio with its interval, or what stands where there is none."""
+    if one.estimate is None:
+        return absence_word(one.absence) if one.absence else DASH
+    return f"{ratio(one.estimate.ratio)} ({interval(one.estimate.low, one.estimate.high)})"
+
+
+def was_asked(one: Grown) -> bool:
+    """Return whether the plan asked both loads of the cell, and got to it."""
+    return one.absence is None or one.absence.reason not in _UNASKED

@@ -1,0 +1,73 @@
+"""What explains the differences between the products, and which choices depend on each other: in sentences.
+Pure."""
+
+from __future__ import annotations
+
+from bench.factorial import Decomposition, Interaction
+from bench.metrics import metric
+from bench.report.view import View
+from bench.report.words import interval, level_name, ratio, upper
+
+__all__ = ["briefly", "first_of", "matters", "most"]
+
+_DEPENDENCES = 3
+
+
+def first_of(found: View) -> list[Decomposition]:
+    """Return those for a first screen: of the quick plan's loads, where there are any."""
+    usual = [one for one in found.decompositions if metric(one.metric).id == metric(one.metric).kind]
+    return usual or found.decompositions
+
+
+def briefly(found: View) -> list[str]:
+    """Return what `most` says of each; where that is the same factor, in one sentence."""
+    every = first_of(found)
+    names = {max(one.shares, key=lambda name: one.shares[name]) for one in every if _told(one)}
+    if len(names) != 1 or not all(map(_told, every)):
+        return [most(one) for one in every]
+    parts = [f"{max(one.shares.values()):.0%} in {_unit(one)}" for one in every]
+    return [f"The {names.pop()} explains most of what differs between products: {', '.join(parts)}."]
+
+
+def _told(one: Decomposition) -> bool:
+    """Whether one factor explains more than noise does, and more than how they combine."""
+    return max(one.shares.values()) >= max(one.noise, one.combined)
+
+
+def _unit(one: Decomposition) -> str:
+    return {"cpu-request": "CPU per request", "cpu-event": "CPU per SSE event"}[metric(one.metric).kind]
+
+
+def most(one: Decomposition) -> str:
+    """Return which factor explains most of a metric's variation, and how much; or that noise does."""
+    name, share = max(one.shares.items(), key=lambda part: part[1])
+    unit = _unit(one)
+    if one.noise > share:
+        return f"Most of what differs between products in {unit} is noise in this run ({one.noise:.0%})."
+    if one.combined > share:
+        return f"What differs between products in {unit} is how their choices combine ({one.combined:.0%})."
+    return f"The {name} explains {share:.0%} of what differs between products in {unit}."
+
+
+def matters(one: Decomposition) -> list[str]:
+    """Return what explains the variation, and which choices depend on each other, in sentences."""
+    shares = sorted(one.shares.items(), key=lambda part: -part[1])
+    said = max(one.noise, one.combined) <= shares[0][1]  # then the first sentence has named the largest
+    parts = [f"the {name} {share:.0%}" for name, share in shares[said:]]
+    rest = f"how they combine {one.combined:.0%}, noise {one.noise:.0%}"
+    depend = [each for each in one.interactions if each.verdict in ("more", "less")]
+    depend.sort(key=lambda each: -abs(each.estimate.p_difference - 1))
+    lines = [f"{most(one)} {upper(', '.join([*parts, rest]))}."]
+    lines += [_dependence(each) for each in depend[:_DEPENDENCES]]
+    if one.interactions and not depend:
+        lines.append("No choice was seen to depend on another.")
+    return lines
+
+
+def _dependence(each: Interaction) -> str:
+    estimate = each.estimate
+    first, second, at, against = map(level_name, (each.first, each.second, each.at, each.against))
+    return (
+        f"It depends: with {at} the cost of {first} over {second} is {ratio(estimate.ratio)} "
+        f"({interval(estimate.low, estimate.high)}) what it is with {against}."
+    )
