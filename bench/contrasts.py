@@ -214,9 +214,10 @@ def _recipe_question(recipe: CellSpec, base: CellSpec) -> Question | None:
 def judge(asked: list[Contrast], all_figures: Mapping[tuple[str, str], Figure]) -> list[Outcome]:
     """Return every contrast in every headline metric that was read.
 
-    p-values are corrected (Holm) over the contrasts of one metric, main effects and single pairs being two
-    families: the former are what is chosen by, the latter what it rests on. The A/A contrast stands apart.
-    Intervals are each contrast's own, uncorrected.
+    p-values are corrected (Holm) over the contrasts of one metric that answer together: all main effects, by
+    which one chooses, are one family; the single pairs of each question another. Were all single pairs one,
+    each pair of engines in a plan would make it harder to tell two frameworks apart. The A/A contrast stands
+    apart. Intervals are each contrast's own, uncorrected.
     """
     outcomes: list[Outcome] = []
     known = {name for _, name in all_figures}
@@ -224,7 +225,7 @@ def judge(asked: list[Contrast], all_figures: Mapping[tuple[str, str], Figure]) 
         pairs = [asked_pairs(contrast.pairs, name, all_figures) for contrast in asked]
         estimates = [_estimate(these, name, all_figures) for these in pairs]
         verdicts: dict[int, Verdict] = {}
-        for family in ("a/a", "main", "single"):
+        for family in dict.fromkeys(map(_family, asked)):
             members = [
                 (index, estimate)
                 for index, (contrast, estimate) in enumerate(zip(asked, estimates, strict=True))
@@ -244,9 +245,8 @@ def judge(asked: list[Contrast], all_figures: Mapping[tuple[str, str], Figure]) 
 
 
 def _family(contrast: Contrast) -> str:
-    if contrast.question == "a/a":
-        return "a/a"
-    return "main" if contrast.main or contrast.question == "recipe" else "single"
+    """Return the family of tests that a contrast is corrected in: its question, or that of main effects."""
+    return "main" if contrast.main or contrast.question == "recipe" else contrast.question
 
 
 def _estimate(

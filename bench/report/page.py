@@ -160,7 +160,8 @@ def _footer(found: View) -> Markup:
         why(
             f"Ratios are geometric means of paired ratios over blocks with {CONFIDENCE * 100:g} % intervals, "
             "each its own: Student's t, from twenty blocks on the bootstrap over blocks. Verdicts are "
-            "corrected for asking several questions (Holm). Equivalent means inside "
+            "corrected (Holm) for all pairs that a question compares, and all main effects for each other. "
+            "Equivalent means inside "
             f"±{MARGIN * 100:g} % by two one-sided tests, a margin chosen beforehand. Bars and dots are "
             "medians over blocks; outliers stay in. A missing figure has its reason and is never a zero. "
             f"This page was made from {found.run.file} beside it."

@@ -203,7 +203,7 @@ def sentence(outcome: Outcome, load: str = "") -> str:
         low, high = _ends(estimate.low, estimate.high)
         verb = says.format(ratio=f"{low}{TIMES} to {high}{TIMES}")
         # its own interval may leave one out, where the correction for all that was asked does not
-        alone = "" if estimate.low <= 1 <= estimate.high else ", corrected for all that was asked"
+        alone = "" if estimate.low <= 1 <= estimate.high else ", corrected for what was asked with it"
         return f"{upper(contrast.first)} {verb} {contrast.second}{under}: {verdict_word(outcome)}{alone}"
     verb = says.format(ratio=ratio(estimate.ratio))
     return (

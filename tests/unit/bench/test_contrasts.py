@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import numpy as np
 import pytest
 
 from bench.cells import FACTORS, QUICK_CELLS, choose, direct, vary
@@ -13,6 +14,7 @@ from bench.histogram import encode_histogram
 from bench.metrics import quantile_us
 from bench.record import Absence, Run
 from tests.unit.bench.made import made_run, scaled
+from tests.unit.bench.simulated import run_of
 
 
 def outcome(run: Run, question: str, metric: str, first: str = "") -> tuple[float, str]:
@@ -40,6 +42,33 @@ def test_the_known_ratios_come_out_although_the_machine_doubled_its_speed_meanwh
 def test_the_same_cell_twice_is_equivalent_and_with_noise_it_cannot_be_told() -> None:
     assert outcome(made_run(), "a/a", "rps")[1] == "equivalent"
     assert outcome(made_run(noise=0.3), "a/a", "rps")[1] == "cannot-tell"
+
+
+def test_a_pair_is_judged_the_same_whatever_else_a_plan_asks() -> None:
+    """Each pair is told apart or not by its own question's pairs: engines are no burden on frameworks."""
+    run = run_of(np.random.default_rng(3))
+    asked, known = contrasts(run.header.cells), figures(run)
+    every = {one.contrast: one.verdict for one in judge(asked, known) if one.metric == "cpu-request"}
+    for question in ("framework", "route", "server", "a/a"):
+        alone = [one for one in asked if one.question == question and not one.main]
+        found = {one.contrast: one.verdict for one in judge(alone, known) if one.metric == "cpu-request"}
+        assert found == {one: every[one] for one in alone}
+
+
+def test_the_pairs_of_one_question_are_corrected_for_each_other() -> None:
+    """In one family of four, the surest of them has to be four times as sure as it would be alone."""
+    run = run_of(np.random.default_rng(4), blocks=3)
+    known = figures(run)
+    pairs = [one for one in contrasts(run.header.cells) if one.question == "framework" and not one.main]
+    together = {one.contrast: one.verdict for one in judge(pairs, known) if one.metric == "cpu-request"}
+    alone = {
+        one.contrast: one.verdict
+        for pair in pairs
+        for one in judge([pair], known)
+        if one.metric == "cpu-request"
+    }
+    assert (len(pairs), list(alone.values()).count("less")) == (4, 3)
+    assert list(together.values()).count("less") == 2
 
 
 def test_the_quick_cells_ask_every_question_and_each_factor_has_a_main_effect() -> None:
