@@ -193,15 +193,15 @@ class Connection(asyncio.BufferedProtocol):
             head, self._head = self._head, b""
             self._transport.write(head)
 
-    async def write(self, pieces: list[bytes], timeout: float) -> None:
+    async def write(self, data: bytes, timeout: float) -> None:
         """Returns when there is room for more. Raises WriteTimeout when none was made in time, Terminated."""
         transport = self._transport
         if self.closed:
             raise Terminated
         if self._head:
-            pieces.insert(0, self._head)
+            data = self._head + data
             self._head = b""
-        transport.writelines(pieces)
+        transport.write(data)
         while self._full:
             before = transport.get_write_buffer_size()
             if not await self._drained.wait(timeout) and transport.get_write_buffer_size() >= before:

@@ -111,14 +111,16 @@ class Exchange:
             sent += len(piece)
             if length is None:
                 ended = body.ended
-                await write([b"%x\r\n" % len(piece), piece, _END if ended else b"\r\n"], write_s)
+                # Copied, which costs less than three writes. writelines() would save 3 % of the CPU at most;
+                # but asyncio's own did not say that the buffer is full before python/cpython #127655.
+                await write(b"%x\r\n%b%b" % (len(piece), piece, _END if ended else b"\r\n"), write_s)
             elif sent <= length:
-                await write([piece], write_s)
+                await write(piece, write_s)
             else:
                 break
         if length is None:
             if not ended:
-                await write([_END[2:]], write_s)
+                await write(_END[2:], write_s)
         elif sent != length:
             raise BadRequest("the request body does not fit its Content-Length")
 

@@ -190,7 +190,7 @@ async def test_nothing_is_written_to_a_connection_that_has_ended() -> None:
     wired.begin()
     wired.connection.connection_lost(None)
     with pytest.raises(Terminated):
-        await wired.connection.write([b"more"], 1.0)
+        await wired.connection.write(b"more", 1.0)
     assert wired.transport.written == HEAD
 
 
@@ -216,9 +216,9 @@ async def test_a_head_leaves_with_the_first_piece_of_its_body() -> None:
     wired = Wired()
     wired.connection.begin(HEAD, to_head=False, sent=False)
     assert wired.transport.writes == 0
-    await wired.connection.write([b"4\r\n", b"body", b"\r\n"], 1.0)
+    await wired.connection.write(b"4\r\nbody\r\n", 1.0)
     wired.connection.write_head()
-    await wired.connection.write([b"more"], 1.0)
+    await wired.connection.write(b"more", 1.0)
     assert wired.transport.written == HEAD + b"4\r\nbody\r\nmore"
     assert wired.transport.writes == 2
 
@@ -243,7 +243,7 @@ async def test_a_write_goes_on_as_long_as_anything_leaves() -> None:
     wired.connection.pause_writing()
     wired.transport.unsent = [9, 8, 8, 7, 7, 7]
     with pytest.raises(WriteTimeout):
-        await wired.connection.write([b"more"], 0.01)
+        await wired.connection.write(b"more", 0.01)
     assert wired.transport.unsent == []
 
 
@@ -254,7 +254,7 @@ async def test_a_write_that_waits_ends_with_room_or_with_the_connection(lost: bo
     wired.begin()
     wired.connection.pause_writing()
     wired.transport.unsent = [9]
-    task = asyncio.create_task(wired.connection.write([b"more"], 1.0))
+    task = asyncio.create_task(wired.connection.write(b"more", 1.0))
     await settle()
     assert not task.done()
     if lost:
