@@ -78,7 +78,7 @@ _UPSTREAM = """
     }}
 """
 
-# By itself nginx ends a connection after 1,000 requests, which a second of load takes: none of the others does.
+# By itself nginx ends a connection after 1,000 requests; a second of load has more. None of the others does.
 _MANY = 1_000_000_000
 
 # Names that are looked up while nginx runs need a resolver, and `proxy_pass` a variable.
