@@ -29,7 +29,7 @@ bench-full: venv ## every factor and scenario: about half an hour; ARGS=--resume
 test: venv ## the quick tier: unit tests, the contract on every subject, the mutants
 	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q $(ARGS)
 
-test-long: venv ## the long tier: 1 GiB up and down with memory watched, a gap of 31 s
+test-long: venv ## the long tier: httpx2 on every server, 1 GiB up and down with memory watched
 	@$(python) -m pytest -n $(JOBS) --maxprocesses 8 --dist loadgroup -q -m long --timeout 900 $(ARGS)
 
 contract-reference: venv ## the contract on nginx, HAProxy, Caddy and others, where installed: about half an hour

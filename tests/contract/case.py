@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tests.contract.talk import Talk
 
-__all__ = ["REGISTRY", "Case", "Compare", "Level", "case", "load"]
+__all__ = ["REGISTRY", "Case", "Compare", "Level", "Tier", "case", "load"]
 
 Level = Literal["M", "S", "P", "O"]
 Tier = Literal["quick", "long"]

@@ -15,7 +15,7 @@ from tests.contract.fingerprint import fingerprint
 from tests.contract.own import manifest_of
 from tests.contract.reference import REFERENCES
 from tests.contract.results import Result, Results, Verdict, read
-from tests.contract.subjects import SUBJECTS, default_engine
+from tests.contract.subjects import SUBJECTS, tier
 
 __all__ = ["OWN", "RESULTS", "Cell", "Column", "measured", "observations", "ours", "profiles", "references"]
 
@@ -64,7 +64,7 @@ def profiles() -> dict[str, list[Subject]]:
     return found
 
 
-_LONG = Cell("unsupported", "the long tier is for the default engine of ours")
+_LONG = Cell("unsupported", "the long tier is for ours")
 
 
 def ours(cases: Mapping[str, Case], folder: Path = OWN) -> list[Column]:
@@ -91,7 +91,7 @@ def _held(case: Case, members: Sequence[Subject], seen: Mapping[str, Result]) ->
     missing = sorted(need for need in case.needs if not manifest.offers(need))
     if missing:
         return Cell("unsupported", f"the manifest declares no {', '.join(missing)}")
-    if case.tier == "long" and all(each != default_engine(each) for each in members):
+    if all(tier(case, each) is None for each in members):
         return _LONG
     known: list[Deviation] = [found for each in members if (found := deviation(case, each)) is not None]
     if known:

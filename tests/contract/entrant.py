@@ -8,11 +8,11 @@ from typing import Protocol
 from shared.harness.peers import Upstream
 from shared.harness.process import Process
 from shared.harness.subject import Subject, start
-from tests.contract.case import Case
+from tests.contract.case import Case, Tier
 from tests.contract.deviations import Known, deviation
 from tests.contract.manifest import Manifest
 from tests.contract.own import manifest_of
-from tests.contract.subjects import default_engine
+from tests.contract.subjects import tier
 from tests.contract.variants import VARIANTS
 
 __all__ = ["App", "Entrant", "Standing", "Upstream"]
@@ -40,7 +40,7 @@ class Entrant(Protocol):
     id: stands in item names and results. group: entrants of one group run in one worker. twins: entrants of
     one group have to agree. strict: an S case that fails is a failure; otherwise a warning.
     origin: host and port that the origin has to have, 0 for any. reconfigurable: each variant is a process of
-    its own, with an origin of its own. long: the long tier is played on it, too.
+    its own, with an origin of its own.
     """
 
     id: str
@@ -49,7 +49,6 @@ class Entrant(Protocol):
     strict: bool = False
     origin: tuple[str, int] = ("127.0.0.1", 0)
     reconfigurable: bool = True
-    long: bool = True
 
     def manifest(self, variant: str) -> Manifest | None:
         """What it declares under a variant; None: it cannot be configured so."""
@@ -61,6 +60,10 @@ class Entrant(Protocol):
     def version(self) -> str:
         """What was tested, for the results."""
         return ""
+
+    def tier(self, case: Case) -> Tier | None:
+        """In which it is asked this, None in neither."""
+        return case.tier
 
     def deviation(self, case: Case) -> Known | None:
         """Why it is known to fail this case; then it has to."""
@@ -76,7 +79,6 @@ class App(Entrant):
         self.subject, self.id = subject, subject.id
         # Both apps of one route and profile in one worker: agreement then needs no second run, in any order.
         self.group = subject.id.removeprefix(f"{subject.app}-")
-        self.long = subject == default_engine(subject)
 
     def manifest(self, variant: str) -> Manifest | None:
         return manifest_of(variant, self.subject.engine)
@@ -89,6 +91,9 @@ class App(Entrant):
         url = chosen.upstream.format(origin=origin.url, port=origin.port)
         running = start(self.subject, url, settings=settings)
         return Standing(running.host, running.port, running.process)
+
+    def tier(self, case: Case) -> Tier | None:
+        return tier(case, self.subject)
 
     def deviation(self, case: Case) -> Known | None:
         return deviation(case, self.subject)

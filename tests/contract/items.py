@@ -41,7 +41,7 @@ class _ContractItem(pytest.Item):
         # What shares a process meets in one worker; what waits for deadlines, elsewhere than what computes.
         self.group = f"{entrants[0].group} {'alone' if case.alone else case.settings}"
         self.add_marker(pytest.mark.xdist_group(self.group))
-        if case.tier == "long":
+        if entrants[0].tier(case) == "long":
             self.add_marker(pytest.mark.long)
 
     @property
@@ -142,7 +142,7 @@ def items_of(collector: pytest.Module, case: Case, entrants: tuple[Entrant, ...]
     """Every item of one case: one per entrant, then agreement per group of twins."""
     groups: dict[str, list[Entrant]] = collections.defaultdict(list)
     for entrant in entrants:
-        if entrant.long or case.tier == "quick":
+        if entrant.tier(case) is not None:
             groups[entrant.group].append(entrant)
     for group, members in groups.items():
         beside = tuple(members)
