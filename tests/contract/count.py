@@ -124,7 +124,7 @@ class Count:
             for case, result in sorted(found.items()):
                 told = [f"{name}: {value}" for name, value in result.notes.items()]
                 if result.verdict == "observed" and result.why:
-                    told.append(f"ended with: {result.why}")
+                    told.append(f"not played to its end: {result.why}")
                 if told:
                     lines.append(f"{case} on {proxy}: {'; '.join(told)}")
         return lines

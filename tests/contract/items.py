@@ -98,6 +98,7 @@ class CaseItem(_ContractItem):
             pytest.skip(f"{outcome.verdict}: {outcome.report}")
         if verdict in ("warning", "observed") and outcome.report:
             self.add_report_section("call", verdict, outcome.report)
+            self.tell(conversation=outcome.report)  # JUnit keeps a failure's own, and no sections
         elif outcome.verdict == "failed":
             raise CaseFailedError(outcome.report)
 

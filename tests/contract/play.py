@@ -20,7 +20,7 @@ from tests.contract.tls import Authority
 __all__ = ["Outcome", "play"]
 
 _SHOWN_BYTES = 700  # of each run of bytes in a report
-_SHOWN_LINES = 80
+_SHOWN_RUNS = 80
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,12 +109,15 @@ async def _converse(case: Case, talk: Talk) -> None:
 
 # What a proxy can do to a case; anything else is a fault of the case itself.
 _SEEN = (AssertionError, OSError, IncompleteError, MalformedError)
+_SENTENCES = (LateError, IncompleteError, MalformedError)  # the suite's own: each says by itself what it is
 
 
 def _message(failure: BaseException) -> str:
     """Without what pytest's rewriting repeats of the operands: the conversation shows them better. An
     assertion that says nothing is told by its line.
     """
+    if isinstance(failure, _SENTENCES):
+        return str(failure)
     if not isinstance(failure, AssertionError):
         return f"{type(failure).__name__}: {failure}"
     said = str(failure).partition("\nassert ")[0]
@@ -136,7 +139,7 @@ def _report(case: Case, talk: Talk, failure: BaseException, ended_at_s: float) -
         *(f"  {line}" for line in talk.origin.ledger.tell(talk.began_s)),
     ]
     if talk.notes:
-        lines += ["", f"notes: {talk.notes}"]
+        lines += ["", "noted: " + "; ".join(f"{name}: {value}" for name, value in talk.notes.items())]
     return "\n".join(lines)
 
 
@@ -151,8 +154,8 @@ def _where(case: Case, failure: BaseException) -> list[str]:
 
 
 def _told(talk: Talk, ended_at_s: float) -> list[str]:
-    """All bytes of the case in the order of their clock, both sides, one line for each run in one direction;
-    then, apart, what came of looking whether anything is left.
+    """All bytes of the case in the order of their clock, both sides, a run in one direction together; then,
+    apart, what came of looking whether anything is left.
     """
     events: list[tuple[Event, str]] = []
     for number, client in enumerate(talk.clients):
@@ -176,17 +179,18 @@ def _told(talk: Talk, ended_at_s: float) -> list[str]:
         if not (runs and runs[-1].takes(name, event, late)):
             runs.append(_Run(name, event.kind, event.at_s - talk.began_s, late))
         runs[-1].add(event)
-    lines = _shortened([f"  {run}" for run in runs if not run.late]) or ["  nothing was sent"]
-    if left := [f"  {run}" for run in runs if run.late]:
+    lines = _shortened([run for run in runs if not run.late]) or ["  nothing was sent"]
+    if left := [run for run in runs if run.late]:
         lines += ["", "when the conversation was over, its clients left:", *_shortened(left)]
     return lines
 
 
-def _shortened(lines: list[str]) -> list[str]:
-    if len(lines) <= _SHOWN_LINES:
-        return lines
-    half = _SHOWN_LINES // 2
-    return [*lines[:half], f"  ... {len(lines) - 2 * half} lines ...", *lines[-half:]]
+def _shortened(runs: list["_Run"]) -> list[str]:
+    shown = [[f"  {line}" for line in run.lines()] for run in runs]
+    if len(shown) > _SHOWN_RUNS:
+        half = _SHOWN_RUNS // 2
+        shown[half:-half] = [[f"  ... {len(shown) - 2 * half} more ..."]]
+    return [line for lines in shown for line in lines]
 
 
 @dataclasses.dataclass(slots=True)
@@ -210,12 +214,18 @@ class _Run:
             self.data = (self.data + event.data)[:_SHOWN_BYTES]
         self.size += event.size
 
-    def __str__(self) -> str:
+    def lines(self) -> list[str]:
+        """As on the wire: CRLF ends a line, and is shown there, so that a bare CR or LF stands out."""
         at = f"{self.at_s:7.3f} s {self.name}"
         if self.kind == "note":
-            return f"{at}: {self.data.decode()}"
-        text = repr(self.data)[2:-1].replace("\\r\\n", "\\r\\n ")
-        rest = self.size - len(self.data)
-        return f"{at} {'->' if self.kind == 'out' else '<-'} proxy {text}" + (
-            f" ... and {rest} bytes more" if rest else ""
-        )
+            return [f"{at}: {self.data.decode()}"]
+        shown = [_spelt(line) for line in self.data.split(b"\r\n")]
+        shown = [f"{line}\\r\\n" for line in shown[:-1]] + [line for line in shown[-1:] if line]
+        if rest := self.size - len(self.data):
+            shown.append(f"... and {rest} bytes more")
+        return [f"{at} {'->' if self.kind == 'out' else '<-'} proxy", *(f"{'':12}{line}" for line in shown)]
+
+
+def _spelt(line: bytes) -> str:
+    """Printable ASCII as it is; the backslash and every other byte as an escape: none looks like another."""
+    return line.decode("latin-1").encode("unicode_escape").decode("ascii")

@@ -85,8 +85,9 @@ measured: the results lack the case, or the case or the manifest has been change
 
 **Ours** is one column per server profile and engine: FastAPI and Litestar must produce the same normalised
 bytes at both ends and the same ledger of connections, or the same outcome where who comes first is a race,
-so there is nothing to tell them apart by. The default engine is tested as handler and as mount, the others
-as handler and without the long tier. A ✓ of ours is held by `make test` (*long*: `make test-long`).
+so there is nothing to tell them apart by. The default engine is tested as handler and as mount, httpx2 too,
+the others as handler and without the long tier. A ✓ of ours is held by `make test`; one of httpx2 as mount,
+under uvicorn-h11 or under hypercorn-h1, and a *long* one, by `make test-long`.
 
 Small words under a case's id: the settings that it runs under, where they are not the defaults. *tight* has
 a pool of ten, deadlines of two seconds and a body limit of 1 MiB; *based* a base path in the upstream's
@@ -215,7 +216,7 @@ def _observed(columns: list[Column], cases: Mapping[str, Case]) -> Iterator[str]
             cell = column.cells[name]
             told = [f"{note}: {value}" for note, value in cell.notes.items()]
             if cell.verdict == "observed" and cell.why:
-                told.append(f"ended with: {cell.why}")
+                told.append(f"not played to its end: {cell.why}")
             if told:
                 alike.setdefault(_seen("; ".join(told)), []).append(column.name)
         for seen, names in alike.items():

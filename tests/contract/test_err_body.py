@@ -66,9 +66,10 @@ async def stalled(talk: Talk) -> None:
 @case("ERR-11", level="O", requirement="RFC 9112 §6.3 item 8", anchor="RFC 9112 §8", compare="verdict")
 async def old_client_cut(talk: Talk) -> None:
     """Told: how an HTTP/1.0 client's connection ends when the upstream's response was cut."""
+    framed = {"length": "with its length", "chunked": "in chunks", "close": "until the connection closes"}
     for name, head in (
-        ("length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"),
-        ("chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+        ("short of its length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"),
+        ("without its last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
     ):
         x = await talk.exchange()
         await x.ask(version="HTTP/1.0")
@@ -78,9 +79,8 @@ async def old_client_cut(talk: Talk) -> None:
         await response.some(5)
         up.close()
         await response.to_the_end()
-        talk.note(
-            name, f"{response.body.framing.kind}: {'whole' if response.complete else response.body.cut}"
-        )
+        ended = "ended as if whole" if response.complete else f"cut by {response.body.cut}"
+        talk.note(name, f"sent {framed[response.body.framing.kind]}, {ended}")
 
 
 @case("ERR-07-both", requirement="RFC 9112 §6.3", anchor="nginx proxy_duplicate_headers.t")

@@ -188,4 +188,5 @@ async def made_up_names(talk: Talk) -> None:
     x = await talk.exchange()
     seen, response = await x.trip("GET", *(f"{name}: forged" for name in names))
     ok(response)
-    talk.note("relayed", [name for name in names if seen.all(name)])
+    relayed = [name for name in names if seen.all(name)]
+    talk.note("relayed", "all of them" if relayed == names else ", ".join(relayed) or "none of them")

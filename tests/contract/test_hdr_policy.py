@@ -28,7 +28,8 @@ async def connection_lists_end_to_end(talk: Talk) -> None:
     if isinstance(result, Response):
         talk.note("refused", result.status)
         return
-    talk.note("dropped", [name for name in _END_TO_END if not result.head.all(name)])
+    dropped = [name for name in _END_TO_END if not result.head.all(name)]
+    talk.note("dropped", ", ".join(dropped) or "none of them")
     await result.answer()
     ok(await x.response())
 

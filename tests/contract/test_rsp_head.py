@@ -26,7 +26,8 @@ async def reasons(talk: Talk) -> None:
     """Told: what becomes of a reason phrase, of an empty one, and of a status that no class is for."""
     for line in ("200 Fine", "200 ", "299 Caf\u00e9", "999 Beyond"):
         response = await _raw(talk, f"HTTP/1.1 {line}\r\nContent-Length: 2\r\n\r\nok")
-        talk.note(line, f"{response.status} {response.head.reason.decode('latin-1')}")
+        seen = f"{response.status} {response.head.reason.decode('latin-1')}"
+        talk.note(f"'{line}'", "as it is" if seen == line else f"becomes '{seen}'")
 
 
 @case("RSP-25", requirement="RFC 9112 §6.1, §6.3 item 1", anchor="Go TestNoBodyOnChunked304Response")

@@ -129,7 +129,10 @@ class Client:
         try:
             head = await within(deadline_s, "a response head", final())
         except LateError as error:
-            raise LateError(f"{error}; {len(interim)} interim ones came" if interim else str(error)) from None
+            if not interim:
+                raise
+            came = "one interim response" if len(interim) == 1 else f"{len(interim)} interim responses"
+            raise LateError(f"{error}; {came} came") from None
         response = Response(head, Body(self.reader, response_framing(head, method)), interim)
         self.responses.append(response)
         return response

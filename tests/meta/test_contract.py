@@ -92,6 +92,9 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
+_NEXT = "\n" + 14 * " "
+
+
 def test_failure_shows_both_sides_and_the_ledger(tmp_path: pathlib.Path) -> None:
     async def wrong(talk: Talk) -> None:
         x = await talk.exchange()
@@ -103,16 +106,44 @@ def test_failure_shows_both_sides_and_the_ledger(tmp_path: pathlib.Path) -> None
     for expected in (
         "content b'ok', not b'something else'",  # what was expected, and what was seen
         'ok(response, b"something else")',  # the line of the case
-        "client 0 -> proxy POST /t-",
-        "origin connection 0 <- proxy POST /t-",
-        "origin connection 0 -> proxy HTTP/1.1 200 OK",
-        "client 0 <- proxy HTTP/1.1 200 OK",
-        "X-Sent: 1",
-        "X-Came: 2",
+        f"client 0 -> proxy{_NEXT}POST /t-",
+        f"origin connection 0 <- proxy{_NEXT}POST /t-",
+        f"origin connection 0 -> proxy{_NEXT}HTTP/1.1 200 OK\\r\\n{_NEXT}",
+        f"client 0 <- proxy{_NEXT}HTTP/1.1 200 OK\\r\\n{_NEXT}",
+        f"{_NEXT}X-Sent: 1\\r\\n{_NEXT}",
+        f"{_NEXT}X-Came: 2\\r\\n{_NEXT}",
+        f"{_NEXT}\\r\\n{_NEXT}content\n",
         "the origin's ledger",
         "length body, 7 bytes, complete; answered",
     ):
         assert expected in outcome.report, f"{expected!r} is not in\n{outcome.report}"
+
+
+def test_bytes_of_a_conversation_are_told_from_each_other(tmp_path: pathlib.Path) -> None:
+    """A line is what CRLF ends; a bare CR, a bare LF, what only looks like one, and bytes beyond ASCII."""
+
+    async def odd(talk: Talk) -> None:
+        client = await talk.connect()
+        await client.send(b"one\ntwo\rthree\\r\\n\r\r\n\xe9\x00'\"\r\n\r\nno end" + 700 * b"x")
+        raise AssertionError
+
+    shown = ("one\\ntwo\\rthree\\\\r\\\\n\\r\\r\\n", "\\xe9\\x00'\"\\r\\n", "\\r\\n", "no end")
+    report = _run(_played(odd, tmp_path)).report
+    assert f"client 0 -> proxy{_NEXT}{_NEXT.join(shown)}xxx" in report
+    assert f"xxx{_NEXT}... and 34 bytes more\n" in report
+
+
+def test_errors_of_the_suite_are_told_without_their_class(tmp_path: pathlib.Path) -> None:
+    async def early(talk: Talk) -> None:
+        x = await talk.exchange()
+        await x.ask()
+        up = await x.arrival()
+        await up.send("HTTP/1.1 103 Early Hints\r\n\r\n")
+        await x.head(deadline_s=0.5)
+
+    outcome = _run(_played(early, tmp_path))
+    assert outcome.why == "waited 0.5 s for a response head; one interim response came"
+    assert f"failed: {outcome.why}\n" in outcome.report
 
 
 def test_hanging_case_ends_and_says_what_it_waited_for(tmp_path: pathlib.Path) -> None:
@@ -191,7 +222,7 @@ def test_request_that_nobody_sent_is_found(tmp_path: pathlib.Path) -> None:
     report = _run(_played(stray, tmp_path)).report
     assert "requests that no client sent" in report
     conversation, _, left = report.partition("when the conversation was over, its clients left:")
-    assert "-> proxy GET /stray" in conversation
+    assert f"-> proxy{_NEXT}GET /stray" in conversation
     assert "closed" in left
 
 

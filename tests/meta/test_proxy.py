@@ -74,13 +74,18 @@ def test_results_for_people_and_for_programs(proxy: list[str], tmp_path: pathlib
         "ERR-04-head": ("M", "reconfiguration"),
     }
 
-    told = {
-        case.attrib["name"]: {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}
-        for case in ET.parse(tmp_path / "junit.xml").iter("testcase")  # noqa: S314 - we made the file
-    }
+    told = _properties(tmp_path / "junit.xml")
     assert told["HDR-12[mini]"]["level"] == "M"
     assert "RFC 9110" in told["HDR-12[mini]"]["requirement"]
     assert told["ERR-04[mini]"]["verdict"] == "reconfiguration"
+
+
+def _properties(junit: pathlib.Path) -> dict[str, dict[str, str]]:
+    """Of each test case."""
+    return {
+        case.attrib["name"]: {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}
+        for case in ET.parse(junit).iter("testcase")  # noqa: S314 - we made the file
+    }
 
 
 def test_known_deviations_have_to_be_true(proxy: list[str], tmp_path: pathlib.Path) -> None:
@@ -167,14 +172,20 @@ def test_what_is_another_in_every_run_is_left_out_of_results() -> None:
 def test_failure_shows_the_conversation(proxy: list[str]) -> None:
     done = run_pytest("tests/contract/test_trl.py", "-k", "TRL-01", *proxy)
     assert done.returncode == 1
-    for expected in ("TRL-01 on mini", "client 0 -> proxy GET /t-", "the origin's ledger"):
+    for expected in ("TRL-01 on mini", "client 0 -> proxy\n              GET /t-", "the origin's ledger"):
         assert expected in done.stdout
 
 
-def test_what_should_be_is_a_warning(proxy: list[str]) -> None:
-    done = run_pytest("tests/contract/test_fwd.py", "-k", "FWD-05", *proxy)
+def test_what_should_be_is_a_warning_and_shows_its_conversation_when_asked(
+    proxy: list[str], tmp_path: pathlib.Path
+) -> None:
+    junit = tmp_path / "junit.xml"
+    done = run_pytest("tests/contract/test_fwd.py", "-k", "FWD-05", "-rA", *proxy, f"--junit-xml={junit}")
     assert done.returncode == 0
     assert "warning: FWD-05 on mini: Via is" in done.stdout
+    told = _properties(junit)["FWD-05[mini]"]["conversation"]
+    for shown in (told, done.stdout):
+        assert "client 0 -> proxy\n              GET /t-" in shown
 
 
 # What is wrong with the set-up is one line, and exit status 4

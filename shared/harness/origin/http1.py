@@ -39,7 +39,8 @@ class IncompleteError(Exception):
     """The connection ended inside a message. how: "FIN" or "RST"; got: what had come of the current part."""
 
     def __init__(self, how: str, got: bytes = b""):
-        super().__init__(f"the connection ended ({how}) inside a message, after {got[-80:]!r}")
+        after = f", after {got[-80:]!r}" if got else ""
+        super().__init__(f"the connection ended ({how}) where more was due{after}")
         self.how, self.got = how, got
 
 

@@ -137,5 +137,6 @@ def _tell(exchange: ExchangeRecord) -> str:
     body = exchange.body
     state = "complete" if body.complete else f"cut by {body.cut}" if body.cut else "not read to its end"
     end = "answered" if exchange.released else exchange.ended or "still carried"
-    line = exchange.head.raw.partition(b"\r\n")[0][:60]
-    return f"{line!r}: {body.framing.kind} body, {body.size} bytes, {state}; {end}"
+    line = exchange.head.raw.partition(b"\r\n")[0][:60].decode("latin-1")
+    kind = "no" if body.framing.kind == "none" else body.framing.kind
+    return f"{line!r}: {kind} body, {body.size} bytes, {state}; {end}"
