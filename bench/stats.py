@@ -2,7 +2,8 @@
 
 The unit is the block: one value per cell and block, the two cells of a contrast measured minutes apart at
 most, so a machine that slows down in between hits both. Logs, because costs multiply: half and double are
-then equally far from one. Intervals are Student's t, from twenty blocks on the bootstrap over blocks.
+then equally far from one. Intervals of ratios are Student's t, from twenty blocks on the bootstrap over
+blocks; those of single figures are order statistics, since what disturbs a cell only slows it.
 """
 
 from __future__ import annotations
@@ -162,17 +163,35 @@ def difference(values: Sequence[float]) -> Interval | None:
 
 
 def median_interval(values: Sequence[float]) -> Interval | None:
-    """Return the median over blocks with the interval of their geometric mean, widened to hold the median.
+    """Return the median over blocks, since outliers stay in, with its 95 % interval.
 
-    The median is what is shown, since outliers stay in; None with fewer than three blocks or without a
-    positive value to take the log of.
+    From six blocks on its ends are order statistics, so nothing is assumed of the noise, which in a single
+    cell has a side: what disturbs only slows. Of fewer even the whole range is too narrow (75 % of three):
+    there it is widened to Student's t of the logs, which holds the truth in 93 of 100 runs or more. None
+    with fewer than three blocks or without a positive value to take the log of.
     """
     if len(values) < INTERVAL_BLOCKS or min(values) <= 0:
         return None
-    logs = _mean([math.log(value) for value in values])
-    middle = float(np.median(np.asarray(values)))
-    # an interval that misses its own point would help nobody
-    return Interval(middle, min(math.exp(logs.low), middle), max(math.exp(logs.high), middle), len(values))
+    ordered = sorted(values)
+    left_out = _left_out(len(ordered))
+    low, high = ordered[left_out or 0], ordered[-1 - (left_out or 0)]
+    if left_out is None:
+        logs = _mean([math.log(value) for value in values])
+        low, high = min(low, math.exp(logs.low)), max(high, math.exp(logs.high))
+    return Interval(float(np.median(np.asarray(values))), low, high, len(values))
+
+
+@cache
+def _left_out(count: int) -> int | None:
+    """Return how many values on each side lie outside the interval of a median: the median of ``count`` lies
+    beyond k of them with P(Binomial(count, 1/2) <= k). None where even the whole range is not enough."""
+    found, beyond = None, 0.0
+    for k in range(count // 2):
+        beyond += math.comb(count, k) / 2**count
+        if 2 * beyond > _ALPHA:
+            break
+        found = k
+    return found
 
 
 def compare(log_ratios: Sequence[float], *, margin: float = MARGIN) -> Estimate | None:

@@ -163,7 +163,8 @@ def _footer(found: View) -> Markup:
             "corrected (Holm) for all pairs that a question compares, and all main effects for each other. "
             "Equivalent means inside "
             f"±{MARGIN * 100:g} % by two one-sided tests, a margin chosen beforehand. Bars and dots are "
-            "medians over blocks; outliers stay in. A missing figure has its reason and is never a zero. "
+            "medians over blocks between order statistics; outliers stay in. A missing figure has its reason "
+            "and is never a zero. "
             f"This page was made from {found.run.file} beside it."
         ),
     )

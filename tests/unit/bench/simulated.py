@@ -34,12 +34,27 @@ _NOISES: Mapping[Noise, Callable[[np.random.Generator, int], npt.NDArray[np.floa
         random.normal(0, _SPREAD, size) + (random.random(size) < 0.1) * random.uniform(0, 0.35, size)
     ),
 }
+_ONE_SIDED: Mapping[str, Callable[[np.random.Generator, int], npt.NDArray[np.float64]]] = {
+    "disturbed": _NOISES["disturbed"],
+    "often disturbed": lambda random, size: (
+        random.normal(0, _SPREAD, size) + (random.random(size) < 0.3) * random.uniform(0, 0.35, size)
+    ),
+    "exponential": lambda random, size: random.exponential(2 * _SPREAD, size),
+}
+"""What a single cell's noise is like: whatever else runs takes time from it, and nothing gives it any."""
+ONE_SIDED: tuple[str, ...] = tuple(_ONE_SIDED)
+
 NOISES: tuple[Noise, ...] = tuple(_NOISES)
 
 
 def noise(kind: Noise, random: np.random.Generator, size: int) -> npt.NDArray[np.float64]:
     """Return ``size`` disturbances in logs."""
     return _NOISES[kind](random, size)
+
+
+def one_sided(kind: str, random: np.random.Generator, size: int) -> npt.NDArray[np.float64]:
+    """Return ``size`` disturbances in logs that slow, or as good as none."""
+    return _ONE_SIDED[kind](random, size)
 
 
 def cells() -> list[CellSpec]:

@@ -17,7 +17,7 @@ from bench.figures import figure
 from bench.metrics import metric
 from bench.record import Run
 from bench.stats import Verdict, compare, difference, holm, median_interval, places, verdict
-from tests.unit.bench.simulated import NOISES, TRUTH, Noise, noise, run_of
+from tests.unit.bench.simulated import NOISES, ONE_SIDED, TRUTH, Noise, noise, one_sided, run_of
 
 RUNS = 1000
 ALIKE = 400
@@ -66,14 +66,25 @@ def test_cells_at_the_edge_of_the_margin_are_called_equivalent_in_at_most_5_of_1
 
 
 @pytest.mark.parametrize("kind", NOISES)
-def test_differences_and_middles_hold_the_truth_as_often(kind: Noise) -> None:
-    count = 1000
-    logs = pairs(kind, 6, count, truth=1.08, seed=300)
-    apart = [difference(one) for one in logs]
-    middle = [median_interval([math.exp(log) for log in one]) for one in logs]
-    for found, truth in ((apart, math.log(1.08)), (middle, 1.08)):
-        held = sum(one is not None and one.low <= truth <= one.high for one in found) / count
-        assert held > 0.95 - slack(0.95, count)
+def test_differences_hold_the_truth_as_often(kind: Noise) -> None:
+    found = [difference(logs) for logs in pairs(kind, 6, 1000, truth=1.08, seed=300)]
+    held = sum(one is not None and one.low <= math.log(1.08) <= one.high for one in found) / 1000
+    assert held > 0.95 - slack(0.95, 1000)
+
+
+@pytest.mark.parametrize("kind", ONE_SIDED)
+@pytest.mark.parametrize("blocks", [3, 4, 5, 6, 9, 20, 40])
+def test_the_interval_of_one_cells_figure_holds_its_true_median_whatever_disturbs_it(
+    kind: str, blocks: int
+) -> None:
+    """The mean of noise with a side lies off its median: an interval of the mean loses it (88 % of twenty)."""
+    random = np.random.default_rng(310 + blocks)
+    truth = float(np.median(one_sided(kind, random, 400_000)))
+    runs = np.exp(one_sided(kind, random, blocks * 4000).reshape(4000, blocks))
+    found = [median_interval(run) for run in runs.tolist()]
+    held = sum(one is not None and one.low <= math.exp(truth) <= one.high for one in found) / 4000
+    # t, which fewer than six blocks have in the range's stead, is bent a little by an exponential
+    assert held > (0.95 if blocks >= 6 else 0.94) - slack(0.95, 4000)
 
 
 def test_of_twenty_true_nulls_one_is_called_in_at_most_5_of_100_families() -> None:

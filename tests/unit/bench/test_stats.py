@@ -145,3 +145,27 @@ def test_a_median_lies_inside_its_own_interval_even_with_an_outlier() -> None:
     found = median_interval([100, 101, 99, 100, 102, 400])
     assert found is not None
     assert found.low <= found.value == 100.5 <= found.high
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "last", "held"),
+    [(6, 1, 6, 0.96875), (8, 1, 8, 0.9922), (9, 2, 8, 0.9609), (12, 3, 10, 0.9614), (20, 6, 15, 0.9586)],
+)
+def test_the_interval_of_a_median_ends_at_the_order_statistics_of_the_binomial(
+    count: int, first: int, last: int, held: float
+) -> None:
+    found = median_interval([float(value) for value in range(count, 0, -1)])
+    assert found is not None
+    assert (found.value, found.low, found.high) == ((count + 1) / 2, first, last)
+    tail = sum(math.comb(count, k) for k in range(first)) / 2**count
+    assert 1 - 2 * tail == pytest.approx(held, abs=5e-5)
+
+
+def test_of_fewer_than_six_blocks_the_interval_is_wider_than_their_range() -> None:
+    for count in (3, 4, 5):
+        values = [float(1000 + value) for value in range(count)]
+        found = median_interval(values)
+        estimate = compare([math.log(value) for value in values])
+        assert found is not None
+        assert estimate is not None
+        assert (found.low, found.high) == (min(1000, estimate.low), max(values[-1], estimate.high))
