@@ -75,7 +75,7 @@ def request_id(fields: Fields) -> str:
         for value in fields.get(b"x-request-id"):
             if _ID.fullmatch(value):
                 return value.decode("ascii")
-    return f"{random.getrandbits(64):016x}"  # unique, and no secret
+    return random.getrandbits(64).to_bytes(8).hex()  # unique, and no secret
 
 
 def log_line(record: ExchangeRecord, *, epoch_s: float) -> LogLine:
