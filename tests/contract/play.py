@@ -118,6 +118,8 @@ def _message(failure: BaseException) -> str:
     """
     if isinstance(failure, _SENTENCES):
         return str(failure)
+    if isinstance(failure, BrokenPipeError | ConnectionResetError):
+        return f"the proxy had ended the connection: {failure.strerror or failure}"
     if not isinstance(failure, AssertionError):
         return f"{type(failure).__name__}: {failure}"
     said = str(failure).partition("\nassert ")[0]
