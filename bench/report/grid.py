@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -47,19 +48,29 @@ COLUMNS = {
 
 _FIRST = ("rps", "cpu-event", "response-p50")
 """What questions are answered in where there is no room for more."""
+_ENDLESS = 10_000
 _BELOW = "\N{ALMOST EQUAL TO}0"
 _ADDED = {"response": "response", "first event": "first", "event": "event"}
 _UNASKED = {"not asked", "not run"}
 
 
-def answers_table(found: View, *, width: int, whole: bool) -> Table:
-    """Return each question with what to pick and its ratios, in as many metrics as the width has room for.
-    Unless the ``whole`` is wanted, engines are held against the first of them only."""
+def answers_table(found: View, console: Console, *, whole: bool) -> Table:
+    """Return each question with what to pick and its ratios, in as many metrics as there is room for. Unless
+    the ``whole`` is wanted, engines are held against the first of them only."""
     answers = picks(found)
     engine = next(iter(found.asked("engine")), None)
     if engine is not None and not whole:
         answers = [one for one in answers if _against(one.contrasts[0], engine.first)]
-    names = _judged(found, answers)[: max(1, (width - 44) // 20)]
+    names = _judged(found, answers)
+    room = console.options.update(width=_ENDLESS)  # or a table that is too wide would tell no more than that
+    while console.measure(table := _answers(found, answers, names), options=room).maximum > console.width:
+        if len(names) < 2:
+            break
+        names = names[:-1]
+    return table
+
+
+def _answers(found: View, answers: Sequence[Answer], names: Sequence[str]) -> Table:
     table = _grid("ratio of", ["pick", *(_heading(found, name) for name in names)], text=1)
     for answer in answers:
         of = [_ratios(found, answer.contrasts, name) for name in names]

@@ -52,7 +52,7 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
     for line in _blocks_done(found):
         console.print(Text(line, style="yellow"))
     console.print(Text(f"\n{headline(found)}", style="bold"))
-    console.print(answers_table(found, width=console.width, whole=whole))
+    console.print(answers_table(found, console, whole=whole))
     console.print(Text(_RATIOS, style="dim"))
     for line in (*briefly(found), *_client(found), *_growths(found, whole=whole)):
         console.print(Text(line))

@@ -144,7 +144,9 @@ def interval(low: float, high: float) -> str:
 
 
 def _ends(low: float, high: float) -> tuple[str, str]:
-    digits = _digits(low)
+    digits = min(_digits(low), max(2, _digits(high)))
+    if f"{low:.{digits}f}" == f"{high:.{digits}f}":  # an interval of no width would claim too much
+        digits += 1
     return f"{low:.{digits}f}", f"{high:.{digits}f}"
 
 
