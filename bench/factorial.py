@@ -5,6 +5,7 @@ fitted by least squares in each block alone. A block then gives one independent 
 the blocks give its interval, as everywhere else here. The plan need not be complete: shares of factors that
 overlap are averaged over every order of entering them (Shapley; Lindeman, Merenda and Gold 1980), and each
 is freed of what noise alone would have explained (omega squared), so what explains nothing is about 0 %.
+A share is of what differs between these very cells; its interval, the block jackknife's, is about their runs.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import numpy.typing as npt
 
 from bench.cells import framework_name
 from bench.figures import Figure
+from bench.jackknife import share_interval
 from bench.record import CellSpec
-from bench.stats import INTERVAL_BLOCKS, Estimate, Verdict, compare, holm, verdict
+from bench.stats import INTERVAL_BLOCKS, Estimate, Interval, Verdict, compare, holm, verdict
 
 __all__ = ["FACTORS", "Decomposition", "Interaction", "LevelEffect", "decompose"]
 
@@ -59,8 +61,11 @@ class Interaction(msgspec.Struct, frozen=True):
 
 
 class Decomposition(msgspec.Struct, frozen=True):
-    """Of the variation of one metric between products: the share of each factor, of how they combine, and of
-    noise, adding up to one; the effect of each level; the interactions that could be judged."""
+    """Of the variation of one metric between these products: the share of each factor, of how they combine,
+    and of noise, adding up to one; the effect of each level; the interactions that could be judged.
+
+    ``intervals``: of each factor's share. Noise has none: its share is a variance, which a few blocks tell
+    only as far as its rare large pieces happened to fall into them."""
 
     metric: str
     cells: int
@@ -70,6 +75,7 @@ class Decomposition(msgspec.Struct, frozen=True):
     noise: float
     levels: list[LevelEffect]
     interactions: list[Interaction]
+    intervals: dict[str, Interval]
 
 
 def decompose(
@@ -92,7 +98,9 @@ def decompose(
     logs = np.log(np.array([[values[block] for block in blocks] for values in per_cell]))
     logs -= logs.mean(axis=0)  # the block takes its mean: a slower machine is no property of a cell
     designs = {name: _coded([FACTORS[name](cell) for cell in products]) for name in varied}
-    shares, combined, noise = _shares(logs, designs)
+    bases = _bases(designs)
+    shares, combined, noise = _shares(logs, bases)
+    but_one = [_shares(np.delete(logs, out, axis=1), bases)[0] for out in range(len(blocks))]
     return Decomposition(
         metric=of,
         cells=len(products),
@@ -102,6 +110,11 @@ def decompose(
         noise=noise,
         levels=_levels(logs, designs, products),
         interactions=_interactions(logs, products, varied),
+        intervals={
+            name: found
+            for name, share in shares.items()
+            if (found := share_interval(share, [each[name] for each in but_one])) is not None
+        },
     )
 
 
@@ -112,32 +125,32 @@ def _coded(levels: Sequence[str]) -> Matrix:
     return np.array(columns)
 
 
-def _explained(means: Matrix, designs: Sequence[Matrix]) -> tuple[float, int]:
-    """Return the sum of squares of ``means`` that these columns explain, and their degrees of freedom."""
-    if not designs:
-        return 0.0, 0
+def _bases(designs: Mapping[str, Matrix]) -> dict[tuple[str, ...], Matrix]:
+    """Return, for each choice of factors, orthonormal columns of all that they can explain of the means."""
+    names = list(designs)
+    choices = [chosen for size in range(len(names) + 1) for chosen in combinations(names, size)]
+    return {chosen: _orthonormal([designs[name] for name in chosen]) for chosen in choices if chosen}
+
+
+def _orthonormal(designs: Sequence[Matrix]) -> Matrix:
     columns = np.column_stack(designs)
-    columns = columns - columns.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
-    rank = int((sizes > 1e-9 * sizes[0]).sum()) if sizes[0] > 0 else 0
-    return float(np.sum(np.square(left[:, :rank].T @ means))), rank
+    left, sizes, _ = np.linalg.svd(columns - columns.mean(axis=0), full_matrices=False)
+    return left[:, : int((sizes > 1e-9 * sizes[0]).sum())]
 
 
-def _shares(logs: Matrix, designs: Mapping[str, Matrix]) -> tuple[dict[str, float], float, float]:
+def _shares(logs: Matrix, bases: Mapping[tuple[str, ...], Matrix]) -> tuple[dict[str, float], float, float]:
     cells, blocks = map(len, (logs, logs.T))
+    names = [chosen[0] for chosen in bases if len(chosen) == 1]
     means = logs.mean(axis=1)
     total = float((logs**2).sum())
     between = blocks * float((means**2).sum())
     if total < 1e-12 * cells * blocks:  # nothing differs but the last digits
-        return dict.fromkeys(designs, 0.0), 0.0, 1.0
+        return dict.fromkeys(names, 0.0), 0.0, 1.0
     error = (total - between) / ((cells - 1) * (blocks - 1))  # mean square between runs of the same cell
-    names = list(designs)
-
-    def worth(chosen: Sequence[str]) -> float:
-        squares, rank = _explained(means, [designs[name] for name in chosen])
-        return blocks * squares - rank * error
-
-    values = {chosen: worth(chosen) for size in range(len(names) + 1) for chosen in combinations(names, size)}
+    values = {(): 0.0} | {
+        chosen: blocks * float(np.sum(np.square(basis.T @ means))) - basis.shape[1] * error
+        for chosen, basis in bases.items()
+    }
     raw = {name: _shapley(name, names, values) for name in names}
     combined = max(0.0, between - (cells - 1) * error - values[tuple(names)])
     parts = {name: max(0.0, value) for name, value in raw.items()}

@@ -12,7 +12,7 @@ from bench.record import Absence
 from bench.report.charts import effects, split
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
-from bench.report.matters import first_of, matters
+from bench.report.matters import first_of, matters, share_interval
 from bench.report.parts import absent, section, under_loads, why
 from bench.report.tables import behind, contrasts_table, table
 from bench.report.verdict import client_cost
@@ -48,7 +48,8 @@ def matters_section(found: View) -> Markup:
     parts = [
         why(
             "All products differ in cost; each bar splits that variation by what explains it, machine drift "
-            "taken out. Noise is what differs between runs of one and the same cell."
+            "taken out. Noise is what differs between runs of one and the same cell. Other cells would share "
+            "otherwise: a share is of what differs between these, and its interval is about their runs."
         )
     ]
     first = first_of(found)
@@ -83,7 +84,7 @@ def _shares_table(found: View) -> Markup:
     names = list(dict.fromkeys(name for one in found.decompositions for name in one.shares))
     rows = [
         [found.title(one.metric)]
-        + [f"{one.shares[name]:.1%}" if name in one.shares else "held" for name in names]
+        + [share_interval(one, name) if name in one.shares else "held" for name in names]
         + [f"{one.combined:.1%}", f"{one.noise:.1%}", f"{one.cells} cells, {one.blocks} blocks"]
         for one in found.decompositions
     ]

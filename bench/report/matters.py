@@ -6,9 +6,9 @@ from __future__ import annotations
 from bench.factorial import Decomposition, Interaction
 from bench.metrics import metric
 from bench.report.view import View
-from bench.report.words import interval, level_name, ratio, upper
+from bench.report.words import DASH, interval, level_name, ratio, upper
 
-__all__ = ["briefly", "first_of", "matters", "most"]
+__all__ = ["briefly", "first_of", "matters", "most", "share_interval"]
 
 _DEPENDENCES = 3
 
@@ -25,8 +25,16 @@ def briefly(found: View) -> list[str]:
     names = {max(one.shares, key=lambda name: one.shares[name]) for one in every if _told(one)}
     if len(names) != 1 or not all(map(_told, every)):
         return [most(one) for one in every]
-    parts = [f"{max(one.shares.values()):.0%} in {_unit(one)}" for one in every]
-    return [f"The {names.pop()} explains most of what differs between products: {', '.join(parts)}."]
+    (name,) = names
+    parts = [f"{share_interval(one, name)} in {_unit(one)} (between {one.cells} cells)" for one in every]
+    return [f"The {name} explains most of what differs between products: {', '.join(parts)}."]
+
+
+def share_interval(one: Decomposition, name: str) -> str:
+    """Return a factor's share of a metric's variation with its interval: 56% (54-58)."""
+    found = one.intervals.get(name)
+    ends = f" ({found.low * 100:.0f}{DASH}{found.high * 100:.0f})" if found else ""
+    return f"{one.shares[name]:.0%}{ends}"
 
 
 def _told(one: Decomposition) -> bool:
@@ -41,19 +49,19 @@ def _unit(one: Decomposition) -> str:
 def most(one: Decomposition) -> str:
     """Return which factor explains most of a metric's variation, and how much; or that noise does."""
     name, share = max(one.shares.items(), key=lambda part: part[1])
-    unit = _unit(one)
+    differs = f"what differs between these {one.cells} cells in {_unit(one)}"
     if one.noise > share:
-        return f"Most of what differs between products in {unit} is noise in this run ({one.noise:.0%})."
+        return f"Most of {differs} is noise in this run ({one.noise:.0%})."
     if one.combined > share:
-        return f"What differs between products in {unit} is how their choices combine ({one.combined:.0%})."
-    return f"The {name} explains {share:.0%} of what differs between products in {unit}."
+        return f"{upper(differs)} is how their choices combine ({one.combined:.0%})."
+    return f"The {name} explains {share_interval(one, name)} of {differs}."
 
 
 def matters(one: Decomposition) -> list[str]:
     """Return what explains the variation, and which choices depend on each other, in sentences."""
     shares = sorted(one.shares.items(), key=lambda part: -part[1])
     said = max(one.noise, one.combined) <= shares[0][1]  # then the first sentence has named the largest
-    parts = [f"the {name} {share:.0%}" for name, share in shares[said:]]
+    parts = [f"the {name} {share_interval(one, name)}" for name, _ in shares[said:]]
     rest = f"how they combine {one.combined:.0%}, noise {one.noise:.0%}"
     depend = [each for each in one.interactions if each.verdict in ("more", "less")]
     depend.sort(key=lambda each: -abs(each.estimate.p_difference - 1))

@@ -8,7 +8,7 @@ from typing import get_args
 
 from bench.contrasts import Contrast, Outcome, Question
 from bench.metrics import metric
-from bench.report.matters import matters
+from bench.report.matters import matters, share_interval
 from bench.report.verdict import leading, pick
 from bench.report.view import View
 from bench.report.words import CANNOT_TELL, absence_word, interval, ratio, sentence, upper
@@ -117,8 +117,10 @@ def _order(found: View, name: str) -> str:
     if one is None:
         return _NO_SHARES
     shares = sorted(one.shares.items(), key=lambda part: -part[1])
-    named = ", ".join(f"{factor} {share:.0%}" for factor, share in shares)
-    return bullets([f"Of what differs between the apps' cells in {_inside(found.title(name))}: {named}"])
+    named = ", ".join(f"{factor} {share_interval(one, factor)}" for factor, _ in shares)
+    return bullets(
+        [f"Of what differs between {one.cells} of the apps' cells in {_inside(found.title(name))}: {named}"]
+    )
 
 
 def _same(found: View) -> str:

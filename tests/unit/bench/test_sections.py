@@ -32,7 +32,7 @@ from bench.report.terminal import show
 from bench.report.view import view
 from bench.report.words import DASH, TIMES, changed_versions, place, value_interval
 from bench.scenarios import Holding, Open, Scenario
-from bench.stats import Estimate, least_samples
+from bench.stats import Estimate, Interval, least_samples
 from bench.usage import Memory
 from shared.harness.process import ROOT
 from tests.unit.bench.made import made_run, made_span
@@ -224,19 +224,21 @@ def test_what_matters_is_said_with_its_shares_and_what_depends_on_what() -> None
     estimate = Estimate(ratio=1.3, low=1.2, high=1.4, n=6, p_difference=1e-6, p_equivalence=0.9)
     depends = Interaction("framework", "FastAPI", "Litestar", "engine", "wire", "httpx2", 4, estimate, "more")
     shares = {"framework": 0.2, "engine": 0.7}
-    one = Decomposition("cpu-request", 8, 6, shares, 0.04, 0.06, [], [depends])
+    intervals = {"framework": Interval(0.2, 0.17, 0.234, 6), "engine": Interval(0.7, 0.66, 0.74, 6)}
+    one = Decomposition("cpu-request", 8, 6, shares, 0.04, 0.06, [], [depends], intervals)
     first, second = matters(one)
     assert first == (
-        "The engine explains 70% of what differs between products in CPU per request. "
-        "The framework 20%, how they combine 4%, noise 6%."
+        "The engine explains 70% (66\N{EN DASH}74) of what differs between these 8 cells in CPU per request. "
+        "The framework 20% (17\N{EN DASH}23), how they combine 4%, noise 6%."
     )
     assert second.startswith(
         "It depends: with wire the cost of FastAPI over Litestar is 1.30\N{MULTIPLICATION SIGN}"
     )
-    noisy = msgspec.structs.replace(one, shares={"framework": 0.1, "engine": 0.2}, noise=0.7, interactions=[])
+    shares = {"framework": 0.1, "engine": 0.2}
+    noisy = msgspec.structs.replace(one, shares=shares, noise=0.7, interactions=[], intervals={})
     (only,) = matters(noisy)
     assert only == (
-        "Most of what differs between products in CPU per request is noise in this run (70%). "
+        "Most of what differs between these 8 cells in CPU per request is noise in this run (70%). "
         "The engine 20%, the framework 10%, how they combine 4%, noise 70%."
     )
     few = msgspec.structs.replace(made_run(), cells=[])
