@@ -49,7 +49,8 @@ COLUMNS = {
 _FIRST = ("rps", "cpu-event", "response-p50")
 """What questions are answered in where there is no room for more."""
 _ENDLESS = 10_000
-_BELOW = "\N{ALMOST EQUAL TO}0"
+_NARROW = {"below resolution": "\N{ALMOST EQUAL TO}0", "too few samples": "too few"}
+"""What stands for long words: the table has to fit into 80 columns."""
 _ADDED = {"response": "response", "first event": "first", "event": "event"}
 _UNASKED = {"not asked", "not run"}
 
@@ -201,5 +202,4 @@ def _value(value: float | None, absence: Absence | None) -> Text:
     if absence is None and value is not None:
         return Text(number(value))
     word = absence_word(absence) if absence is not None else DASH
-    # the table has to fit into 80 columns
-    return Text(word.replace("below resolution", _BELOW), style="red" if word == "FAILED" else "dim")
+    return Text(_NARROW.get(word, word), style="red" if word == "FAILED" else "dim")
