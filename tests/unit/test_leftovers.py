@@ -14,7 +14,7 @@ from shared.upstream.wire.connection import Connection
 from shared.upstream.wire.exchange import Exchange
 from shared.upstream.wire.response import ResponseReader
 from tests.unit.aio import aio, settle
-from tests.unit.asgi import FakeServer, end, scope_of, started
+from tests.unit.asgi import FakeServer, chunk, end, scope_of, started
 from tests.unit.upstream.origin import HELLO, after_head, origin
 from tests.unit.upstream.origin import Connection as Sender
 
@@ -41,16 +41,16 @@ def clients() -> int:
 )
 @aio
 async def test_an_exchange_leaves_nothing_that_the_collector_cannot_find(answer: bytes) -> None:
-    async with origin(after_head(answer, then=_close)) as server:
-        url = f"http://127.0.0.1:{server.port}"
-        env = {"TANDEM_UPSTREAM_URL": url, "TANDEM_ENGINE": "wire", "TANDEM_ACCESS_LOG": "off"}
-        async with open_proxy(parse(env)) as proxy:
-            before = living()
-            for _ in range(_EXCHANGES):
-                await _exchange(proxy)
-            await settle()
-            # the pool may still hold a connection, and that what it carried last
-            assert (living() - before).total() <= len(_ONES)
+    async with (
+        origin(after_head(answer, then=_close)) as server,
+        open_proxy(parse(_environment(server.port))) as proxy,
+    ):
+        before = living()
+        for _ in range(_EXCHANGES):
+            await _exchange(proxy)
+        await settle()
+        # the pool may still hold a connection, and that what it carried last
+        assert (living() - before).total() <= len(_ONES)
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["the server says when it is over", "it does not"])
@@ -65,6 +65,39 @@ async def test_a_watched_exchange_that_ended_well_leaves_the_collector_nothing(t
         assert clients() == before
     finally:
         gc.enable()
+
+
+@aio
+async def test_an_upload_that_ended_well_leaves_the_collector_nothing() -> None:
+    async def script(connection: Sender) -> None:
+        for _ in range(_EXCHANGES):
+            await connection.until(b"\r\n\r\nhello")
+            await connection.send(HELLO)
+
+    async with origin(script) as server, open_proxy(parse(_environment(server.port))) as proxy:
+        await _post(proxy)
+        gc.collect()
+        gc.disable()
+        try:
+            before = clients()
+            for _ in range(_EXCHANGES - 1):
+                await _post(proxy)
+            await settle()
+            assert clients() <= before
+        finally:
+            gc.enable()
+
+
+async def _post(proxy: Proxy) -> None:
+    client = FakeServer(chunk(b"hel"), end(b"lo"))
+    scope = scope_of("POST", headers=[(b"host", b"proxy.test"), (b"content-length", b"5")])
+    await proxy(scope, client.receive, client.send)
+    assert (client.status, client.body) == (200, b"hello")
+
+
+def _environment(port: int) -> dict[str, str]:
+    url = f"http://127.0.0.1:{port}"
+    return {"TANDEM_UPSTREAM_URL": url, "TANDEM_ENGINE": "wire", "TANDEM_ACCESS_LOG": "off"}
 
 
 async def _watched(*, told: bool) -> None:
