@@ -90,7 +90,7 @@ def upstream_request(
     # (1)
     method, target, headers, came = request.method, request.target, request.headers, request.fields
     http_version = request.http_version
-    fields.check_head(method, target, headers, limit=settings.max_header)
+    fields.check_head(method, target, came, limit=settings.max_header)
     if method == b"CONNECT":
         raise BadRequest("this proxy opens no tunnels")
     if method == b"TRACE":

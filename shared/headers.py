@@ -7,7 +7,7 @@ Names are compared without regard to case and passed on as they came.
 import re
 from email.utils import formatdate
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import compress
 from typing import Literal, TypeAlias
 
 from shared.errors import BadRequest, HeaderTooLarge, ProtocolError
@@ -34,7 +34,6 @@ __all__ = [
 
 Framing: TypeAlias = Literal["none", "length", "chunked"]
 
-_UNFIT = "a header field holds bytes that no field may hold"
 _CONTROL = bytes({*range(0x20), 0x7F} - {0x09})
 _DIGITS = 18  # more would pass every integer that somebody down the line might read them into
 _HOST = re.compile(AUTHORITY)
@@ -63,14 +62,15 @@ def end_to_end(headers: Headers, fields: Fields) -> Headers:
     return [field for field in headers if field[0].lower() not in gone]
 
 
-def check_head(method: bytes, target: bytes, headers: Headers, *, limit: int) -> None:
+def check_head(method: bytes, target: bytes, fields: Fields, *, limit: int) -> None:
     """Raises HeaderTooLarge when the request head, as it stood on the wire with single spaces, takes more
-    than `limit` bytes; BadRequest for a control character in a field (RFC 9110 section 5.5)."""
-    written = b"".join(chain.from_iterable(headers))
-    if len(method) + len(target) + 14 + len(written) + 4 * len(headers) > limit:
+    than `limit` bytes; BadRequest for a name that is none, or a control character in a value (RFC 9110
+    sections 5.1 and 5.5)."""
+    names, values = fields.names, b"".join([value for _, value in fields.headers])
+    if len(method) + len(target) + 14 + names.size + len(values) > limit:
         raise HeaderTooLarge
-    if len(written.translate(None, _CONTROL)) < len(written):
-        raise BadRequest(_UNFIT)
+    if not names.fit or len(values.translate(None, _CONTROL)) < len(values):
+        raise BadRequest("a header field holds bytes that no field may hold")
 
 
 def request_framing(fields: Fields, http_version: str) -> tuple[Framing, bytes | None]:
@@ -169,8 +169,6 @@ def request_headers(
     upstream to answer it again.
     """
     names, places = fields.names, fields.names.places
-    if not names.fit:
-        raise BadRequest(_UNFIT)
     kept = list(compress(headers, names.to_upstream))
     listed = connection_options(fields) if b"connection" in places else _NONE
     if listed and not listed.isdisjoint(places):

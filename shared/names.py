@@ -43,12 +43,14 @@ _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 class Names(msgspec.Struct, frozen=True):
     """places: lower-case name -> where in the head its fields stand. fit: all are names (section 5.1).
 
-    to_upstream, to_client: for each field of a request, or of a response, whether it goes on as it came,
-    unless Connection lists it.
+    size: what they take on the wire, in bytes, with a colon, a space and a line end each. to_upstream,
+    to_client: for each field of a request, or of a response, whether it goes on as it came, unless
+    Connection lists it.
     """
 
     places: Mapping[bytes, Sequence[int]]
     fit: bool
+    size: int
     to_upstream: tuple[bool, ...]
     to_client: tuple[bool, ...]
 
@@ -63,6 +65,7 @@ def names_of(came: tuple[bytes, ...]) -> Names:
     return Names(
         places,
         fit=all(map(_NAME.fullmatch, came)),
+        size=sum(map(len, came)) + 4 * len(came),
         to_upstream=tuple([_goes_up(name) for name in names]),
         to_client=tuple(
             [_goes_down(name, again=place > places[name][0]) for place, name in enumerate(names)]

@@ -18,7 +18,7 @@ _MANY = 1024
 # Of a head, the names of its fields. The largest that browsers and gateways send have thirty.
 _FIELDS = 48
 _SHORT_HEAD = 1024  # bytes
-_HEADS = 256  # with what follows from them 3 MiB at most
+_HEADS = 256  # with what follows from them 3.5 MiB at most
 
 
 def remembering(answer: Callable[[bytes], T]) -> Callable[[bytes], T]:

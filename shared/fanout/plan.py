@@ -50,7 +50,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def plan(request: ProxyRequest, settings: ForwardSettings) -> Plan:
     """Raises BadRequest, HeaderTooLarge or LoopDetected."""
-    fields.check_head(request.method, request.target, request.headers, limit=settings.max_header)
+    fields.check_head(request.method, request.target, request.fields, limit=settings.max_header)
     fields.check_version(request.http_version)
     fields.check_host(request.fields, request.http_version)
     if has_passed(request.fields, settings.via):

@@ -18,8 +18,8 @@ NOW_S = 784111777.9  # Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110 secti
 
 def outgoing(came: Headers, *, trusted: bool = False) -> Headers:
     """Everything that forward does with a request's fields, host rewritten."""
-    check_head(b"GET", b"/", came, limit=1 << 24)
     fields = by_name(came)
+    check_head(b"GET", b"/", fields, limit=1 << 24)
     framing, length = request_framing(fields, "1.1")
     believed = end_to_end(came, fields) if trusted else []
     ours = forwarding_fields(believed, peer="192.0.2.1", scheme="http", host=b"proxy.test")

@@ -14,6 +14,11 @@ def test_where_the_fields_of_each_name_stand() -> None:
     assert names_of(()).places == {}
 
 
+def test_what_the_names_take_on_the_wire() -> None:
+    assert names_of((b"Host", b"X-A", b"X-A")).size == len(b"Host: \r\nX-A: \r\nX-A: \r\n")
+    assert names_of(()).size == 0
+
+
 @pytest.mark.parametrize(
     ("name", "to_upstream", "to_client"),
     [
