@@ -54,9 +54,10 @@ def drift_section(found: View) -> Markup:
 
 def missing_section(found: View) -> Markup:
     """Every figure that could not be had, with its reason; what is missing alike in one row."""
+    dropped = {(one.cell, one.why) for one in found.run.dropped}  # which have rows of their own
     of_cell: dict[tuple[str, Absence], list[str]] = {}
     for one in found.missing(*FIGURES, *CLIENTS, "response-p50", "delay-p50"):
-        if one.absence is not None:
+        if one.absence is not None and (one.cell, one.absence.detail) not in dropped:
             of_cell.setdefault((found.cell(one.cell).label, one.absence), []).append(found.title(one.metric))
     alike: dict[tuple[str, Absence], list[str]] = {}
     for (label, absence), titles in of_cell.items():
@@ -65,8 +66,14 @@ def missing_section(found: View) -> Markup:
         ["; ".join(labels), titles, absence_word(absence), absence.detail]
         for (titles, absence), labels in alike.items()
     ]
+    labels = {cell.id: cell.label for cell in found.cells}
     rows += [
-        [", ".join(cells), f"all of {part}" if part else "all", "not run", why]
+        [
+            "; ".join(labels.get(cell, cell) for cell in cells),
+            f"all of {part}" if part else "all",
+            "not run",
+            why,
+        ]
         for part, why, cells in left_out(found.run.dropped)
     ]
     if not rows:

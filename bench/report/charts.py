@@ -205,7 +205,7 @@ def split(parts: Sequence[tuple[str, float, str]], *, title: str) -> Markup:
             if width >= 1:
                 inside: list[Markup] = [el("title", said)]
                 inside.append(el("rect", x=x, y=4.0, width=max(width - 1.5, 0.5), height=30.0, rx=2.0))
-                if width > len(said) * 8 + 12:  # a heavy letter is wider
+                if width > len(said) * 9 + 12:  # a heavy letter is wider
                     inside.append(el("text", said, x=x + 8, y=23.5))
                 found.append(el("g", *inside, class_=f"share {tone}"))
             x += width

@@ -26,8 +26,10 @@ def briefly(found: View) -> list[str]:
     if len(names) != 1 or not all(map(_told, every)):
         return [most(one) for one in every]
     (name,) = names
-    parts = [f"{share_interval(one, name)} in {_unit(one)} (between {one.cells} cells)" for one in every]
-    return [f"The {name} explains most of what differs between products: {', '.join(parts)}."]
+    first, *rest = every
+    parts = [f"{share_interval(first, name)} of what differs in {_unit(first)} ({first.cells} cells)"]
+    parts += [f"{share_interval(one, name)} {_unit(one).removeprefix('CPU ')} ({one.cells})" for one in rest]
+    return [f"The {name} explains {', '.join(parts)}."]
 
 
 def share_interval(one: Decomposition, name: str) -> str:
