@@ -93,8 +93,8 @@ _FACTORS = (
         lambda cell: cell.profile,
         server_name,
         (
+            ("uvicorn-h11", "hypercorn-h1"),  # the parser held equal: asked first where there are both
             ("uvicorn-httptools", "hypercorn-h1"),
-            ("uvicorn-h11", "hypercorn-h1"),  # the parser held equal
             ("uvicorn-httptools", "uvicorn-h11"),
         ),
     ),

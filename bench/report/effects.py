@@ -12,7 +12,7 @@ from bench.record import Absence
 from bench.report.charts import effects, split
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
-from bench.report.matters import first_of, matters, share_interval
+from bench.report.matters import depend, first_of, share_interval, shared
 from bench.report.parts import absent, section, under_loads, why
 from bench.report.tables import behind, contrasts_table, table
 from bench.report.verdict import client_cost
@@ -76,7 +76,7 @@ def _shares(found: View, one: Decomposition) -> list[Markup]:
     return [
         el("h3", title),
         split([*shares, *rest], title=f"{title}: shares of the variation"),
-        *(el("p", line) for line in matters(one)),
+        *(el("p", line) for line in (shared(one), *depend(one))),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -12,10 +11,11 @@ from rich.text import Text
 from bench.contrasts import Contrast, Outcome
 from bench.metrics import metric
 from bench.record import Absence, CellSpec
+from bench.report.choice import how_much
 from bench.report.tails import heads, tail_rows, words
-from bench.report.verdict import Answer, picks
+from bench.report.verdict import PARSER, Answer, picks
 from bench.report.view import View
-from bench.report.words import DASH, SHORT, TIMES, absence_word, interval, number, ratio
+from bench.report.words import DASH, SHORT, absence_word, between, number
 
 __all__ = ["COLUMNS", "answers_table", "cell_tables"]
 
@@ -62,6 +62,8 @@ def answers_table(found: View, console: Console, *, whole: bool) -> Table:
     engine = next(iter(found.asked("engine")), None)
     if engine is not None and not whole:
         answers = [one for one in answers if _against(one.contrasts[0], engine.first)]
+    if not whole and found.crowded:  # what is left of two servers where the parser is held equal
+        answers = [one for one in answers if one.question != PARSER]
     names = _judged(found, answers)
     room = console.options.update(width=_ENDLESS)  # or a table that is too wide would tell no more than that
     while console.measure(table := _answers(found, answers, names), options=room).maximum > console.width:
@@ -75,7 +77,11 @@ def _answers(found: View, answers: Sequence[Answer], names: Sequence[str]) -> Ta
     table = _grid("ratio of", ["pick", *(_heading(found, name) for name in names)], text=1)
     for answer in answers:
         of = [_ratios(found, answer.contrasts, name) for name in names]
-        pick = "" if len(answer.contrasts) > 1 else _brief(answer.pick)
+        pick = (
+            ""
+            if len(answer.contrasts) > 1
+            else answer.choice.who.removeprefix("this run ").removeprefix("the ")
+        )
         table.add_row(_of(answer), Text(pick, style="bold cyan"), *of)
     return table
 
@@ -108,12 +114,6 @@ def _of(answer: Answer) -> str:
     return " / ".join(name.removeprefix("the ") for name in (contrast.first, contrast.second))
 
 
-def _brief(pick: str) -> str:
-    """Return what to pick without its figures: they stand beside it."""
-    word = re.sub(rf" \([^)]*{TIMES}[^)]*\)", "", pick).partition(": ")[0]
-    return word.removeprefix("this run ").removeprefix("the ")
-
-
 def _ratios(found: View, contrasts: Sequence[Contrast], name: str) -> str:
     """Return a ratio with its interval and verdict; of several the ends between which all intervals lie."""
     outcomes = [found.outcome(contrast, name) for contrast in contrasts]
@@ -122,18 +122,18 @@ def _ratios(found: View, contrasts: Sequence[Contrast], name: str) -> str:
         absences = {absence_word(one.absence) for one in outcomes if one.absence} - _UNASKED - {"n/a"}
         return ", ".join(sorted(absences))
     if len(outcomes) > 1:
-        low, high = min(one.low for one in estimates), max(one.high for one in estimates)
-        return f"{ratio(low).removesuffix(TIMES)}{DASH}{ratio(high)}"
-    return _ratio(outcomes[0])
+        return between(min(one.low for one in estimates), max(one.high for one in estimates))
+    return _ratio(found, outcomes[0])
 
 
-def _ratio(outcome: Outcome) -> str:
-    estimate = outcome.estimate
-    assert estimate is not None
-    ends = interval(estimate.low, estimate.high)
+def _ratio(found: View, outcome: Outcome) -> str:
+    assert outcome.estimate is not None
+    much, by = how_much(found, outcome)
+    if by:
+        return f"{much} ~"
     if outcome.verdict == "cannot-tell":  # one number would read as a finding
-        return f"{ends}{TIMES} ?"
-    return f"{ratio(estimate.ratio)} ({ends})" + (" =" if outcome.verdict == "equivalent" else "")
+        return f"{between(outcome.estimate.low, outcome.estimate.high)} ?"
+    return much + (" =" if outcome.verdict == "equivalent" else "")
 
 
 def cell_tables(found: View, cells: Sequence[CellSpec], *, whole: bool) -> Iterator[tuple[str, Table]]:

@@ -8,7 +8,7 @@ from bench.metrics import metric
 from bench.report.view import View
 from bench.report.words import DASH, interval, level_name, ratio, upper
 
-__all__ = ["briefly", "first_of", "matters", "most", "share_interval"]
+__all__ = ["briefly", "depend", "first_of", "matters", "most", "share_interval", "shared"]
 
 _DEPENDENCES = 3
 
@@ -61,17 +61,28 @@ def most(one: Decomposition) -> str:
 
 def matters(one: Decomposition) -> list[str]:
     """Return what explains the variation, and which choices depend on each other, in sentences."""
+    said = max(one.noise, one.combined) <= max(one.shares.values())  # then the first has named the largest
+    return [f"{most(one)} {upper(', '.join(_parts(one)[said:]))}.", *depend(one)]
+
+
+def shared(one: Decomposition) -> str:
+    """Return every share of the variation, the largest factor first."""
+    return f"{upper(', '.join(_parts(one)))}."
+
+
+def _parts(one: Decomposition) -> list[str]:
     shares = sorted(one.shares.items(), key=lambda part: -part[1])
-    said = max(one.noise, one.combined) <= shares[0][1]  # then the first sentence has named the largest
-    parts = [f"the {name} {share_interval(one, name)}" for name, _ in shares[said:]]
-    rest = f"how they combine {one.combined:.0%}, noise {one.noise:.0%}"
-    depend = [each for each in one.interactions if each.verdict in ("more", "less")]
-    depend.sort(key=lambda each: -abs(each.estimate.p_difference - 1))
-    lines = [f"{most(one)} {upper(', '.join([*parts, rest]))}."]
-    lines += [_dependence(each) for each in depend[:_DEPENDENCES]]
-    if one.interactions and not depend:
-        lines.append("No choice was seen to depend on another.")
-    return lines
+    parts = [f"the {name} {share_interval(one, name)}" for name, _ in shares]
+    return [*parts, f"how they combine {one.combined:.0%}", f"noise {one.noise:.0%}"]
+
+
+def depend(one: Decomposition) -> list[str]:
+    """Return which choices depend on each other, in sentences."""
+    called = [each for each in one.interactions if each.verdict in ("more", "less")]
+    called.sort(key=lambda each: -abs(each.estimate.p_difference - 1))
+    if one.interactions and not called:
+        return ["No choice was seen to depend on another."]
+    return [_dependence(each) for each in called[:_DEPENDENCES]]
 
 
 def _dependence(each: Interaction) -> str:

@@ -15,7 +15,7 @@ from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.leaving import leaving_section
 from bench.report.markup import Markup, el
-from bench.report.matters import first_of, most
+from bench.report.matters import briefly
 from bench.report.parts import data, section, why
 from bench.report.queue import queue_section
 from bench.report.tables import behind, conditions_table
@@ -76,7 +76,7 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
 def _verdict(found: View) -> Markup:
     first, more = leading_answers(picks(found))
     cards = [_card(answer) for answer in first]
-    matter = [el("li", most(one)) for one in first_of(found)]
+    matter = [el("li", line) for line in briefly(found)]
     parts = [el("div", *cards, class_="picks")] if cards else []
     if more:
         rest = el("div", *(_card(answer) for answer in more), class_="picks")
@@ -89,8 +89,11 @@ def _verdict(found: View) -> Markup:
 
 def _card(answer: Answer) -> Markup:
     rest = [line for line in answer.lines if line not in answer.told]
-    parts = [el("h3", answer.question), el("p", upper(answer.pick), class_="pick")]
-    parts += [el("p", line + ".") for line in answer.told]
+    parts = [el("h3", answer.question), el("p", upper(answer.choice.words), class_="pick")]
+    parts += [el("p", line + ".") for line in (*answer.told, *filter(None, [answer.note]))]
+    what, pairs = answer.pairs
+    if pairs:
+        parts += [el("p", f"{what}:"), el("ul", *(el("li", line) for line in pairs), class_="pairs")]
     if rest:
         parts.append(behind(el("ul", *(el("li", line + ".") for line in rest)), "More"))
     return el("article", *parts)

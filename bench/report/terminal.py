@@ -26,8 +26,8 @@ _MARKS = {"good": "", "doubtful": " !", "bad": " ✗"}  # colour alone would tel
 _UNTOLD = ("unsupported", "not-run", "not-asked", "below-resolution")
 """What a table says well enough."""
 _RATIOS = (
-    f"First over second, {CONFIDENCE * 100:g} % intervals. ?: cannot tell. =: the same within "
-    f"±{MARGIN * 100:g} %. Of pairs: all their intervals."
+    f"First over second, {CONFIDENCE * 100:g} % intervals, of pairs all. ?: cannot tell. =: the same within "
+    f"±{MARGIN * 100:g} %. ~: by pair."
 )
 _UNITS = (
     "us/req (near saturation), us/event: CPU. response, first, event: ms added to direct (p50). "
@@ -56,7 +56,7 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
     console.print(Text(_RATIOS, style="dim"))
     for line in (*briefly(found), *_client(found), *_growths(found, whole=whole)):
         console.print(Text(line))
-    if started := _starts(found, whole=whole):
+    if (whole or not found.crowded) and (started := _starts(found)):
         console.print(Text(f"First answer, ms (importing the app): {started}"))
     _print_tables(found, console, whole=whole)
     console.print(Text(_UNITS, style="dim"))
@@ -91,7 +91,8 @@ def _print_tables(found: View, console: Console, *, whole: bool) -> None:
         if place and room < 0 and not whole:
             more += 1
             continue
-        console.print(Text(f"\n{about}" if about else "", style="dim"))
+        if about or not found.crowded:
+            console.print(Text(f"\n{about}" if about else "", style="dim"))
         console.print(table)
     if not whole and (more or found.crowded):
         loads = f"{more} more loads, what they change, and " if more else ""
@@ -99,7 +100,7 @@ def _print_tables(found: View, console: Console, *, whole: bool) -> None:
         console.print(Text(text[:1].upper() + text[1:], style="dim"))
 
 
-def _starts(found: View, *, whole: bool) -> str:
+def _starts(found: View) -> str:
     """Return the cold start of the leading cells in a line: no column of its own fits into the width."""
     told = []
     for cell in found.leading:
@@ -107,7 +108,7 @@ def _starts(found: View, *, whole: bool) -> str:
         if total is not None:
             of_it = f" ({number(part.value)})" if part is not None else ""
             told.append(f"{found.cell(cell).label} {number(total.value)}{of_it}")
-    return "; ".join(told if whole or not found.crowded else told[:_FEW])
+    return "; ".join(told)
 
 
 def _absences(found: View, console: Console, *, whole: bool) -> None:

@@ -5,58 +5,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.contrasts import Contrast, Outcome, Question
+from bench.contrasts import Contrast, Question
 from bench.figures import extra_cost
 from bench.metrics import metric
-from bench.report.view import View
-from bench.report.words import (
-    CANNOT_TELL,
-    DASH,
-    SHORT,
-    absence_word,
-    interval,
-    ratio,
-    sentence,
-    upper,
-    value_interval,
+from bench.report.choice import (
+    CAPACITY,
+    OF_STREAMS,
+    UNTOLD,
+    Pick,
+    depends_on,
+    how_much,
+    pair_by_pair,
+    pick,
+    said,
+    span,
 )
+from bench.report.view import View
+from bench.report.words import CANNOT_TELL, DASH, SHORT, absence_word, upper, value_interval
 from bench.stats import CONFIDENCE
 
 __all__ = [
+    "PARSER",
     "Answer",
     "client_cost",
     "doubts",
     "headline",
     "leading",
     "leading_answers",
-    "pick",
     "picks",
     "resolution",
 ]
 
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50", "fanout-p50")
-_CAPACITY, _OF_STREAMS = ("rps", "mb-s", "fanout-p50"), ("cpu-event", "kib-stream")
-_PARSERS = ("uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",)
-_CHOICES = ("Framework", "Server", "Route", "Engine")
-_UNTOLD = "this run cannot tell"
+PARSER = "Parser of uvicorn"
+_PARSERS = {
+    ("uvicorn", "hypercorn"): (
+        "Server with its parser",
+        "uvicorn parses with httptools, in C, hypercorn with h11, in Python: the parser is part of it",
+    ),
+    ("uvicorn (h11)", "hypercorn"): (
+        "Server (parser equal)",
+        "Both parse with h11, in Python: the parser is held equal",
+    ),
+    ("uvicorn", "uvicorn (h11)"): (PARSER, "httptools parses in C, h11 in Python"),
+}
+_CHOICES: tuple[Question, ...] = ("framework", "server", "route", "loop", "engine")
 _CARDS = 9
+_LINES = 9  # of a card, however much of it is folded away
 _UNASKED = ("not-run", "not-asked", "unsupported")
 
 
 def resolution(found: View) -> str:
-    """Return the first line of any report: what this run can tell apart, from the same cell run twice."""
+    """Return the first line of any report: what this run can tell apart, from the same cell run twice, and
+    how finely it knows the pairs that it compares."""
     words = {"rps": "requests/s", "mb-s": "MB/s", "cpu-request": "CPU per request"}
     words |= {"cpu-event": "CPU per SSE event", "kib-stream": "memory per stream"}
     names = [(of, text) for kind, text in words.items() for of in found.shown(kind)[:1]]
     parts = [
-        f"±{size * 100:.1f} % in {name}" for of, name in names if (size := found.resolution(of)) is not None
+        f"±{size * 100:.1f} % in {name}{_half_widths(found, of)}"
+        for of, name in names
+        if (size := found.resolution(of)) is not None
     ]
     if not parts:
         return "What this run can resolve is not known: it has no A/A pair with three blocks."
-    text = (
-        f"This run can resolve {', '.join(parts)} in one pair "
-        f"(the same cell timed twice, {CONFIDENCE * 100:g} %)."
-    )
+    text = f"This run can resolve {', '.join(parts)}: the same cell timed twice, {CONFIDENCE * 100:g} %."
     off = [
         name
         for of, name in names
@@ -68,15 +80,33 @@ def resolution(found: View) -> str:
     return text
 
 
+def _half_widths(found: View, name: str) -> str:
+    """Return how wide the intervals of the single pairs are: a pair of calm cells does not speak for all."""
+    estimates = [
+        outcome.estimate
+        for outcome in found.outcomes
+        if outcome.metric == name and outcome.contrast.question != "a/a" and not outcome.contrast.main
+    ]
+    sizes = [max(one.high / one.ratio, one.ratio / one.low) - 1 for one in estimates if one]
+    if not sizes:
+        return ""
+    least, most = (f"±{size * 100:.1f}" for size in (min(sizes), max(sizes)))
+    return f" (pairs: {least} to {most} %)" if least != most else f" (pairs: {least} %)"
+
+
 class Answer(NamedTuple):
-    """A question, what to pick in a few words, the sentences behind it, and what they are about."""
+    """A question, what to pick, the sentences behind it, and what they are about."""
 
     question: str
-    pick: str
+    choice: Pick
     lines: list[str]
     contrasts: list[Contrast]
     first: bool = False
     """Whether it is what who chooses asks first."""
+    note: str = ""
+    """What has to be known with the choice."""
+    pairs: tuple[str, list[str]] = ("", [])
+    """In what, and pair by pair, where a main effect has to be seen so."""
 
     @property
     def told(self) -> list[str]:
@@ -102,13 +132,14 @@ _BESIDE: dict[Question, str] = {
 def picks(found: View) -> list[Answer]:
     """Return the answer to each question that was asked."""
     rows = []
-    for question in ("framework", "server", "route", "loop", "engine"):
+    for question in _CHOICES:
         for place, contrast in enumerate(leading(found.asked(question))):
             title = upper(question) + (f": {contrast.first} or {contrast.second}" if place else "")
+            named, note = _PARSERS.get((contrast.first, contrast.second), (title, ""))
             lines = _sentences(found, contrast)
-            lines += _PARSERS if contrast.first == "uvicorn" and contrast.second == "hypercorn" else ()
             lines += client_cost(found, contrast).values() if question == "engine" else []
-            rows.append(Answer(title, pick(found, contrast), lines, [contrast], not place))
+            choice, pairs = pick(found, contrast), _pairs(found, contrast)
+            rows.append(Answer(named, choice, lines, [contrast], not place, note, pairs))
     rows += [
         Answer(
             f"{upper(contrast.first)} or the recipe",
@@ -125,8 +156,17 @@ def picks(found: View) -> list[Answer]:
         if lines:
             told = [contrast for contrast, line in asked if line]
             today = question in ("django", "habit")
-            rows.append(Answer(title, _span(found, question), lines, told, today))
+            rows.append(Answer(title, span(found, told), lines, told, today))
     return rows
+
+
+def _pairs(found: View, contrast: Contrast) -> tuple[str, list[str]]:
+    """Return the pairs of frameworks, which are what is asked first, and of any choice that depends."""
+    name = found.first(*CAPACITY, *OF_STREAMS)
+    if not contrast.main or not (contrast.question == "framework" or depends_on(found, contrast, name)):
+        return "", []
+    what = f"{contrast.first} over {contrast.second}, {SHORT[metric(name).kind]}"
+    return what, pair_by_pair(found, contrast, name)
 
 
 def leading_answers(answers: Sequence[Answer]) -> tuple[list[Answer], list[Answer]]:
@@ -170,81 +210,30 @@ def _under(found: View, name: str) -> str:
 
 
 def _sentences(found: View, contrast: Contrast) -> list[str]:
-    outcomes = [found.outcome(contrast, name) for name in found.shown(*_SAID)]
     # what was never asked for is no news; what failed is
-    return [
-        sentence(one, _under(found, one.metric).strip(" []"))
-        for one in outcomes
-        if one.absence is None or one.absence.reason not in _UNASKED
+    outcomes = [
+        one
+        for name in found.shown(*_SAID)
+        if (one := found.outcome(contrast, name)).absence is None or one.absence.reason not in _UNASKED
     ]
+    if len(outcomes) > _LINES:  # the effects tell every load; here is one of each kind
+        outcomes = list({metric(one.metric).kind: one for one in reversed(outcomes)}.values())[::-1]
+    return [said(found, one, _under(found, one.metric).strip(" []")) for one in outcomes]
 
 
 def _in_short(found: View, contrast: Contrast) -> str:
-    """Return one contrast in all that it was asked in, as one line: there are many of its kind."""
-    parts = []
-    judged = found.shown(*SHORT)
-    if found.run.header.parts:  # there are too many loads for a line: the usual one, where it was asked
-        usual = [name for name in judged if metric(name).id == metric(name).kind]
-        judged = [name for name in usual if found.outcome(contrast, name).estimate] or judged
-    for name in judged:
-        outcome = found.outcome(contrast, name)
+    """Return one contrast in one load of each kind that it was asked in, as one line: there are many of its
+    kind."""
+    parts: dict[str, str] = {}
+    for name in found.shown(*SHORT):
+        outcome, kind = found.outcome(contrast, name), metric(name).kind
         if outcome.estimate is not None:
-            ends = interval(outcome.estimate.low, outcome.estimate.high)
-            what = f"{SHORT[metric(name).kind]} {ratio(outcome.estimate.ratio)} ({ends})"
             unsure = f", {CANNOT_TELL}" if outcome.verdict == "cannot-tell" else ""
-            parts.append(f"{what}{unsure}{_under(found, name)}")
+            figure, _ = how_much(found, outcome)
+            parts.setdefault(kind, f"{SHORT[kind]} {figure}{unsure}{_under(found, name)}")
         elif outcome.absence is not None and outcome.absence.reason not in _UNASKED:
-            parts.append(f"{SHORT[metric(name).kind]}: {absence_word(outcome.absence)}")
-    return f"{upper(contrast.first)} over {contrast.second}: {'; '.join(parts)}" if parts else ""
-
-
-def pick(found: View, contrast: Contrast) -> str:
-    """Judge by capacity first, by CPU per event where capacity decides nothing or where it says otherwise."""
-    if not found.shown(*_CAPACITY, *_OF_STREAMS):
-        return "no figure"
-    capacity = found.outcome(contrast, found.first(*_CAPACITY))
-    of_streams = [found.outcome(contrast, name) for name in found.shown(*_OF_STREAMS)]
-    streams = next((one for one in of_streams if _winner(one)), [*of_streams, capacity][0])
-    spared = "memory" if metric(streams.metric).kind == "kib-stream" else "CPU"
-    by_capacity, by_streams = _winner(capacity), _winner(streams)
-    if by_capacity and by_streams and by_streams != by_capacity:
-        return f"{by_capacity} ({_times(capacity)}), but {by_streams} for streams ({_part(streams)} {spared})"
-    if by_capacity:
-        return f"{by_capacity} ({_times(capacity)})"
-    if by_streams:
-        return f"{by_streams}, for streams ({_part(streams)} {spared})"
-    if capacity.verdict == "equivalent":
-        return "either: no difference to choose by"
-    return _UNTOLD if capacity.estimate or streams.estimate else "no figure"
-
-
-def _span(found: View, question: str) -> str:
-    """Return the range of the ratios of one question, in what capacity was read in."""
-    name = found.first(*_CAPACITY, *_OF_STREAMS)
-    ratios = [
-        outcome.estimate.ratio
-        for contrast in found.asked(question)
-        if (outcome := found.outcome(contrast, name)).estimate is not None
-    ]
-    if not ratios:
-        return "no figure"
-    return f"{ratio(min(ratios))} to {ratio(max(ratios))}, {found.title(name).lower()}"
-
-
-def _winner(outcome: Outcome) -> str:
-    """Return the better of the two; empty when there is no telling."""
-    if outcome.verdict not in ("more", "less"):
-        return ""
-    first = outcome.verdict == metric(outcome.metric).better
-    return outcome.contrast.first if first else outcome.contrast.second
-
-
-def _times(outcome: Outcome) -> str:
-    return ratio(max(outcome.estimate.ratio, 1 / outcome.estimate.ratio)) if outcome.estimate else DASH
-
-
-def _part(outcome: Outcome) -> str:
-    return ratio(min(outcome.estimate.ratio, 1 / outcome.estimate.ratio)) if outcome.estimate else DASH
+            parts.setdefault(kind, f"{SHORT[kind]}: {absence_word(outcome.absence)}")
+    return f"{upper(contrast.first)} over {contrast.second}: {'; '.join(parts.values())}" if parts else ""
 
 
 def doubts(found: View) -> str:
@@ -257,9 +246,13 @@ def headline(found: View) -> str:
     """Return the one sentence on top: what to pick, or that this run does not know."""
     if not found.healthy:
         return "Something is wrong with this run: read its health before its figures."
-    asked = [(one.question.lower(), one.pick) for one in picks(found) if one.question in _CHOICES]
-    parts = [f"{title}: {chosen}" for title, chosen in asked if chosen != _UNTOLD]
-    untold = list(dict.fromkeys(title for title, chosen in asked if chosen == _UNTOLD))
+    asked = [one for one in picks(found) if one.first and one.contrasts[0].question in _CHOICES]
+    parts: list[str] = []
+    for one in asked:
+        if one.choice.who != UNTOLD:  # in what the figures are is said with the first of them
+            words = one.choice.short if parts else one.choice.words
+            parts.append(f"{one.question[:1].lower()}{one.question[1:]}: {words}")
+    untold = list(dict.fromkeys(one.question.lower() for one in asked if one.choice.who == UNTOLD))
     if untold:
         parts.append(f"no telling by {' or '.join(untold)}")
     return f"{upper('; '.join(parts))}." if parts else "No question could be answered from these cells."

@@ -18,6 +18,7 @@ __all__ = [
     "STREAMS",
     "TIMES",
     "absence_word",
+    "between",
     "changed_versions",
     "duration",
     "interval",
@@ -63,6 +64,10 @@ CLIENTS = ("slow-p99", "kib-held", "kib-rise", "gone-first", "gone-head", "gone-
 """Those of clients that are slow or leave, which stand in tables of their own."""
 
 _PROGRAMS = ("uvicorn", "hypercorn")
+_NAMES = (
+    *(*_PROGRAMS, "uvloop", "wire", "httpx", "aiohttp"),
+    *("nginx", "haproxy", "caddy", "asgiproxy", "fastapi-proxy-lib"),
+)
 
 _ABSENCES = {
     "below-resolution": "below resolution",
@@ -150,6 +155,13 @@ def _ends(low: float, high: float) -> tuple[str, str]:
     return f"{low:.{digits}f}", f"{high:.{digits}f}"
 
 
+def between(low: float, high: float) -> str:
+    """Return what lies between two ratios: 1.22-1.43x; ends that are far apart in digits of their own."""
+    if high < 2 * low:
+        return interval(low, high) + TIMES
+    return f"{ratio(low).removesuffix(TIMES)}{DASH}{ratio(high)}"
+
+
 def value_interval(found: Interval) -> str:
     """Return a figure with its interval: 1,680 (1,650-1,710)."""
     return f"{number(found.value)} ({number(found.low)}{DASH}{number(found.high)})"
@@ -191,8 +203,19 @@ def _direction(of: Metric, is_more: bool) -> str:
     return of.more if is_more else of.less
 
 
-def sentence(outcome: Outcome, load: str = "") -> str:
-    """Return one contrast in one metric as a sentence with interval and verdict; ``load``: under which."""
+def sentence(
+    outcome: Outcome,
+    load: str = "",
+    *,
+    apart: tuple[float, float] | None = None,
+    by: str = "",
+    opposed: bool = False,
+) -> str:
+    """Return one contrast in one metric as a sentence with interval and verdict; ``load``: under which.
+
+    ``apart``: the ends between which its pairs lie, where they differ, ``by`` what; ``opposed``: some lie one
+    way, some the other.
+    """
     contrast = outcome.contrast
     says = _SENTENCES[metric(outcome.metric).kind]
     under = f" [{load}]" if load else ""
@@ -200,6 +223,10 @@ def sentence(outcome: Outcome, load: str = "") -> str:
         why = outcome.absence.detail if outcome.absence else ""
         return f"{upper(contrast.first)} against {contrast.second}{under}: {verdict_word(outcome)} ({why})"
     estimate = outcome.estimate
+    if apart:
+        verb = says.format(ratio=between(*apart))
+        word = "it depends" if opposed else verdict_word(outcome)
+        return f"{upper(contrast.first)} {verb} {contrast.second}, {by}{under}: {word}"
     if outcome.verdict == "cannot-tell":
         # one number would read as a finding: the sentence says the range that this run leaves open
         low, high = _ends(estimate.low, estimate.high)
@@ -245,8 +272,4 @@ def place(shared: tuple[int, int]) -> str:
 def upper(text: str) -> str:
     """Return text as a sentence or title begins."""
     # names of programs keep their case at the start of a sentence
-    return (
-        text
-        if text.startswith(("uvicorn", "hypercorn", "uvloop", "wire", "httpx", "aiohttp"))
-        else text[:1].upper() + text[1:]
-    )
+    return text if text.startswith(_NAMES) else text[:1].upper() + text[1:]

@@ -65,11 +65,11 @@ def carried(cost_us: float, rate: float) -> int:
 
 def _streams(found: View, events_per_s: str) -> str:
     """How many streams of so many events a second one process carries, by its CPU per event."""
-    name = found.first("cpu-event")
+    name, rate = found.first("cpu-event"), float(events_per_s)
     rows = [
-        [cell.label, number(figure.middle.value), f"{carried(figure.middle.value, float(events_per_s)):,}"]
+        [cell.label, value_interval(cost), f"{carried(cost.high, rate):,}{DASH}{carried(cost.low, rate):,}"]
         for cell in told(found)
-        if (figure := found.figures[cell.id, name]).middle is not None
+        if (cost := found.figures[cell.id, name].middle) is not None
     ]
     head = f"streams of {events_per_s} events/s that one core carries"
     return table(["", headed(found, name), head], rows)
@@ -83,31 +83,34 @@ def _share(found: View, upstream_ms: str, rate: str) -> str:
 
 
 def _felt(found: View, *upstream_ms: str) -> str:
-    """How far apart the apps' own cells are for who waits, beside what the upstream takes."""
-    products = {cell.id for cell in found.cells if cell.group == "product"}
-    timed = [one for one in _shares(found, products) if one.adds_ms is not None]
-    if len(timed) < 2:
+    """How far apart the apps' own cells are at most for who waits, beside what the upstream takes.
+
+    From end to end of all intervals: the least and the greatest of many middles lie farther apart than what
+    they are the middles of.
+    """
+    of = [found.added.get(cell.id, []) for cell in told(found) if cell.group == "product"]
+    spans = [
+        one.middle
+        for every in of
+        for one in every
+        if (one.name, one.quantile) == ("response", 0.5) and one.middle is not None
+    ]
+    if len(spans) < 2:
         return "This run has no response times to say how much of a request the proxy is."
-    least, most = (choose(timed, key=lambda one: one.adds_ms or 0.0) for choose in (min, max))
-    apart = (most.adds_ms or 0.0) - (least.adds_ms or 0.0)
+    least, most = max(0.0, min(one.low for one in spans) / 1e3), max(one.high for one in spans) / 1e3
     lines = [
-        f"With an upstream that takes {wait} ms, the whole difference between the quickest of them and the "
-        f"slowest is {apart / ((least.adds_ms or 0.0) + float(wait)):.1%} of a request"
+        f"With an upstream that takes {wait} ms, a request through the slowest of them "
+        f"takes at most {(most - least) / (least + float(wait)):.1%} longer than through the quickest"
         for wait in upstream_ms
     ]
     ends = (
-        f"Of the apps' cells, {least.label} adds least to a response (p50), {_ms(least)}, and "
-        f"{most.label} most, {_ms(most)}"
+        f"The apps' cells add {number(least)}{DASH}{number(most)} ms to a response (p50), intervals included"
     )
     return bullets([ends, *lines])
 
 
-def _ms(one: Share) -> str:
-    return f"{'less than ' if one.at_most else ''}{number(one.adds_ms or 0.0)} ms"
-
-
-def _shares(found: View, among: set[str] | None = None) -> list[Share]:
-    every = [share_of(found, cell.id) for cell in told(found) if among is None or cell.id in among]
+def _shares(found: View) -> list[Share]:
+    every = [share_of(found, cell.id) for cell in told(found)]
     return [one for one in every if one.adds_ms is not None or one.cpu_us is not None]
 
 

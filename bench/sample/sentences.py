@@ -8,11 +8,13 @@ from typing import get_args
 
 from bench.contrasts import Contrast, Outcome, Question
 from bench.metrics import metric
+from bench.report.choice import ends, how_much, pick, said
 from bench.report.matters import matters, share_interval
-from bench.report.verdict import leading, pick
+from bench.report.verdict import leading
 from bench.report.view import View
-from bench.report.words import CANNOT_TELL, absence_word, interval, ratio, sentence, upper
+from bench.report.words import CANNOT_TELL, absence_word, between, upper
 from bench.sample.charts import read
+from bench.stats import Verdict
 
 __all__ = ["BLOCKS", "bullets", "table", "wrapped"]
 
@@ -50,19 +52,21 @@ def _answers(found: View) -> str:
     rows = []
     for question in _ANSWERED:
         for contrast in leading(found.asked(question)):
-            cells = [_told(found.outcome(contrast, name)) for name in names]
-            rows.append([f"{upper(contrast.first)} over {contrast.second}", pick(found, contrast), *cells])
+            cells = [_told(found, found.outcome(contrast, name)) for name in names]
+            rows.append(
+                [f"{upper(contrast.first)} over {contrast.second}", pick(found, contrast).who, *cells]
+            )
     if not rows:
         return "No two cells of this run differ in one choice."
     return table(["", "pick", *map(found.title, names)], rows)
 
 
-def _told(outcome: Outcome) -> str:
+def _told(found: View, outcome: Outcome) -> str:
     if outcome.estimate is None:
         return absence_word(outcome.absence) if outcome.absence else ""
-    figure = f"{ratio(outcome.estimate.ratio)} ({interval(outcome.estimate.low, outcome.estimate.high)})"
+    figure, by = how_much(found, outcome)
     unsure = {"cannot-tell": CANNOT_TELL, "equivalent": "the same"}.get(outcome.verdict or "", "")
-    return ", ".join(filter(None, (figure, unsure)))
+    return figure + (by or (f", {unsure}" if unsure else ""))
 
 
 def _choice(found: View, question: str, *wanted: str) -> str:
@@ -70,7 +74,7 @@ def _choice(found: View, question: str, *wanted: str) -> str:
     assert question in get_args(Question), question
     names = [name for name in read(found, *(wanted or _HEADED)) if metric(name).headline]
     lines = [
-        sentence(outcome, found.load(metric(name).scenario))
+        said(found, outcome, found.load(metric(name).scenario))
         for contrast in leading(found.asked(question))
         for name in names
         if (outcome := found.outcome(contrast, name)).absence is None or outcome.absence.reason not in _SILENT
@@ -89,20 +93,19 @@ def _pick(found: View, *wanted: str) -> str:
             if (outcome := found.outcome(contrast, name)).estimate
         ]
         sure = [one for one in outcomes if one.verdict in ("more", "less")]
-        parts = [", ".join(map(_better, sure))] if sure else []
+        parts = [", ".join(_better(found, one) for one in sure)] if sure else []
         if open_ := [f"{one.contrast.first} or {one.contrast.second}" for one in outcomes if one not in sure]:
             parts.append(f"it does not decide {', '.join(open_)}")
         lines += [f"By {_inside(found.title(name))}: {'; '.join(parts)}"] if parts else []
     return bullets(lines) if lines else _unasked("about what to pick")
 
 
-def _better(outcome: Outcome) -> str:
+def _better(found: View, outcome: Outcome) -> str:
     """Return who is the better of two that are told apart, and by how much."""
-    assert outcome.estimate is not None
-    first, second, times = outcome.contrast.first, outcome.contrast.second, outcome.estimate.ratio
-    if outcome.verdict != metric(outcome.metric).better:
-        first, second, times = second, first, 1 / times
-    return f"{first} over {second} ({ratio(times)})"
+    first, second = outcome.contrast.first, outcome.contrast.second
+    turned = outcome.verdict != metric(outcome.metric).better
+    much, by = how_much(found, outcome, turned=turned)
+    return f"{second if turned else first} over {first if turned else second} {much}{by.replace(',', '')}"
 
 
 def _matters(found: View) -> str:
@@ -124,25 +127,30 @@ def _order(found: View, name: str) -> str:
 
 
 def _same(found: View) -> str:
-    """What the run found to be the same, and what it could not tell."""
+    """What the run found to be the same: nothing else does not matter."""
+    return _judged(found, "equivalent", "The same", "This run found no two of its choices to be the same.")
+
+
+def _untold(found: View) -> str:
+    """What the run could not tell: that is said of the run, not of the choices."""
+    return _judged(found, "cannot-tell", "Not told apart", "This run could tell all that it was asked.")
+
+
+def _judged(found: View, verdict: Verdict, title: str, none: str) -> str:
     asked = [one for question in _CHOICES for one in leading(found.asked(question))]
     if not asked:
         return _unasked("about what does not matter")
-    verdicts: Mapping[str, str] = {"equivalent": "The same", "cannot-tell": "Cannot be told apart here"}
-    lines = []
-    for verdict, title in verdicts.items():
-        parts = [
-            f"{contrast.first} and {contrast.second} in {_inside(found.title(name))}"
-            for contrast in asked
-            for name in read(found, *_HEADED)
-            if found.outcome(contrast, name).verdict == verdict
-        ]
-        lines += [f"{title}: {'; '.join(parts)}"] if parts else []
-    return (
-        bullets(lines)
-        if lines
-        else "Every choice that this run varied makes a difference in all that it was read for."
-    )
+    parts = [
+        f"{contrast.first} and {contrast.second} in {_inside(found.title(name))} ({_between(outcome)})"
+        for contrast in asked
+        for name in read(found, *_HEADED)
+        if (outcome := found.outcome(contrast, name)).verdict == verdict
+    ]
+    return bullets([f"{title}: {'; '.join(parts)}"]) if parts else none
+
+
+def _between(outcome: Outcome) -> str:
+    return between(outcome.estimate.low, outcome.estimate.high) if outcome.estimate else ""
 
 
 def _inside(title: str) -> str:
@@ -171,13 +179,11 @@ def _spans(found: View, contrasts: Sequence[Contrast], names: Sequence[str]) -> 
     parts = []
     for name in names:
         outcomes = [found.outcome(contrast, name) for contrast in contrasts]
-        ratios = [outcome.estimate.ratio for outcome in outcomes if outcome.estimate]
-        if not ratios:
+        if (apart := ends(outcomes)) is None:
             continue
-        ends = dict.fromkeys(map(ratio, (min(ratios), max(ratios))))
         unsure = sum(outcome.verdict == "cannot-tell" for outcome in outcomes)
         told = f" ({unsure} of {len(outcomes)} cannot be told apart)" if unsure else ""
-        parts.append(f"{' to '.join(ends)} the {_inside(found.title(name))}{told}")
+        parts.append(f"{between(*apart)} the {_inside(found.title(name))}{told}")
     return f"has {', '.join(parts)}" if parts else "has no figure in terms"
 
 
@@ -193,4 +199,5 @@ BLOCKS: Mapping[str, Callable[..., str]] = {
     "order": _order,
     "pick": _pick,
     "same": _same,
+    "untold": _untold,
 }

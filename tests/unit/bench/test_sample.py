@@ -1,5 +1,6 @@
 """The committed run and the papers made from it: nothing of the machine, nothing typed by hand."""
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -167,14 +168,14 @@ def test_code_is_quoted_as_it_stands(tmp_path: Path) -> None:
 def test_the_answers_are_the_ratios_of_the_records() -> None:
     rows = {row[0]: row[1:] for row in table_rows(_block("answers"))}
     pick, capacity, *_ = rows["Litestar over FastAPI"]
-    assert pick == f"Litestar (1.10{TIMES})"  # the made-up run has 1,650 and 1,500 requests/s
-    assert capacity.startswith("1.1")
-    assert rows["The FastAPI app over the recipe"][0].startswith("the FastAPI app (3.")
+    assert pick == "Litestar"
+    assert capacity.startswith(f"1.10{TIMES} (1.0")  # the made-up run has 1,650 and 1,500 requests/s
+    assert rows["The FastAPI app over the recipe"][1].startswith("3.0")
 
 
 def test_what_to_pick_is_the_better_one_whichever_way_its_metric_counts() -> None:
-    assert f"Litestar over FastAPI (1.10{TIMES})" in _block("pick rps")
-    assert "By CPU per SSE event at 2,500 events/s: Litestar over FastAPI (0.9" in _block("pick cpu-event")
+    assert f"Litestar over FastAPI 1.10{TIMES} (1.0" in _block("pick rps")
+    assert "By CPU per SSE event at 2,500 events/s: Litestar over FastAPI 0.9" in _block("pick cpu-event")
     alike = view(made_run(noise=0.5))
     assert "it does not decide Litestar or FastAPI" in " ".join(block(alike, "pick rps", str).split())
 
@@ -238,8 +239,8 @@ def test_leaving_django_is_told_apart_by_what_changes_with_it() -> None:
     assert "says nothing about leaving Django" in _block("leaving")
     told = " ".join(block(view(_with_django(0.5)), "leaving", str).split())
     same_client, apps = told.split("One of the apps")
-    assert f"has 2.0{TIMES}" in same_client
-    assert f"has 6.0{TIMES}" in apps  # 1,500 requests/s over half of 500
+    assert re.search(f"has 1.9..2.0.{TIMES}", same_client)
+    assert re.search(f"has 5.9.6.[67]{TIMES}", apps)  # 1,500 and 1,650 requests/s over half of 500
     unsure = " ".join(block(view(_with_django(1.0, noise=0.3)), "leaving", str).split())
     assert "(1 of 2 cannot be told apart)" in unsure  # Litestar's recipe; FastAPI's is Django's own figures
 

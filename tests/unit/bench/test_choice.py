@@ -1,0 +1,199 @@
+"""What is said of a choice where another one changes it, where it does not, and where nothing can be told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.cells import QUICK_CELLS, direct, vary
+from bench.metrics import metric
+from bench.record import CellRecord, CellSpec, End, GateResult, Run
+from bench.report import write_html
+from bench.report.choice import depends_on, how_much, pair_by_pair, pick, said, span
+from bench.report.verdict import headline, picks, resolution
+from bench.report.view import View, view
+from bench.report.words import DASH, TIMES
+from bench.sample.blocks import block
+from bench.scenarios import MORE, Closed
+from tests.unit.bench.made import closed, made_header, made_run, scaled
+
+_CELLS = [
+    cell
+    for cell in QUICK_CELLS
+    if cell.group == "product" and (cell.profile, cell.engine) == ("uvicorn-httptools", "wire")
+]
+
+
+def crossed(rates: Mapping[tuple[str, str], float], *, noise: float = 0.005, blocks: int = 6) -> View:
+    """Two frameworks by two routes, their requests/s by (framework, route)."""
+    return found_in(
+        {cell: rates[cell.framework, cell.route] for cell in _CELLS if not cell.twin_of}, noise, blocks
+    )
+
+
+def found_in(rates: Mapping[CellSpec, float], noise: float, blocks: int = 6) -> View:
+    """A run of these cells in a closed loop, judged."""
+    random = np.random.default_rng(8)
+    header = made_header(blocks)
+    cells = [direct(), *rates]
+    scenarios = [scenario for scenario in header.scenarios if scenario.id in ("S0", "S3")]
+    header = msgspec.structs.replace(header, cells=cells, scenarios=scenarios)
+    records = [
+        CellRecord(
+            block,
+            place,
+            cell.id,
+            {
+                "S0": GateResult(["json"]),
+                "S3": closed(rates.get(cell, 1e6) * float(np.exp(random.normal(0, noise)))),
+            },
+        )
+        for block in range(blocks)
+        for place, cell in enumerate(cells)
+    ]
+    return view(Run(header, records, [], End("finished", 60.0)))
+
+
+def plain(text: str) -> str:
+    return text.replace(TIMES, "x").replace(DASH, "-")
+
+
+APART = {
+    ("fastapi", "handler"): 10_000.0,
+    ("fastapi", "mount"): 14_000.0,
+    ("litestar", "handler"): 13_000.0,
+    ("litestar", "mount"): 15_600.0,
+}
+"""Mount gives 1.4 in FastAPI and 1.2 in Litestar."""
+ALIKE = APART | {("litestar", "mount"): 18_200.0}
+OPPOSED = APART | {("litestar", "mount"): 10_000.0}
+
+
+def test_a_main_effect_that_holds_for_no_pair_is_told_as_the_range_of_its_pairs() -> None:
+    found = crossed(APART)
+    route = found.asked("route", main=True)[0]
+    assert depends_on(found, route, "rps") == ["framework"]
+    words = plain(pick(found, route).words)
+    (low, high) = map(float, re.findall(r"\d\.\d\d", words))
+    assert 1.17 < low < 1.2 < 1.4 < high < 1.43
+    assert words.endswith("x the requests/s, by framework")
+    assert ", by framework: faster" in said(found, found.outcome(route, "rps"))
+    pairs = [plain(line) for line in pair_by_pair(found, route, "rps")]
+    assert [line.partition(":")[0] for line in pairs] == ["FastAPI", "Litestar"]
+    for line, ratio in zip(pairs, (1.4, 1.2), strict=True):
+        middle, low, high = map(float, re.findall(r"\d\.\d\d", line))
+        assert low <= middle <= high
+        assert middle == pytest.approx(ratio, rel=0.02)
+    page = write_html(found.run)
+    card = plain(page.partition(">Route<")[2].partition("</article>")[0])
+    for line in pairs:
+        assert line in card
+
+
+def test_a_main_effect_that_holds_for_all_its_pairs_is_one_figure_with_its_interval() -> None:
+    found = crossed(ALIKE)
+    route = found.asked("route", main=True)[0]
+    assert depends_on(found, route, "rps") == []
+    assert re.fullmatch(
+        r"mount, 1\.\d\dx \(1\.\d\d-1\.\d\d\) the requests/s", plain(pick(found, route).words)
+    )
+    answer = next(one for one in picks(found) if one.question == "Route")
+    assert answer.pairs == ("", [])
+    # which framework is asked first: its pairs are told either way
+    framework = next(one for one in picks(found) if one.question == "Framework")
+    assert [line.partition(":")[0] for line in framework.pairs[1]] == ["handler", "mount"]
+
+
+def test_a_choice_that_goes_both_ways_is_no_pick() -> None:
+    found = crossed(OPPOSED)
+    route = found.asked("route", main=True)[0]
+    choice = pick(found, route)
+    assert choice.who == "it depends"
+    assert plain(choice.words).startswith("it depends: mount has 0.7")
+    assert choice.words.endswith("by framework")
+    assert "it depends" in headline(found)
+
+
+def test_the_way_of_a_ratio_is_turned_with_its_interval() -> None:
+    found = crossed(ALIKE)
+    framework = found.asked("framework", main=True)[0]
+    outcome = found.outcome(framework, "rps")
+    assert outcome.estimate is not None
+    straight, turned = (
+        [float(word) for word in re.findall(r"\d\.\d\d", how_much(found, outcome, turned=way)[0])]
+        for way in (False, True)
+    )
+    assert [1 / turned[0], 1 / turned[2], 1 / turned[1]] == pytest.approx(straight, rel=0.01)
+
+
+def test_the_headline_has_an_interval_with_each_figure_and_says_of_what() -> None:
+    text = plain(headline(crossed(ALIKE)))
+    assert re.match(r"Framework: Litestar, 1\.\d+x \(\d\.\d+-\d\.\d+\) the requests/s; route: mount, 1", text)
+    for figure in re.findall(r"\d\.\d+x(.{3})", text):
+        assert re.match(r" \(\d", figure)
+
+
+def test_many_contrasts_are_told_from_the_lowest_end_to_the_highest_with_what_was_told() -> None:
+    sure, noisy = crossed(ALIKE), crossed(dict.fromkeys(ALIKE, 10000.0), noise=0.2)
+    asked = sure.asked("route", main=False)
+    estimates = [sure.outcome(one, "rps").estimate for one in asked]
+    low, high = (
+        choose(end) for choose, end in (
+            (min, [one.low for one in estimates if one]), (max, [one.high for one in estimates if one]),
+        )
+    )  # fmt: skip
+    words = plain(span(sure, asked).words)
+    assert words == f"{low:.2f}-{high:.2f}x the requests/s: faster"
+    unsure = plain(span(noisy, noisy.asked("route", main=False)).words)
+    assert unsure.startswith("this run cannot tell: ")
+
+
+def test_a_server_is_judged_with_the_parser_held_equal_where_that_was_run() -> None:
+    cells = [cell for cell in vary(["server", "framework"]) if cell.group == "product" and not cell.twin_of]
+    per_second = {"uvicorn-httptools": 9_000.0, "uvicorn-h11": 5_000.0, "hypercorn-h1": 4_000.0}
+    found = found_in({cell: per_second[cell.profile] for cell in cells}, 0.005)
+    answers = {one.question: one for one in picks(found)}
+    equal = answers["Server (parser equal)"]
+    assert equal.first
+    assert equal.note == "Both parse with h11, in Python: the parser is held equal"
+    assert "server (parser equal): uvicorn (h11), 1.2" in headline(found)
+    assert not answers["Server with its parser"].first
+    assert answers["Server with its parser"].note in write_html(found.run)
+    quick = [cell for cell in cells if cell.profile != "uvicorn-h11"]
+    found = found_in({cell: per_second[cell.profile] for cell in quick}, 0.005)
+    assert "server with its parser: uvicorn, 2.2" in headline(found)
+
+
+def test_the_resolution_is_told_with_the_width_of_the_pairs_that_are_compared() -> None:
+    found = view(made_run())
+    widths = [
+        max(one.high / one.ratio, one.ratio / one.low) - 1
+        for contrast in found.asked("framework", "route", "engine", "recipe", main=False)
+        if (one := found.outcome(contrast, "rps").estimate)
+    ]
+    said_of = f"requests/s (pairs: ±{min(widths) * 100:.1f} to ±{max(widths) * 100:.1f} %)"
+    assert said_of in resolution(found)
+
+
+def test_only_what_is_equivalent_does_not_matter_and_what_cannot_be_told_stands_elsewhere() -> None:
+    flat = dict.fromkeys(ALIKE, 10000.0)
+    alike, unsure = crossed(flat, noise=0.002), crossed(flat, noise=0.2)
+    assert "The same: Litestar and FastAPI in requests per second" in block(alike, "same", str)
+    assert "could tell all" in block(alike, "untold", str)
+    assert "no two of its choices" in block(unsure, "same", str)
+    assert "Not told apart: Litestar and FastAPI in requests per second" in block(unsure, "untold", str)
+
+
+def test_a_card_of_many_loads_tells_one_of_each_kind() -> None:
+    loads = [one.id for one in MORE if isinstance(one, Closed)]
+    found = view(scaled(made_run(), **dict.fromkeys(loads, 1.0)))
+    assert len(found.shown("rps")) > 9
+    framework = next(one for one in picks(found) if one.question == "Framework")
+    assert len(framework.lines) == len(
+        {metric(name).kind for name in found.shown("rps", "cpu-event", "response-p50")}
+    )
+    assert framework.lines[0].startswith("Litestar serves")
