@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from bench.record import Absence, Run, RunRecord
@@ -11,6 +13,8 @@ from bench.stats import MARGIN, Estimate, compare, log_ratios
 __all__ = ["OURS", "Agreement", "agreements", "loops"]
 
 OURS = "engine"
+
+Word = Literal["agreed", "apart", "cannot tell"]
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -23,9 +27,15 @@ class Agreement(msgspec.Struct, frozen=True):
     absence: Absence | None
 
     @property
-    def agrees(self) -> bool:
-        """Whether the two are within the margin of each other, as far as these blocks tell."""
-        return self.estimate is not None and 1 / (1 + MARGIN) <= self.estimate.ratio <= 1 + MARGIN
+    def word(self) -> Word | None:
+        """Whether the two agree: the whole interval within the margin, or beyond it, or neither."""
+        if self.estimate is None:
+            return None
+        least, most = 1 / (1 + MARGIN), 1 + MARGIN
+        if least <= self.estimate.low and self.estimate.high <= most:
+            return "agreed"
+        beyond = self.estimate.high < least or self.estimate.low > most
+        return "apart" if beyond else "cannot tell"
 
     @property
     def missing(self) -> bool:

@@ -225,17 +225,19 @@ def _cross_health(run: Run) -> list[Health]:
     for one in found:
         said.setdefault(_cross_words(one), []).append(one.tool)
     parts = [f"{', '.join(tools)} {words}" for words, tools in said.items()]
-    apart = any(not one.agrees for one in found if not one.missing)
+    doubted = any(one.word != "agreed" for one in found if not one.missing)
     checked = next((f"{one.cell}, {one.scenario}" for one in found if one.estimate), "none")
     meaning = (
-        f"requests/s by others over those by our engine, in one process ({checked}); {MARGIN:.0%} is agreed"
+        f"requests/s by others over those by our engine, in one process ({checked}); "
+        f"agreed where the whole interval is within {MARGIN:.0%}"
     )
-    return [Health("Cross-check", "doubtful" if apart else "good", "; ".join(parts), meaning)]
+    return [Health("Cross-check", "doubtful" if doubted else "good", "; ".join(parts), meaning)]
 
 
 def _cross_words(one: Agreement) -> str:
     if one.estimate is not None:
-        return f"{one.estimate.ratio:.2f}{_TIMES} ({one.estimate.low:.2f}{_DASH}{one.estimate.high:.2f})"
+        ends = f"{one.estimate.low:.2f}{_DASH}{one.estimate.high:.2f}"
+        return f"{one.estimate.ratio:.2f}{_TIMES} ({ends}), {one.word}"
     if one.absence is None:
         return ""
     return f"not run: {one.absence.detail}" if one.absence.reason == "not-run" else one.absence.detail

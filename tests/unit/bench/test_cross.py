@@ -79,8 +79,10 @@ def test_what_went_wrong_is_told_in_the_words_of_the_tool(name: str, printed: st
         TOOLS[name].read(printed)
 
 
-def checked(by_wrk: float, *, failures: dict[str, str] | None = None, blocks: int = 6) -> Run:
-    """A run that wrk has checked; hey is not there."""
+def checked(
+    by_wrk: float, *, failures: dict[str, str] | None = None, blocks: int = 6, spread: float = 1e-4
+) -> Run:
+    """A run that wrk has checked; hey is not there. ``spread``: how far apart blocks are from each other."""
     run = made_run()
     crosses = [
         CrossRecord(
@@ -88,7 +90,7 @@ def checked(by_wrk: float, *, failures: dict[str, str] | None = None, blocks: in
             "cell",
             "S3",
             {"engine": 1000.0 + block}
-            | ({} if failures else {"wrk": (1000 + block) * by_wrk * (1 + block / 1e4)}),
+            | ({} if failures else {"wrk": (1000 + block) * by_wrk * (1 + block * spread)}),
             failures or {},
         )
         for block in range(blocks)
@@ -100,9 +102,19 @@ def checked(by_wrk: float, *, failures: dict[str, str] | None = None, blocks: in
 @pytest.mark.parametrize(
     ("run", "level", "value"),
     [
-        (checked(1.02), "good", "wrk 1.02\N{MULTIPLICATION SIGN} (1.02\N{EN DASH}1.02); hey not installed"),
-        (checked(1.21), "doubtful", "wrk 1.21\N{MULTIPLICATION SIGN}"),
-        (checked(0.9), "doubtful", "wrk 0.90\N{MULTIPLICATION SIGN}"),
+        (
+            checked(1.02),
+            "good",
+            "wrk 1.02\N{MULTIPLICATION SIGN} (1.02\N{EN DASH}1.02), agreed; hey not installed",
+        ),
+        (checked(1.21), "doubtful", "wrk 1.21\N{MULTIPLICATION SIGN} (1.21\N{EN DASH}1.21), apart"),
+        (checked(0.9), "doubtful", "wrk 0.90\N{MULTIPLICATION SIGN} (0.90\N{EN DASH}0.90), apart"),
+        # within the margin by its point alone
+        (
+            checked(1.0, spread=0.015),
+            "doubtful",
+            "wrk 1.04\N{MULTIPLICATION SIGN} (1.01\N{EN DASH}1.07), cannot tell",
+        ),
         (checked(1.0, blocks=2), "doubtful", "wrk 2 of 3 blocks"),
         (checked(1.0, failures={"wrk": "Socket errors"}), "doubtful", "wrk block 1: Socket errors"),
         (checked(1.0, blocks=0), "good", "wrk not run: the run ended before; hey not installed"),
