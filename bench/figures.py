@@ -8,7 +8,8 @@ import msgspec
 
 from bench.cells import DIRECT
 from bench.check import cell_absence
-from bench.metrics import Metric, metric, metrics_in, quantile_us
+from bench.metrics import Metric, metric, metrics_in
+from bench.quantiles import apart, quantiles_us
 from bench.record import Absence, GateResult, OpenResult, Run, StreamsResult
 from bench.stats import Estimate, Interval, compare, difference, log_ratios, median_interval
 from bench.values import Source
@@ -96,8 +97,8 @@ _ADDED = {
 def added_delays(run: Run, cell: str, all_figures: Mapping[tuple[str, str], Figure]) -> list[Added]:
     """Return the added delays of a cell in µs.
 
-    p99 of responses is one difference of merged quantiles, without an interval: a block alone has too few
-    samples for it. Where the interval holds zero the value is below the resolution of the run.
+    p99 of responses is one difference of merged quantiles, for a block alone has too few samples of it. Where
+    an interval holds zero the value is below the resolution of the run.
     """
     found = []
     for of in metrics_in(run.header.scenarios):
@@ -133,19 +134,16 @@ def _merged_p99(run: Run, cell: str) -> Added:
     for leg in (cell, DIRECT):
         if (absence := cell_absence(run, leg, metric("response-p50").scenario)) is not None:
             return Added(cell, "response", 0.99, None, absence)
-    through, direct = (
-        quantile_us([r.response for r in run.by_block(leg, "S2").values() if isinstance(r, OpenResult)], 0.99)
-        for leg in (cell, DIRECT)
-    )
-    for value in (through, direct):
-        if isinstance(value, Absence):
-            return Added(cell, "response", 0.99, None, value)
-    assert isinstance(through, float)
-    assert isinstance(direct, float)
-    added = through - direct
-    middle = Interval(added, added, added, 1)
-    if added <= 0:  # a tail that one outlier of either leg decides
-        return Added(cell, "response", 0.99, middle, Absence("below-resolution", "no more than direct"))
+    legs = []
+    for leg in (cell, DIRECT):
+        results = [r for r in run.by_block(leg, "S2").values() if isinstance(r, OpenResult)]
+        (found,) = quantiles_us([result.response for result in results], [0.99])
+        if isinstance(found, Absence):
+            return Added(cell, "response", 0.99, None, found)
+        legs.append(found)
+    middle = apart(*legs)
+    if middle.low <= 0 <= middle.high:
+        return Added(cell, "response", 0.99, middle, Absence("below-resolution", "the interval holds zero"))
     return Added(cell, "response", 0.99, middle, None)
 
 

@@ -10,6 +10,7 @@ from bench.cells import DIRECT
 from bench.check import cell_absence
 from bench.histogram import merge_histograms
 from bench.metrics import metric, quantile_us
+from bench.quantiles import quantiles_us
 from bench.record import Absence, CellSpec, OpenResult
 from bench.report.charts import ranges
 from bench.report.curves import Curve, curves
@@ -19,9 +20,9 @@ from bench.report.parts import absent, few, key, not_run, section, tone, why
 from bench.report.tables import added_table, behind, cells_table, table
 from bench.report.tails import tails_part
 from bench.report.view import View
-from bench.report.words import absence_word, number
+from bench.report.words import DASH, absence_word, number
 from bench.scenarios import SWEEP, Open
-from bench.stats import least_samples
+from bench.stats import Interval, least_samples
 
 __all__ = ["added_section", "load_section", "percentile_section", "supported"]
 
@@ -129,7 +130,10 @@ def percentile_section(found: View) -> Markup:
             parts += [absent(label, absence) for label, absence in missing]
     if not parts:
         return section("percentiles", title, not_run("Percentiles", "S2"))
-    reads = "All blocks of a cell merged, never averaged; a curve ends where its samples do (p99 needs {:,})."
+    reads = (
+        "All blocks of a cell merged, never averaged; a curve ends where its samples do (p99 needs {:,}). "
+    )
+    reads += "Its last stretch rests on a few of them: how far p99 may be off stands in the table."
     return section("percentiles", title, why(reads.format(least_samples(0.99))), *parts)
 
 
@@ -159,9 +163,16 @@ def _percentile_table(found: View, scenario: str) -> Markup:
     for cell in found.run.header.cells:
         if cell_absence(found.run, cell.id, scenario) is None:
             encoded = _responses(found, cell.id, scenario)
-            rows.append([cell.label, *(_ms(quantile_us(encoded, quantile)) for quantile in _QUANTILES[:5])])
+            near = [_ms(quantile_us(encoded, quantile)) for quantile in _QUANTILES[:3]]
+            rows.append([cell.label, *near, *map(_tail, quantiles_us(encoded, _QUANTILES[3:5]))])
             ids.append(cell.id)
     return table(["cell, ms", *(f"p{quantile * 100:g}" for quantile in _QUANTILES[:5])], rows, cells=ids)
+
+
+def _tail(found: Interval | Absence) -> str:
+    if isinstance(found, Absence):
+        return absence_word(found)
+    return f"{number(found.value / 1e3)} ({number(found.low / 1e3)}{DASH}{number(found.high / 1e3)})"
 
 
 def added_section(found: View) -> Markup:

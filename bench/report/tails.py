@@ -7,6 +7,7 @@ from bench.report.parts import why
 from bench.report.tables import table
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, number
+from bench.stats import CONFIDENCE
 from bench.tail import LIMITS_MS, Tail, tails
 
 __all__ = ["heads", "tail_rows", "tails_part", "words"]
@@ -18,17 +19,16 @@ def heads() -> list[str]:
 
 
 def words(one: Tail) -> str:
-    """Return one capacity with its range, or what it is at least; or the reason there is none."""
-    if one.rps is None:
+    """Return one capacity with its interval, or what it is at least; or the reason there is none."""
+    if one.rps is None or one.low is None:
         return absence_word(one.absence) if one.absence else DASH
-    if one.at_least:
-        return f"\N{GREATER-THAN OR EQUAL TO} {number(one.rps)}"
     ends = (
-        f" ({number(one.low)}{DASH}{number(one.high)})"
-        if one.low is not None and one.high is not None
-        else ""
+        f"{number(one.low)}{DASH}{number(one.high)}" if one.high is not None else f"{number(one.low)} or more"
     )
-    return number(one.rps) + ends
+    if not one.at_least:
+        return f"{number(one.rps)} ({ends})"
+    least = f"\N{GREATER-THAN OR EQUAL TO} {number(one.rps)}"
+    return least if one.low == one.rps else f"{least} ({ends})"
 
 
 def tail_rows(found: View) -> list[tuple[str, str, list[Tail]]]:
@@ -51,8 +51,9 @@ def tails_part(found: View) -> list[Markup]:
     return [
         el("h3", "Capacity at a tail: completions/s"),
         why(
-            "Read off this sweep between the rates that were measured, all blocks merged; in brackets what "
-            "it comes to when any one block is left out. At least: no measured rate went beyond the limit."
+            "Read off this sweep between the rates that were measured, all blocks merged; in brackets the "
+            f"same were each p99 at an end of its {CONFIDENCE * 100:g} % interval. At least: no measured "
+            "rate went beyond the limit."
         ),
         table(
             ["cell", *heads()],
