@@ -38,9 +38,11 @@ def merge_histograms(encoded: Iterable[str]) -> HdrHistogram:
 
 def samples_ns(encoded: str) -> npt.NDArray[np.int64]:
     """Return the samples of an encoded histogram in nanoseconds, sorted, each as far as three digits tell."""
-    steps = [
-        (step.value_iterated_to, step.count_added_in_this_iter_step)
-        for step in merge_histograms([encoded]).get_recorded_iterator()
+    histogram = merge_histograms([encoded])
+    counts = np.asarray(histogram.counts)  # some 20,000, of which the library's own iterator reads each
+    used = np.flatnonzero(counts)
+    values = [
+        histogram.get_highest_equivalent_value(histogram.get_value_from_index(index))
+        for index in used.tolist()
     ]
-    values, counts = np.array(steps, dtype=np.int64).reshape(-1, 2).T
-    return np.repeat(values, counts)
+    return np.repeat(np.array(values, dtype=np.int64), counts[used].astype(np.int64))
