@@ -130,7 +130,9 @@ async def _crowds(talk: Talk, size: int, rounds: int) -> None:
         await up.answer()
 
     async def late(up: Arrival) -> None:
-        """A crowd as large as it gets: who asks one after the other has an answer before the next asks."""
+        """A crowd as large as it gets: who asks one after the other has an answer before the next asks. No
+        more are held than the pool carries: the others queue behind them, and their deadline runs.
+        """
         with contextlib.suppress(LateError):
             await ledger.until(
                 lambda: ledger.opened() > pool, "more connections than the pool holds", NOTICE_S
@@ -138,7 +140,10 @@ async def _crowds(talk: Talk, size: int, rounds: int) -> None:
         await answer(up)
 
     for number in range(rounds):
-        many = [await talk.exchange(script=answer if number else late) for _ in range(size)]
+        many = [
+            await talk.exchange(script=late if (number, place) < (0, pool) else answer)
+            for place in range(size)
+        ]
         for x in many:
             await x.ask()
         for x in many:
