@@ -10,7 +10,6 @@ from functools import partial
 
 from bench.report.frame import (
     AXIS,
-    TOP,
     Draw,
     Frame,
     Row,
@@ -18,13 +17,12 @@ from bench.report.frame import (
     Shape,
     axis,
     both,
-    height_of,
+    laid,
     linear,
     linear_ticks,
     log,
     log_ticks,
-    marked,
-    middles,
+    strips,
 )
 from bench.report.markup import Markup, el
 
@@ -57,21 +55,11 @@ _FAR = (
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-def _rows(
-    rows: Sequence[Row], frame: Frame, marks: Callable[[Row, float], list[Markup]]
-) -> tuple[list[Markup], float]:
-    drawn = [
-        marked(row, marks(row, y) if row.values else [], y, frame)
-        for row, y in zip(rows, middles(rows, frame), strict=True)
-    ]
-    return drawn, height_of(rows, frame)
-
-
 def effects(rows: Sequence[Row], *, margin: float, title: str) -> Markup:
     """Dot and interval per ratio on a log axis around one; the band is the margin of equivalence."""
     ends = [end for row in rows for end in (row.low, row.high) if end is not None]
     low, high = min([*ends, 1 / 1.3]) / 1.04, max([*ends, 1.3]) * 1.04
-    known = sorted((*_FAR, *_NEAR)) if high / low < 12 else _FAR
+    known = sorted({1.0, *_FAR, *_NEAR}) if high / low < 12 else _FAR
     ticks = [tick for tick in known if low <= tick <= high]
 
     def draw(frame: Frame) -> tuple[list[Markup], float]:
@@ -83,12 +71,13 @@ def effects(rows: Sequence[Row], *, margin: float, title: str) -> Markup:
             dot = el("circle", cx=scale(row.values[0]), cy=y, r=4.5)
             return [el("g", el("line", x1=left, x2=right, y1=y, y2=y), dot, class_=f"mark {row.tone}")]
 
-        drawn, bottom = _rows(rows, frame, marks)
+        drawn, bottom = laid(rows, frame, marks)
         start, end = scale(1 / (1 + margin)), scale(1 + margin)
+        through = strips(rows, frame)
         below = [
-            el("rect", x=start, y=TOP, width=end - start, height=bottom - TOP, class_="band"),
-            *axis(ticks, scale, frame, bottom, lambda t: f"{t:g}{_TIMES}"),
-            el("line", x1=scale(1), x2=scale(1), y1=TOP, y2=bottom, class_="one"),
+            *(el("rect", x=start, y=y, width=end - start, height=to - y, class_="band") for y, to in through),
+            *axis(ticks, scale, frame, bottom, lambda t: f"{t:g}{_TIMES}", through=through, first=1.0),
+            *(el("line", x1=scale(1), x2=scale(1), y1=y, y2=to, class_="one") for y, to in through),
         ]
         return [*below, *drawn], bottom + AXIS
 
@@ -115,8 +104,11 @@ def dots(rows: Sequence[Row], *, unit: str, title: str) -> Markup:
             dot = el("circle", cx=scale(row.values[0]), cy=y, r=4.5)
             return [el("g", el("line", x1=left, x2=right, y1=y, y2=y), dot, class_=f"mark {row.tone}")]
 
-        drawn, bottom = _rows(rows, frame, marks)
-        return [*axis(ticks, scale, frame, bottom, partial(_tick, ticks[-1], unit)), *drawn], bottom + AXIS
+        drawn, bottom = laid(rows, frame, marks)
+        return [
+            *axis(ticks, scale, frame, bottom, partial(_tick, ticks[-1], unit), through=strips(rows, frame)),
+            *drawn,
+        ], bottom + AXIS
 
     return both(draw, title)
 
@@ -139,8 +131,11 @@ def _from_zero(
             bar = el("rect", x=left, y=y - 7, width=max(right - left, 1.0), height=14.0, rx=2.0)
             return [el("g", bar, class_=f"bar {row.tone}"), *_whisker(row, y, scale)]
 
-        drawn, bottom = _rows(rows, frame, marks)
-        return [*axis(ticks, scale, frame, bottom, partial(_tick, ticks[-1], unit)), *drawn], bottom + AXIS
+        drawn, bottom = laid(rows, frame, marks)
+        return [
+            *axis(ticks, scale, frame, bottom, partial(_tick, ticks[-1], unit), through=strips(rows, frame)),
+            *drawn,
+        ], bottom + AXIS
 
     return draw
 
@@ -187,8 +182,11 @@ def ranges(rows: Sequence[Row], *, title: str, unit: str = "ms", from_zero: bool
             line = el("line", x1=min(xs), x2=max(xs), y1=y, y2=y)
             return [el("g", line, *dots, class_=f"mark {row.tone}")]
 
-        drawn, bottom = _rows(rows, frame, marks)
-        return [*axis(ticks, scale, frame, bottom, lambda t: f"{t:g} {unit}"), *drawn], bottom + AXIS
+        drawn, bottom = laid(rows, frame, marks)
+        return [
+            *axis(ticks, scale, frame, bottom, lambda t: f"{t:g} {unit}", through=strips(rows, frame)),
+            *drawn,
+        ], bottom + AXIS
 
     return both(draw, title)
 

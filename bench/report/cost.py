@@ -125,7 +125,7 @@ def calculator_section(found: View) -> Markup:
         hidden="",
     )
     rows = [_Line(name, [one.label, *one.words(UPSTREAM_MS, RATE)]) for name, one in shares.items()]
-    heads = ["cell", "adds to each request (p50)", "share of your request", "cores busy", "processes"]
+    heads = ["cell", "adds (p50)", "share of your request", "cores busy", "processes"]
     return section(
         "yours",
         title,

@@ -66,7 +66,7 @@ def curves(
         kind = log if x_log else linear
         across, up = kind(xs[0], end, left, right), log(low, high, height, 10.0)
         names = dict(x_ticks)
-        found = axis(xs, across, frame, height, names.__getitem__, top=10.0)
+        found = axis(xs, across, frame, height, names.__getitem__, through=[(10.0, height)])
         found += _y_axis(log_ticks(low, high), up, left, right, y_unit)
         found.append(el("text", x_title, x=right, y=height + 34, class_="tick ends"))
         known = [line for line in lines if line.named and line.points]

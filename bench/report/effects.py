@@ -213,7 +213,7 @@ def _head(contrast: Contrast) -> str:
 
 def _row(found: View, contrast: Contrast, name: str) -> Row:
     outcome = found.outcome(contrast, name)
-    label = f"all of them ({over([outcome])})" if contrast.main else contrast.where
+    label = f"their mean ({over([outcome])})" if contrast.main else contrast.where
     if contrast.question in ("recipe", "bare", "ceiling", *_OTHERS):
         label = contrast.first
     elif contrast.question == "a/a":

@@ -27,13 +27,13 @@ __all__ = [
     "axis",
     "both",
     "height_of",
+    "laid",
     "linear",
     "linear_ticks",
     "log",
     "log_ticks",
-    "marked",
     "middles",
-    "words",
+    "strips",
 ]
 
 Scale = Callable[[float], float]
@@ -41,6 +41,7 @@ Scale = Callable[[float], float]
 TOP, AXIS = 6.0, 24.0
 _GROUND, _TITLE = 18.0, 26.0
 _LONG = 38  # letters of a label that fit beside the marks; more have to be smaller
+_LINE = 16.0  # of words above the marks
 _LETTER = 7.2  # about the width of one in the widest of the fonts, in the units of a chart
 
 
@@ -122,17 +123,16 @@ def alone(draw: Draw, title: str) -> Markup:
     )
 
 
-def _fits(row: Row, frame: Frame) -> bool:
-    return (len(row.label) + len(row.note) + 2) * _LETTER <= frame.width
+def _beside(rows: Sequence[Row], frame: Frame) -> bool:
+    """Return whether all figures of a chart fit beside their labels: they stand in one place or the other."""
+    return all((len(row.label) + len(row.note) + 2) * _LETTER <= frame.width for row in rows)
 
 
 def _heights(rows: Sequence[Row], frame: Frame) -> list[float]:
     if not frame.stacked:
         return [30.0 if row.head else 25.0 for row in rows]
-    return [
-        28.0 if row.head else (42.0 if row.values else 26.0) + (0.0 if _fits(row, frame) else 16.0)
-        for row in rows
-    ]
+    below = 0.0 if _beside(rows, frame) else _LINE
+    return [28.0 if row.head else (42.0 if row.values else 26.0) + below for row in rows]
 
 
 def middles(rows: Sequence[Row], frame: Frame) -> list[float]:
@@ -149,8 +149,17 @@ def height_of(rows: Sequence[Row], frame: Frame) -> float:
     return TOP + sum(_heights(rows, frame)) + 2
 
 
-def words(row: Row, y: float, frame: Frame) -> list[Markup]:
-    """Return a row's label and note."""
+def strips(rows: Sequence[Row], frame: Frame) -> list[tuple[float, float]]:
+    """Return (top, bottom) of where lines may run through all rows: not through words that stand above."""
+    bottom = height_of(rows, frame)
+    if not frame.stacked:
+        return [(TOP, bottom)]
+    marked = [y for row, y in zip(rows, middles(rows, frame), strict=True) if row.values]
+    return [*((y - 9, y + 9) for y in marked), (bottom - 3, bottom)]
+
+
+def words(row: Row, y: float, frame: Frame, *, beside: bool) -> list[Markup]:
+    """Return a row's label and note; ``beside``: a note stands in the label's line where words are above."""
     if row.head:
         return [el("text", row.label, x=0.0, y=y + 4, class_="label head")]
     if not frame.stacked:
@@ -158,22 +167,28 @@ def words(row: Row, y: float, frame: Frame) -> list[Markup]:
         found = [el("text", row.label, x=frame.left - 14, y=y + 4, class_=size)]
         return [*found, el("text", row.note, x=frame.right + 16, y=y + 4, class_="note")]
     below = y - 13 if row.values else y + 2  # the marks, where there are any, lie under the words
-    if _fits(row, frame):
+    if beside:
         return [
             el("text", row.label, x=0.0, y=below, class_="label"),
             el("text", row.note, x=frame.width, y=below, class_="note end"),
         ]
     return [
-        el("text", row.label, x=0.0, y=below - 16, class_="label"),
+        el("text", row.label, x=0.0, y=below - _LINE, class_="label"),
         el("text", row.note, x=0.0, y=below, class_="note"),
     ]
 
 
-def marked(row: Row, marks: Sequence[Markup], y: float, frame: Frame) -> Markup:
-    """Return a row's words and marks together, with its tip and whose it is."""
-    tip = [el("title", row.tip)] if row.tip else []
-    inside = [*tip, *words(row, y, frame), *marks]
-    return el("g", *inside, data_cell=row.cell or None, class_="row")
+def laid(
+    rows: Sequence[Row], frame: Frame, marks: Callable[[Row, float], Sequence[Markup]]
+) -> tuple[list[Markup], float]:
+    """Return every row's words and marks together, with its tip and whose it is, and where the rows end."""
+    beside = _beside(rows, frame)
+    found = []
+    for row, y in zip(rows, middles(rows, frame), strict=True):
+        tip = [el("title", row.tip)] if row.tip else []
+        inside = [*tip, *words(row, y, frame, beside=beside), *(marks(row, y) if row.values else [])]
+        found.append(el("g", *inside, data_cell=row.cell or None, class_="row"))
+    return found, height_of(rows, frame)
 
 
 def axis(
@@ -183,20 +198,26 @@ def axis(
     bottom: float,
     text: Callable[[float], str],
     *,
-    top: float = TOP,
+    through: Sequence[tuple[float, float]] = (),
+    first: float | None = None,
 ) -> list[Markup]:
-    """Return grid lines with their labels, some left out where they would touch."""
+    """Return grid lines with their labels, some left out where they would touch.
+
+    ``through``: (top, bottom) of the lines' parts, all the height unless told; ``first``: the tick that is
+    labelled whatever stands beside it.
+    """
     found: list[Markup] = []
-    last = -math.inf
-    for tick in ticks:
+    taken: list[tuple[float, float]] = []
+    for tick in sorted(ticks, key=lambda one: one != first):
         x = scale(tick)
-        found.append(el("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
+        parts = through or [(TOP, bottom)]
+        found += (el("line", x1=x, x2=x, y1=top, y2=end, class_="grid") for top, end in parts)
         said = text(tick)
         half = (len(said) + 0.5) * _LETTER / 2
-        if x - half >= last + 6:
+        if all(x + half + 6 <= left or x - half >= right + 6 for left, right in taken):
             x = min(max(x, half), frame.width - half)
             found.append(el("text", said, x=x, y=bottom + 16, class_="tick"))
-            last = x + half
+            taken.append((x - half, x + half))
     return found
 
 

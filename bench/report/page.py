@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.factorial import FACTORS
 from bench.report.appendix import drift_section, missing_section, repeat_section
+from bench.report.choice import UNTOLD
 from bench.report.cost import calculator_section, ladder_section
 from bench.report.effects import effects_section, matters_section
 from bench.report.events import events_section
@@ -88,12 +89,13 @@ def _verdict(found: View) -> Markup:
 
 
 def _card(answer: Answer) -> Markup:
-    rest = [line for line in answer.lines if line not in answer.told]
-    parts = [el("h3", answer.question), el("p", upper(answer.choice.words), class_="pick")]
-    parts += [el("p", line + ".") for line in (*answer.told, *filter(None, [answer.note]))]
     what, pairs = answer.pairs
+    told = [] if pairs and answer.choice.who != UNTOLD else answer.told  # the pairs say it better
+    rest = [line for line in answer.lines if line not in told]
+    parts = [el("h3", answer.question), el("p", upper(answer.choice.words), class_="pick")]
+    parts += [el("p", line + ".") for line in (*told, *filter(None, [answer.note]))]
     if pairs:
-        parts += [el("p", f"{what}:"), el("ul", *(el("li", line) for line in pairs), class_="pairs")]
+        parts += [el("p", f"{upper(what)}:"), el("ul", *(el("li", line) for line in pairs), class_="pairs")]
     if rest:
         parts.append(behind(el("ul", *(el("li", line + ".") for line in rest)), "More"))
     return el("article", *parts)

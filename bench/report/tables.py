@@ -26,6 +26,8 @@ __all__ = [
 
 _SHORT = 22
 """Letters of a figure with its interval, which is read in one piece."""
+_WORD, _FEW = 10, 5
+"""Letters of a figure alone, and columns of a table that a phone shows whole."""
 
 
 def table(
@@ -51,12 +53,20 @@ def table(
     return el(
         "div",
         el("table", headings, el("tbody", *lines)),
-        class_="table tight" if all(len(text) <= _SHORT for row in rows for text in row[1:]) else "table",
+        class_=_width([text for row in rows for text in row[1:]], len(head)),
         id=name,
         tabindex="0",
         role="region",
         aria_label=f"Table: {', '.join(head)}",
     )
+
+
+def _width(texts: Sequence[str], columns: int) -> str:
+    """Return the classes by which a table takes no more room than its figures need."""
+    longest = max(map(len, texts), default=0)
+    if longest <= _WORD and columns <= _FEW:
+        return "table tight few"  # all of it fits on a phone
+    return "table tight" if longest <= _SHORT else "table"
 
 
 def behind(content: Markup, what: str = "The figures as a table") -> Markup:
@@ -78,7 +88,11 @@ def cells_table(found: View, metrics: Sequence[str]) -> Markup:
             else:
                 row.append(value_interval(figure.middle) if figure.middle else DASH)
         rows.append(row)
-    heads = ["cell", *(f"{found.title(name)} ({metric(name).unit})" for name in metrics)]
+    units = {name: metric(name).unit for name in metrics}
+    heads = [
+        "cell",
+        *(f"{found.title(name)} ({unit})" if unit else found.title(name) for name, unit in units.items()),
+    ]
     return table(heads, rows, cells=[cell.id for cell in cells])
 
 

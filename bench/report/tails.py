@@ -37,17 +37,26 @@ def tail_rows(found: View) -> list[tuple[str, str, list[Tail]]]:
     return [(cell.id, cell.label, of_cell) for cell, of_cell in every if of_cell]
 
 
+def _reasons(of_cell: list[Tail]) -> list[str]:
+    """Return why a cell has no capacity within its limits, those of one kind in one line."""
+    alike: dict[str, list[Tail]] = {}
+    for one in of_cell:
+        if one.absence is not None:
+            alike.setdefault(one.absence.reason, []).append(one)
+    return [
+        f"p99 within {', '.join(f'{one.limit_ms:g}' for one in every)} ms: "
+        f"{absence_word(every[0].absence)}: {every[0].absence.detail}"
+        for every in alike.values()
+        if every[0].absence is not None
+    ]
+
+
 def tails_part(found: View) -> list[Markup]:
     """Completions/s while p99 stays within each limit, and why a cell has none."""
     rows = tail_rows(found)
     if not rows:
         return []
-    missing = [
-        el("li", f"{label}, {limit}: {absence_word(one.absence)}: {one.absence.detail}.")
-        for _, label, of_cell in rows
-        for limit, one in zip(heads(), of_cell, strict=True)
-        if one.absence is not None
-    ]
+    missing = [el("li", f"{label}, {why_not}.") for _, label, of in rows for why_not in _reasons(of)]
     return [
         el("h3", "Capacity at a tail: completions/s"),
         why(

@@ -54,6 +54,7 @@ def test_no_screen_has_to_be_scrolled_sideways_and_text_reads_on_its_paper(
     tab.open(page)
     assert tab.ask("document.documentElement.scrollWidth") == width
     assert tab.ask(_OUTSIDE) == []
+    assert tab.ask(_HIDDEN) == 0
     # WCAG 2.2, 1.4.3: 4.5 to 1 for text
     assert tab.ask(_CONTRASTS) >= 4.5
 
@@ -64,6 +65,14 @@ _OUTSIDE = """
   const box = text.getBoundingClientRect(), svg = text.ownerSVGElement.getBoundingClientRect();
   return box.width && (box.left < svg.left - 2 || box.right > svg.right + 2 || box.bottom > svg.bottom + 2);
 }).map((text) => text.textContent)
+"""
+
+# How much of the table of one's own load has to be scrolled to.
+_HIDDEN = """
+(() => {
+  const table = document.querySelector("#calculator .table");
+  return Math.max(0, table.scrollWidth - table.clientWidth);
+})()
 """
 
 # The least contrast of any text with what lies below it; the shares' words lie on their own rectangles.
