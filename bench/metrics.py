@@ -159,6 +159,10 @@ _KINDS: dict[type[Scenario], tuple[Metric, ...]] = {
             _time("response", 0.5), True,
         ),
         Metric(
+            "service-p50", "S2", "Service time p50", _RATE, "µs", "less", *_DELAY,
+            _time("service", 0.5), True, headline=False,
+        ),
+        Metric(
             "response-p90", "S2", "Response time p90", _RATE, "µs", "less", *_DELAY,
             _time("response", 0.9), True, headline=False,
         ),

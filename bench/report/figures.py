@@ -27,7 +27,8 @@ from bench.report.words import (
     upper,
     value_interval,
 )
-from bench.stats import compare, log_ratios
+from bench.slopes import Slope, slopes
+from bench.stats import Interval, compare, log_ratios
 
 __all__ = ["bar", "figures_section", "growth_section"]
 
@@ -143,9 +144,14 @@ def growth_section(found: View) -> Markup:
     kinds: dict[str, list[str]] = {}
     for what in dict.fromkeys(what for _, what in of):
         kinds.setdefault(what.partition(", ")[0], []).append(what)
-    if not kinds:
+    sizes = _sizes(found)
+    if not kinds and not sizes:
         return Markup("")
-    parts = [why("The larger load over the smaller, in one process, block by block; one means no change.")]
+    parts = []
+    if kinds:
+        parts.append(
+            why("The larger load over the smaller, in one process, block by block; one means no change.")
+        )
     for kind, every in kinds.items():
         cells = [cell for cell in found.cells if any((cell.id, what) in of for what in every)]
         rows = [
@@ -157,4 +163,31 @@ def growth_section(found: View) -> Markup:
         ]
         heads = ["cell", *(upper(what.removeprefix(f"{kind}, ")) for what in every)]
         parts += [el("h3", upper(kind)), table(heads, rows, cells=[cell.id for cell in cells])]
-    return section("growth", "Growth", *parts)
+    return section("growth", "Growth", *parts, *sizes)
+
+
+def _sizes(found: View) -> list[Markup]:
+    rows = slopes(found.run, found.figures)
+    if not rows:
+        return []
+    return [
+        el("h3", "CPU by the size of a body"),
+        why(
+            "The line through 1 KiB and 64 KiB: what a request takes whatever it carries, and what a MB does."
+        ),
+        table(
+            ["cell", "µs per request", "µs per MB"],
+            [
+                [found.cell(one.cell).label, *(_size(one, part) for part in (one.request_us, one.mb_us))]
+                for one in rows
+            ],
+            cells=[one.cell for one in rows],
+        ),
+    ]
+
+
+def _size(one: Slope, part: Interval | None) -> str:
+    if part is None:
+        return absence_word(one.absence) if one.absence else DASH
+    held = part.low <= 0 <= part.high
+    return value_interval(part) + (f", {absence_word(one.absence)}" if held and one.absence else "")

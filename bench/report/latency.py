@@ -26,6 +26,7 @@ from bench.stats import Interval, least_samples
 
 __all__ = ["added_section", "load_section", "percentile_section", "supported"]
 
+_EVENTS = ("ttfe-p50", "delay-p50", "delay-p99")
 _QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999, 0.9999)
 
 
@@ -177,7 +178,9 @@ def _tail(found: Interval | Absence) -> str:
 
 def added_section(found: View) -> Markup:
     """What each cell adds to the direct leg, with intervals."""
-    names = found.shown("ttfb-p50", "response-p50", "response-p90", "ttfe-p50", "delay-p50", "delay-p99")
+    names = found.shown(
+        "service-p50", "ttfb-p50", "response-p50", "response-p90", "ttfe-p50", "delay-p50", "delay-p99"
+    )
     if not names:
         return Markup("")
     parts = [
