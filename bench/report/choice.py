@@ -1,7 +1,7 @@
 """What to pick of two, by how much, and whether one figure stands for all their pairs. Pure.
 
-A main effect is the mean of its pairs. Where the run calls that another choice changes it (`Interaction`),
-that mean holds for no pair: what is told is then the range of the pairs, from the lowest end of their
+A main effect is the mean of its pairs. Where another choice is seen to change it (`bench.dependence`), that
+mean holds for no pair: what is told is then the range of the pairs, from the lowest end of their
 intervals to the highest, and by which choice it changes.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.contrasts import Contrast, Outcome
-from bench.factorial import FACTORS
 from bench.metrics import metric
 from bench.report.view import View
 from bench.report.words import (
@@ -21,7 +20,6 @@ from bench.report.words import (
     absence_word,
     between,
     interval,
-    level_name,
     ratio,
     sentence,
     verdict_word,
@@ -32,7 +30,6 @@ __all__ = [
     "OF_STREAMS",
     "UNTOLD",
     "Pick",
-    "depends_on",
     "ends",
     "how_much",
     "pair_by_pair",
@@ -62,25 +59,6 @@ class Pick(NamedTuple):
         return cls(who, words or who, words or who)
 
 
-def depends_on(found: View, contrast: Contrast, name: str) -> list[str]:
-    """Return the choices of which the run calls that they change a main effect in a metric; a pair's none."""
-    if not contrast.main:
-        return []
-    cells = [found.cell(first) for first, _ in contrast.pairs]
-    varied = {factor for factor, level in FACTORS.items() if len({level(cell) for cell in cells}) > 1}
-    by = set()
-    for one in found.interactions(name):
-        sides = (
-            (one.factor, (one.first, one.second), one.other),
-            (one.other, (one.at, one.against), one.factor),
-        )
-        for factor, levels, other in sides:
-            same = set(map(level_name, levels)) == {contrast.first, contrast.second}
-            if factor == contrast.question and same and other in varied and one.verdict in _CALLED:
-                by.add(other)
-    return [factor for factor in FACTORS if factor in by]
-
-
 def _pairs(found: View, contrast: Contrast, name: str) -> list[Outcome]:
     singles = found.asked(contrast.question, main=False) if contrast.main else [contrast]
     of_it = (found.outcome(one, name) for one in singles if one.pairs[0] in contrast.pairs)
@@ -97,7 +75,7 @@ def how_much(found: View, outcome: Outcome, *, turned: bool = False) -> tuple[st
     """Return (the ratio with its interval, or the range of the pairs; by what it changes, if it does) of the
     first over the second, or ``turned`` the other way. The outcome has an estimate."""
     assert outcome.estimate is not None
-    by = depends_on(found, outcome.contrast, outcome.metric)
+    by = found.depends_on(outcome.contrast, outcome.metric)
     apart = ends(_pairs(found, outcome.contrast, outcome.metric)) if by else None
     low, high = apart or (outcome.estimate.low, outcome.estimate.high)
     middle = outcome.estimate.ratio
@@ -110,7 +88,7 @@ def how_much(found: View, outcome: Outcome, *, turned: bool = False) -> tuple[st
 
 def said(found: View, outcome: Outcome, load: str = "") -> str:
     """Return `sentence` of an outcome; of a main effect that holds for no pair, with the pairs' range."""
-    by = depends_on(found, outcome.contrast, outcome.metric)
+    by = found.depends_on(outcome.contrast, outcome.metric)
     pairs = _pairs(found, outcome.contrast, outcome.metric)
     return sentence(outcome, load, apart=ends(pairs) if by else None, by=_by(by), opposed=_opposed(pairs))
 
@@ -158,7 +136,7 @@ def pick(found: View, contrast: Contrast) -> Pick:
         apart = ends(pairs)
         assert apart is not None
         what = f"{contrast.first} has {between(*apart)} the {_unit(capacity)} of {contrast.second}"
-        by = _by(depends_on(found, contrast, capacity.metric))
+        by = _by(found.depends_on(contrast, capacity.metric))
         return Pick.plain("it depends", f"it depends: {what}, {by}")
     if by_capacity:
         other = by_streams not in ("", by_capacity)

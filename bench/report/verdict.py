@@ -13,7 +13,6 @@ from bench.report.choice import (
     OF_STREAMS,
     UNTOLD,
     Pick,
-    depends_on,
     how_much,
     pair_by_pair,
     pick,
@@ -163,7 +162,7 @@ def picks(found: View) -> list[Answer]:
 def _pairs(found: View, contrast: Contrast) -> tuple[str, list[str]]:
     """Return the pairs of frameworks, which are what is asked first, and of any choice that depends."""
     name = found.first(*CAPACITY, *OF_STREAMS)
-    if not contrast.main or not (contrast.question == "framework" or depends_on(found, contrast, name)):
+    if not contrast.main or not (contrast.question == "framework" or found.depends_on(contrast, name)):
         return "", []
     what = f"{contrast.first} over {contrast.second}, {SHORT[metric(name).kind]}"
     return what, pair_by_pair(found, contrast, name)
@@ -196,9 +195,10 @@ def client_cost(found: View, contrast: Contrast) -> dict[str, str]:
             continue
         low, high = 1 - outcome.estimate.high, 1 - outcome.estimate.low
         unit = "request" if metric(name).kind == "cpu-request" else "SSE event"
+        mean = " on average" if found.depends_on(contrast, name) else ""  # it is another in each pair
         lines[name] = (
             f"The client {contrast.second} costs {value_interval(extra)} µs of CPU per {unit} more than "
-            f"{contrast.first}: {1 - outcome.estimate.ratio:.0%} ({low:.0%}{DASH}{high:.0%}) "
+            f"{contrast.first}{mean}: {1 - outcome.estimate.ratio:.0%} ({low:.0%}{DASH}{high:.0%}) "
             f"of the whole{_under(found, name)}"
         )
     return lines

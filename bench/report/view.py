@@ -9,7 +9,8 @@ import msgspec
 
 from bench.cells import DIRECT
 from bench.contrasts import Contrast, Outcome, contrasts, judge
-from bench.factorial import Decomposition, Interaction, decompose
+from bench.dependence import depends_on
+from bench.factorial import Decomposition, decompose
 from bench.figures import Added, Figure, Grown, added_delays, figures, grown
 from bench.health import Health, health, verdict_of
 from bench.metrics import metric, metrics_in
@@ -90,16 +91,18 @@ class View(msgspec.Struct, frozen=True, dict=True):
     def _by_metric(self) -> dict[tuple[Contrast, str], Outcome]:
         return {(one.contrast, one.metric): one for one in self.outcomes}
 
-    def interactions(self, name: str) -> list[Interaction]:
-        """Return how the products' choices depend on each other in a metric, as far as it can be judged."""
-        if name not in self._decomposed:
-            self._decomposed[name] = decompose(self.run.header.cells, name, self.figures)
-        one = self._decomposed[name]
-        return one.interactions if one is not None else []
+    def depends_on(self, contrast: Contrast, name: str) -> list[str]:
+        """Return the choices that change a main effect in a metric, so that its mean holds for no pair."""
+        if not contrast.main:
+            return []
+        if (contrast, name) not in self._dependences:
+            cells = {cell.id: cell for cell in self.run.header.cells}
+            self._dependences[contrast, name] = depends_on(contrast, name, cells, self.figures)
+        return self._dependences[contrast, name]
 
     @cached_property
-    def _decomposed(self) -> dict[str, Decomposition | None]:
-        return {one.metric: one for one in self.decompositions}
+    def _dependences(self) -> dict[tuple[Contrast, str], list[str]]:
+        return {}
 
     def missing(self, *kinds: str) -> list[Figure]:
         """Return the figures of these kinds that the plan asks for and that there are not."""

@@ -13,7 +13,7 @@ from bench.cells import QUICK_CELLS, direct, vary
 from bench.metrics import metric
 from bench.record import CellRecord, CellSpec, End, GateResult, Run
 from bench.report import write_html
-from bench.report.choice import depends_on, how_much, pair_by_pair, pick, said, span
+from bench.report.choice import how_much, pair_by_pair, pick, said, span
 from bench.report.verdict import headline, picks, resolution
 from bench.report.view import View, view
 from bench.report.words import DASH, TIMES
@@ -76,7 +76,7 @@ OPPOSED = APART | {("litestar", "mount"): 10_000.0}
 def test_a_main_effect_that_holds_for_no_pair_is_told_as_the_range_of_its_pairs() -> None:
     found = crossed(APART)
     route = found.asked("route", main=True)[0]
-    assert depends_on(found, route, "rps") == ["framework"]
+    assert found.depends_on(route, "rps") == ["framework"]
     words = plain(pick(found, route).words)
     (low, high) = map(float, re.findall(r"\d\.\d\d", words))
     assert 1.17 < low < 1.2 < 1.4 < high < 1.43
@@ -97,7 +97,7 @@ def test_a_main_effect_that_holds_for_no_pair_is_told_as_the_range_of_its_pairs(
 def test_a_main_effect_that_holds_for_all_its_pairs_is_one_figure_with_its_interval() -> None:
     found = crossed(ALIKE)
     route = found.asked("route", main=True)[0]
-    assert depends_on(found, route, "rps") == []
+    assert found.depends_on(route, "rps") == []
     assert re.fullmatch(
         r"mount, 1\.\d\dx \(1\.\d\d-1\.\d\d\) the requests/s", plain(pick(found, route).words)
     )
