@@ -153,7 +153,8 @@ class RunRecord(msgspec.Struct, frozen=True, tag="run"):
 class CellRecord(msgspec.Struct, frozen=True, tag="cell"):
     """One process in one block of one part: the unit of replication. From before it was begun: ``started_s``
     until it listened, ``answered_s`` until its first right answer was here, ``seconds`` until it was gone.
-    ``import_s``: of that, importing its app. ``idle``: memory after the first answer."""
+    ``import_s``: of that, importing its app. ``idle``: memory after the first answer, ``after``: after all
+    load, ``peak_kib``: the most that ever was resident until then."""
 
     block: int
     position: int
@@ -168,6 +169,7 @@ class CellRecord(msgspec.Struct, frozen=True, tag="cell"):
     seconds: float = 0.0
     answered_s: float | None = None
     import_s: float | None = None
+    peak_kib: int | None = None
 
 
 class CrossRecord(msgspec.Struct, frozen=True, tag="cross"):

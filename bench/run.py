@@ -46,7 +46,7 @@ from bench.record import (
 from bench.shapes import Gate, Scenario
 from bench.start import start
 from bench.stored import RECORDS
-from bench.usage import Meter, memory
+from bench.usage import Meter, memory, peak_kib
 from shared.harness.origin.fast import loop_factory
 from shared.harness.process import ROOT, Process, ProcessFailed
 
@@ -216,6 +216,7 @@ def _measure(
         record,
         results=results,
         after=memory(process.pid) if process is not None and process.running() else None,
+        peak_kib=peak_kib(process.pid) if process is not None and process.running() else None,
         streams_left=streams_left,
         failure=failure,
     )

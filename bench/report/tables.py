@@ -175,15 +175,16 @@ def memory_table(found: View) -> Markup:
         )
         idle = [r.idle.rss_kib / 1024 for r in records if r.idle]
         after = [r.after.rss_kib / 1024 for r in records if r.after]
+        peak = [r.peak_kib / 1024 for r in records if r.peak_kib]
         private = [r.after.private_kib / 1024 for r in records if r.after]
         left = [r.streams_left for r in records if r.streams_left is not None]
-        figures = [_median(values) for values in (*starts, idle, after, private)]
+        figures = [_median(values) for values in (*starts, idle, after, private, peak)]
         named = [part.id] if part.id else []
         rows.append([cell.label, *named, *figures, str(max(left)) if left else DASH])
         ids.append(cell.id)
     heads = ["cell", *(["part"] if found.run.header.parts else [])]
     heads += ["app imported, s", "listening, s", "first answer, s"]
-    heads += ["resident idle, MiB", "resident after, MiB", "private after, MiB"]
+    heads += ["resident idle, MiB", "resident after, MiB", "private after, MiB", "resident at most, MiB"]
     return table([*heads, "upstream streams left open, at most"], rows, cells=ids)
 
 

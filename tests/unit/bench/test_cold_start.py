@@ -36,6 +36,7 @@ async def app(scope, receive, send):
     await static(scope, receive, send)
 """
 WRONG = "from bench.baselines.static import _BODY, app; _BODY['body'] = bytes(1024)"
+SPIKE = "x = bytearray(64 << 20); del x; from bench.baselines.static import app"
 HERE = cell("here", "here:app")
 
 
@@ -60,6 +61,16 @@ def test_a_slow_import_a_slow_start_up_and_a_slow_first_answer_are_each_found(as
     assert asked.started_s >= asked.import_s + STARTUP_S
     assert asked.answered_s >= asked.started_s + FIRST_S
     assert asked.seconds > asked.answered_s
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("source", [SPIKE])
+def test_memory_that_was_given_back_before_anybody_looked_is_in_the_peak(asked: CellRecord) -> None:
+    assert asked.peak_kib is not None
+    assert asked.idle is not None
+    assert asked.after is not None
+    assert asked.peak_kib >= max(asked.idle.rss_kib, asked.after.rss_kib)
+    assert asked.peak_kib >= 64 * 1024
 
 
 @pytest.mark.parametrize("source", [WRONG])

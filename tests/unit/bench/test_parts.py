@@ -102,7 +102,10 @@ def test_memory_and_start_up_are_of_one_parts_processes_and_never_of_two_in_one_
     found = view(run)
     rows = re.findall(r"<tr data-cell=\"([^\"]+)\">(.*?)</tr>", memory_table(found))
     of_one = [re.findall(r"<td>([^<]*)</td>", row) for cell, row in rows if cell == FEW[1]]
-    assert [(row[0], row[3], row[6]) for row in of_one] == [("all", "0.420", "39.1"), ("few", "8.00", "85.9")]
+    assert [(row[0], row[3], row[6], row[7]) for row in of_one] == [
+        ("all", "0.420", "39.1", "\N{EN DASH}"),
+        ("few", "8.00", "85.9", "128"),
+    ]
     assert [cell for cell, _ in rows].count(OTHER) == 1
     assert "of part all (S0, S3)" in memory_section(found)
     assert "39.1 · 39.1" in memory_section(found)

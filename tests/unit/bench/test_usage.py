@@ -9,7 +9,7 @@ import time
 import pytest
 
 from bench import usage
-from bench.usage import Meter, memory, span, tree
+from bench.usage import Meter, memory, peak_kib, span, tree
 from shared.harness.process import Process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -72,6 +72,17 @@ def test_memory_is_the_trees_and_grows_with_it() -> None:
     assert found[1] is not None
     assert found[1].private_kib - found[0].private_kib >= 64 * 1024 * 0.9
     assert found[0].rss_kib >= found[0].private_kib > 0
+
+
+def test_the_peak_of_memory_is_still_known_when_it_has_been_given_back() -> None:
+    code = "import time; x = bytearray(64 << 20); del x; print('ready', flush=True); time.sleep(60)"
+    with Process.start([sys.executable, "-c", code], name="peak") as process:
+        process.wait_for(lambda log: "ready" in log or None, what="readiness")
+        now, most = memory(process.pid), peak_kib(process.pid)
+    assert now is not None
+    assert most is not None
+    assert most - now.rss_kib >= 64 * 1024 * 0.9
+    assert peak_kib(process.pid) is None  # it has ended
 
 
 def test_a_process_that_has_ended_counts_nothing_and_is_no_error() -> None:
