@@ -97,7 +97,12 @@ def test_the_gate_is_read_by_the_part_it_was_passed_for_and_shown_of_every_proce
 
 def test_memory_and_start_up_are_of_one_parts_processes_and_never_of_two_in_one_figure() -> None:
     run = changed(
-        in_parts(), "few", answered_s=8.0, idle=Memory(99_000, 88_000), after=Memory(99_000, 88_000)
+        in_parts(),
+        "few",
+        answered_s=8.0,
+        idle=Memory(99_000, 88_000),
+        after=Memory(99_000, 88_000),
+        peak_kib=128 * 1024,
     )
     found = view(run)
     rows = re.findall(r"<tr data-cell=\"([^\"]+)\">(.*?)</tr>", memory_table(found))
