@@ -90,7 +90,8 @@ def said(found: View, outcome: Outcome, load: str = "") -> str:
     """Return `sentence` of an outcome; of a main effect that holds for no pair, with the pairs' range."""
     by = found.depends_on(outcome.contrast, outcome.metric)
     pairs = _pairs(found, outcome.contrast, outcome.metric)
-    return sentence(outcome, load, apart=ends(pairs) if by else None, by=_by(by), opposed=_opposed(pairs))
+    depends = _depends(found, outcome, pairs)
+    return sentence(outcome, load, apart=ends(pairs) if by or depends else None, by=_by(by), depends=depends)
 
 
 def _by(factors: Sequence[str]) -> str:
@@ -111,8 +112,13 @@ def pair_by_pair(found: View, contrast: Contrast, name: str) -> list[str]:
     return lines
 
 
-def _opposed(pairs: Sequence[Outcome]) -> bool:
-    return set(_CALLED) <= {one.verdict for one in pairs}
+def _depends(found: View, outcome: Outcome, pairs: Sequence[Outcome]) -> bool:
+    """Return whether nothing can be said of all pairs: they go both ways, or differ about a mean that does
+    not go either way."""
+    if not outcome.contrast.main or outcome.estimate is None:
+        return False
+    unsure = outcome.verdict not in _CALLED and bool(found.depends_on(outcome.contrast, outcome.metric))
+    return unsure or set(_CALLED) <= {one.verdict for one in pairs}
 
 
 def winner(outcome: Outcome) -> str:
@@ -132,9 +138,7 @@ def pick(found: View, contrast: Contrast) -> Pick:
     streams = next((one for one in of_streams if winner(one)), [*of_streams, capacity][0])
     by_capacity, by_streams = winner(capacity), winner(streams)
     pairs = _pairs(found, contrast, capacity.metric)
-    if contrast.main and _opposed(pairs):
-        apart = ends(pairs)
-        assert apart is not None
+    if _depends(found, capacity, pairs) and (apart := ends(pairs)):
         what = f"{contrast.first} has {between(*apart)} the {_unit(capacity)} of {contrast.second}"
         by = _by(found.depends_on(contrast, capacity.metric))
         return Pick.plain("it depends", f"it depends: {what}, {by}")

@@ -209,12 +209,12 @@ def sentence(
     *,
     apart: tuple[float, float] | None = None,
     by: str = "",
-    opposed: bool = False,
+    depends: bool = False,
 ) -> str:
     """Return one contrast in one metric as a sentence with interval and verdict; ``load``: under which.
 
-    ``apart``: the ends between which its pairs lie, where they differ, ``by`` what; ``opposed``: some lie one
-    way, some the other.
+    ``apart``: the ends between which its pairs lie, where they differ, ``by`` what; ``depends``: so that
+    nothing is true of all.
     """
     contrast = outcome.contrast
     says = _SENTENCES[metric(outcome.metric).kind]
@@ -225,7 +225,7 @@ def sentence(
     estimate = outcome.estimate
     if apart:
         verb = says.format(ratio=between(*apart))
-        word = "it depends" if opposed else verdict_word(outcome)
+        word = "it depends" if depends else verdict_word(outcome)
         return f"{upper(contrast.first)} {verb} {contrast.second}, {by}{under}: {word}"
     if outcome.verdict == "cannot-tell":
         # one number would read as a finding: the sentence says the range that this run leaves open

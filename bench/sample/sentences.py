@@ -145,6 +145,7 @@ def _judged(found: View, verdict: Verdict, title: str, none: str) -> str:
         for contrast in asked
         for name in read(found, *_HEADED)
         if (outcome := found.outcome(contrast, name)).verdict == verdict
+        and not found.depends_on(contrast, name)
     ]
     return bullets([f"{title}: {'; '.join(parts)}"]) if parts else none
 

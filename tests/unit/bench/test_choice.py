@@ -118,6 +118,16 @@ def test_a_choice_that_goes_both_ways_is_no_pick() -> None:
     assert "it depends" in headline(found)
 
 
+def test_a_mean_that_goes_neither_way_is_no_sameness_where_the_pairs_differ() -> None:
+    found = crossed(APART | {("fastapi", "mount"): 11_000.0, ("litestar", "mount"): 12_610.0}, noise=0.002)
+    route = found.asked("route", main=True)[0]
+    outcome = found.outcome(route, "rps")
+    assert outcome.verdict == "equivalent"  # 1.10 in FastAPI, 0.97 in Litestar
+    assert pick(found, route).who == "it depends"
+    assert said(found, outcome).endswith(": it depends")
+    assert "mount and handler in requests per second" not in block(found, "same", str)
+
+
 def test_the_way_of_a_ratio_is_turned_with_its_interval() -> None:
     found = crossed(ALIKE)
     framework = found.asked("framework", main=True)[0]
