@@ -52,8 +52,9 @@ def load_section(found: View) -> Markup:
                 rows.append([*row, absence_word(absence), absence.detail])
                 continue
             carried[cell.id] = f"{cell.label} {rate:,g}/s"
-            values = {q: quantile_us(_responses(found, cell.id, scenario), q) for q in points}
-            rows.append([*row, *map(_ms, values.values())])
+            encoded = _responses(found, cell.id, scenario)
+            values = {q: quantile_us(encoded, q) for q in points}
+            rows.append([*row, _ms(values[0.5]), *map(_tail, quantiles_us(encoded, [0.99]))])
             for quantile, value in values.items():
                 if isinstance(value, float):
                     points[quantile].setdefault(cell.id, []).append((rate, value / 1e3))
