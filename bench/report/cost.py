@@ -139,9 +139,9 @@ def calculator_section(found: View) -> Markup:
         el("div", *few(found, rows, partial(_table, heads)), id="calculator"),
         *([] if any(one.adds_ms is not None for one in shares.values()) else [_UNTIMED]),
         why(
-            f"Small JSON on this machine. Processes are counted at {_FILLED:.0%} of a core each, one core a "
-            "process. Where the proxy is a few percent of a request, no choice on this page will be felt by "
-            "who waits for it; the cores are paid for all the same."
+            f"Small JSON on this machine, worked out from medians. Processes are counted at {_FILLED:.0%} of "
+            "a core each, one core a process. Where the proxy is a few percent of a request, no choice on "
+            "this page will be felt by who waits for it; the cores are paid for all the same."
         ),
         data(
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.factorial import FACTORS
@@ -21,7 +21,7 @@ from bench.report.parts import data, section, why
 from bench.report.queue import queue_section
 from bench.report.tables import behind, conditions_table
 from bench.report.verdict import Answer, doubts, headline, leading_answers, picks, resolution
-from bench.report.view import View
+from bench.report.view import GLANCE, View
 from bench.report.words import changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
 
@@ -95,10 +95,21 @@ def _card(answer: Answer) -> Markup:
     parts = [el("h3", answer.question), el("p", upper(answer.choice.words), class_="pick")]
     parts += [el("p", line + ".") for line in (*told, *filter(None, [answer.note]))]
     if pairs:
-        parts += [el("p", f"{upper(what)}:"), el("ul", *(el("li", line) for line in pairs), class_="pairs")]
+        parts += _pairs(upper(what), pairs)
     if rest:
         parts.append(behind(el("ul", *(el("li", line + ".") for line in rest)), "More"))
     return el("article", *parts)
+
+
+def _pairs(what: str, pairs: Sequence[str]) -> list[Markup]:
+    """Return each pair of a choice with its figure, in one piece; more than a card holds on demand."""
+    each = (line.partition(": ") for line in pairs)
+    rows = el(
+        "ul", *(el("li", f"{where}: ", el("span", figure)) for where, _, figure in each), class_="pairs"
+    )
+    return (
+        [behind(rows, f"{what}: {len(pairs)} pairs")] if len(pairs) > GLANCE else [el("p", f"{what}:"), rows]
+    )
 
 
 def _health(found: View) -> Markup:

@@ -222,10 +222,12 @@ def _sentences(found: View, contrast: Contrast) -> list[str]:
 
 
 def _in_short(found: View, contrast: Contrast) -> str:
-    """Return one contrast in one load of each kind that it was asked in, as one line: there are many of its
-    kind."""
+    """Return one contrast as one line, in the quick plan's loads where it was asked them, or in one of each
+    kind: there are many of its kind."""
     parts: dict[str, str] = {}
-    for name in found.shown(*SHORT):
+    judged = found.shown(*SHORT)
+    usual = [name for name in judged if metric(name).id == metric(name).kind]
+    for name in [name for name in usual if found.outcome(contrast, name).estimate] or judged:
         outcome, kind = found.outcome(contrast, name), metric(name).kind
         if outcome.estimate is not None:
             unsure = f", {CANNOT_TELL}" if outcome.verdict == "cannot-tell" else ""
