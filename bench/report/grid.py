@@ -163,18 +163,19 @@ def cell_tables(found: View, cells: Sequence[CellSpec], *, whole: bool) -> Itera
         if table.row_count:
             yield asks.get(key, ""), table
     if swept := [row for row in tail_rows(found) if row[0] in {cell.id for cell in cells}]:
-        table = _grid("cell", heads())
+        table = _grid("cell", heads(), wrap=True)  # three intervals in a row are wider than 80 columns
         for _, label, each in swept:
             table.add_row(label, *map(words, each))
         yield "Requests/s while p99 stays within a limit, from the sweep", table
 
 
-def _grid(first: str, columns: Sequence[str], *, text: int = 0) -> Table:
-    """Return an empty table; the ``text`` columns after the first hold words, all others figures."""
+def _grid(first: str, columns: Sequence[str], *, text: int = 0, wrap: bool = False) -> Table:
+    """Return an empty table; the ``text`` columns after the first hold words, all others figures, which may
+    ``wrap``."""
     table = Table(box=None, pad_edge=False, padding=(0, 1 + text, 0, 0), header_style="dim")
     table.add_column(first, no_wrap=True)
     for at, heading in enumerate(columns):
-        table.add_column(heading, justify="left" if at < text else "right", no_wrap=at >= text)
+        table.add_column(heading, justify="left" if at < text else "right", no_wrap=at >= text and not wrap)
     return table
 
 

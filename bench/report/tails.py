@@ -13,6 +13,9 @@ from bench.tail import LIMITS_MS, Tail, tails
 __all__ = ["heads", "tail_rows", "tails_part", "words"]
 
 
+_LEAST = "\N{GREATER-THAN OR EQUAL TO}"
+
+
 def heads() -> list[str]:
     """Return the limits as columns."""
     return [f"p99 within {limit:g} ms" for limit in LIMITS_MS]
@@ -22,13 +25,11 @@ def words(one: Tail) -> str:
     """Return one capacity with its interval, or what it is at least; or the reason there is none."""
     if one.rps is None or one.low is None:
         return absence_word(one.absence) if one.absence else DASH
-    ends = (
-        f"{number(one.low)}{DASH}{number(one.high)}" if one.high is not None else f"{number(one.low)} or more"
-    )
-    if not one.at_least:
-        return f"{number(one.rps)} ({ends})"
-    least = f"\N{GREATER-THAN OR EQUAL TO} {number(one.rps)}"
-    return least if one.low == one.rps else f"{least} ({ends})"
+    # no blank after the sign: the terminal breaks a line at blanks
+    value, least = f"{_LEAST if one.at_least else ''}{number(one.rps)}", f"{_LEAST}{number(one.low)}"
+    if value == least:
+        return value
+    return f"{value} ({least if one.high is None else f'{number(one.low)}{DASH}{number(one.high)}'})"
 
 
 def tail_rows(found: View) -> list[tuple[str, str, list[Tail]]]:

@@ -141,14 +141,14 @@ def _times(random: np.random.Generator, blocks: int, count: int) -> npt.NDArray[
     ("p99_ms", "expected", "told"),
     [
         # value, low end, high end of p99 at 200, 400 and 800 requests/s; the limit is 10 ms
-        ([(1, 1, 1), (5, 4, 6), (15, 10, 16)], (600, 560, None), "600 (560 or more)"),
+        ([(1, 1, 1), (5, 4, 6), (15, 10, 16)], (600, 560, None), "600 (\N{GREATER-THAN OR EQUAL TO}560)"),
         ([(1, 1, 1), (5, 4, 6), (20, 16, 24)], (533, 489, 600), "533 (489\N{EN DASH}600)"),
         ([(6, 3, 11), (12, 8, 16), (40, 30, 50)], (333, 0, 436), "333 (0\N{EN DASH}436)"),
-        ([(1, 1, 1), (2, 2, 2), (3, 3, 3)], (800, 800, None), "\N{GREATER-THAN OR EQUAL TO} 800"),
+        ([(1, 1, 1), (2, 2, 2), (3, 3, 3)], (800, 800, None), "\N{GREATER-THAN OR EQUAL TO}800"),
         (
             [(1, 1, 1), (2, 2, 2), (8, 6, 12)],
             (800, 720, None),
-            "\N{GREATER-THAN OR EQUAL TO} 800 (720 or more)",
+            "\N{GREATER-THAN OR EQUAL TO}800 (\N{GREATER-THAN OR EQUAL TO}720)",
         ),
     ],
 )
@@ -172,6 +172,15 @@ def test_a_wrong_response_leaves_no_capacity_and_one_that_never_came_no_more_tha
         assert found.absence is not None
         assert found.absence.reason == "saturated"
     assert tails(swept(3), "direct") == []
+
+
+def test_no_capacity_is_cut_off_on_a_narrow_terminal() -> None:
+    out = io.StringIO()
+    write_terminal(swept(6), Console(file=out, width=70, highlight=False))
+    table = out.getvalue().partition("stays within a limit")[2]
+    assert "Litestar handler, uvicorn" in table
+    assert "\N{EN DASH}" in table
+    assert "\N{HORIZONTAL ELLIPSIS}" not in table
 
 
 def test_page_and_terminal_tell_it_where_the_sweep_was_run() -> None:
