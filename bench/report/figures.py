@@ -10,7 +10,7 @@ from bench.metrics import metric
 from bench.record import CellSpec, Timed
 from bench.report.charts import bars, dots
 from bench.report.frame import Row
-from bench.report.growing import grown_words, was_asked
+from bench.report.growing import growths
 from bench.report.markup import Markup, el
 from bench.report.parts import few, key, section, tone, under_loads, why
 from bench.report.tables import behind, cells_table, table
@@ -24,7 +24,6 @@ from bench.report.words import (
     number,
     place,
     ratio,
-    upper,
     value_interval,
 )
 from bench.slopes import Slope, slopes
@@ -140,11 +139,7 @@ def bar(found: View, cell: CellSpec, name: str, shared: tuple[int, int] | None =
 
 def growth_section(found: View) -> Markup:
     """What more of something does to each cell: the same figure under the larger load over the smaller."""
-    of = {(one.cell, one.growth.what): one for one in found.growths if was_asked(one)}
-    kinds: dict[str, list[str]] = {}
-    for what in dict.fromkeys(what for _, what in of):
-        kinds.setdefault(what.partition(", ")[0], []).append(what)
-    sizes = _sizes(found)
+    kinds, sizes = growths(found), _sizes(found)
     if not kinds and not sizes:
         return Markup("")
     parts = []
@@ -152,17 +147,10 @@ def growth_section(found: View) -> Markup:
         parts.append(
             why("The larger load over the smaller, in one process, block by block; one means no change.")
         )
-    for kind, every in kinds.items():
-        cells = [cell for cell in found.cells if any((cell.id, what) in of for what in every)]
-        rows = [
-            [
-                cell.label,
-                *(grown_words(of[cell.id, what]) if (cell.id, what) in of else DASH for what in every),
-            ]
-            for cell in cells
-        ]
-        heads = ["cell", *(upper(what.removeprefix(f"{kind}, ")) for what in every)]
-        parts += [el("h3", upper(kind)), table(heads, rows, cells=[cell.id for cell in cells])]
+    for one in kinds:
+        rows = [[cell.label, *ratios] for cell, ratios in one.rows]
+        ids = [cell.id for cell, _ in one.rows]
+        parts += [el("h3", one.kind), table(["cell", *one.loads], rows, cells=ids)]
     return section("growth", "Growth", *parts, *sizes)
 
 

@@ -12,12 +12,13 @@ from bench.contrasts import Contrast, Outcome
 from bench.metrics import metric
 from bench.record import Absence, CellSpec
 from bench.report.choice import how_much
+from bench.report.growing import growths
 from bench.report.tails import heads, tail_rows, words
 from bench.report.verdict import PARSER, Answer, picks
 from bench.report.view import View
 from bench.report.words import DASH, SHORT, absence_word, between, number
 
-__all__ = ["COLUMNS", "answers_table", "cell_tables"]
+__all__ = ["COLUMNS", "answers_table", "cell_tables", "growth_tables"]
 
 COLUMNS = {
     "rps": "req/s",
@@ -167,6 +168,15 @@ def cell_tables(found: View, cells: Sequence[CellSpec], *, whole: bool) -> Itera
         for _, label, each in swept:
             table.add_row(label, *map(words, each))
         yield "Requests/s while p99 stays within a limit, from the sweep", table
+
+
+def growth_tables(found: View) -> Iterator[tuple[str, Table]]:
+    """Yield a table of cells by larger loads for each kind of figure, with what it is about."""
+    for one in growths(found):
+        table = _grid("cell", one.loads, wrap=True)
+        for cell, ratios in one.rows:
+            table.add_row(cell.label, *ratios)
+        yield f"{one.kind}, the larger load over the smaller", table
 
 
 def _grid(first: str, columns: Sequence[str], *, text: int = 0, wrap: bool = False) -> Table:

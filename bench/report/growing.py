@@ -1,25 +1,46 @@
-"""What a larger load does to each cell, in sentences: of each, or of the two between which all lie. Pure."""
+"""What a larger load does to each cell: tables, or a sentence with the two between which all lie. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bench.figures import Grown
+from bench.record import CellSpec
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, interval, ratio, upper
 
-__all__ = ["grown_words", "growths", "spans", "was_asked"]
+__all__ = ["Growths", "grown_words", "growths", "spans", "was_asked"]
 
 _UNASKED = ("not-asked", "not-run")
 
 
-def growths(found: View) -> list[str]:
-    """Return one sentence for each cell and each load that was asked of it."""
-    lines = []
-    for one in filter(was_asked, found.growths):
-        why = f" ({one.absence.detail})" if one.absence and not one.estimate else ""
-        lines.append(f"{upper(found.cell(one.cell).label)}: {one.growth.what}: {grown_words(one)}{why}")
-    return lines
+class Growths(NamedTuple):
+    """What larger loads do to one kind of figure: the loads, and each cell with its ratios."""
+
+    kind: str
+    loads: list[str]
+    rows: list[tuple[CellSpec, list[str]]]
+
+
+def growths(found: View) -> list[Growths]:
+    """Return one table of cells by loads for each kind of figure."""
+    of = {(one.cell, one.growth.what): one for one in filter(was_asked, found.growths)}
+    kinds: dict[str, list[str]] = {}
+    for what in dict.fromkeys(what for _, what in of):
+        kinds.setdefault(what.partition(", ")[0], []).append(what)
+    return [
+        Growths(
+            upper(kind),
+            [upper(what.removeprefix(f"{kind}, ")) for what in every],
+            [
+                (cell, [grown_words(of[key]) if (key := (cell.id, what)) in of else DASH for what in every])
+                for cell in found.cells
+                if any((cell.id, what) in of for what in every)
+            ],
+        )
+        for kind, every in kinds.items()
+    ]
 
 
 def spans(found: View) -> list[str]:

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.health import complete_blocks
-from bench.report.grid import COLUMNS, answers_table, cell_tables
-from bench.report.growing import growths, spans
+from bench.report.grid import COLUMNS, answers_table, cell_tables, growth_tables
+from bench.report.growing import spans
 from bench.report.matters import briefly
 from bench.report.verdict import client_cost, headline, resolution
 from bench.report.view import View
@@ -54,7 +54,11 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
     console.print(Text(f"\n{headline(found)}", style="bold"))
     console.print(answers_table(found, console, whole=whole))
     console.print(Text(_RATIOS, style="dim"))
-    for line in (*briefly(found), *_client(found), *_growths(found, whole=whole)):
+    for line in (
+        *briefly(found),
+        *_client(found),
+        *([] if whole or found.run.header.parts else spans(found)),
+    ):
         console.print(Text(line))
     if (whole or not found.crowded) and (started := _starts(found)):
         console.print(Text(f"First answer, ms (importing the app): {started}"))
@@ -75,12 +79,6 @@ def _client(found: View) -> Iterator[str]:
         yield from (f"{line}." for line in list(client_cost(found, contrast).values())[:1])
 
 
-def _growths(found: View, *, whole: bool) -> list[str]:
-    if whole:
-        return growths(found)
-    return [] if found.run.header.parts else spans(found)
-
-
 def _print_tables(found: View, console: Console, *, whole: bool) -> None:
     """Print the tables there is room for, then what is elsewhere."""
     cells = found.run.header.cells if whole or not found.crowded else found.chosen
@@ -93,6 +91,9 @@ def _print_tables(found: View, console: Console, *, whole: bool) -> None:
             continue
         if about or not found.crowded:
             console.print(Text(f"\n{about}" if about else "", style="dim"))
+        console.print(table)
+    for about, table in growth_tables(found) if whole else ():
+        console.print(Text(f"\n{about}", style="dim"))
         console.print(table)
     if not whole and (more or found.crowded):
         loads = f"{more} more loads, what they change, and " if more else ""

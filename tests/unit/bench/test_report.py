@@ -163,7 +163,9 @@ def test_a_title_without_its_scenario_names_no_load() -> None:
 def test_what_was_asked_beyond_the_quick_plan_has_its_own_table_and_its_growth() -> None:
     run = scaled(made_run(), **{"S3-16": 1.0, "S3-512": 0.5})
     growth = "requests/s, 512 connections over 16"
-    assert f"FastAPI handler, uvicorn: {growth}: 0.50" in printed(run, whole=True)
+    whole = printed(run, whole=True).partition("Requests/s, the larger load over the smaller")[2]
+    assert whole.split("\n")[1].split() == ["cell", "512", "connections", "over", "16"]
+    assert re.search(r"FastAPI handler, uvicorn +0\.50", whole)
     assert f"R{growth[1:]}: 0.50" in printed(run)
     table = write_html(run).partition('id="growth"')[2].partition("</table>")[0]
     assert "512 connections over 16" in table
