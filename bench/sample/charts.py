@@ -37,7 +37,7 @@ def read(found: View, *names: str) -> list[str]:
 
 def known(found: View, *names: str) -> list[CellSpec]:
     """Return those cells that have one of the metrics, or lack it for a reason that says something of it."""
-    silent = ("not-run", "unsupported")
+    silent = ("not-asked", "not-run", "unsupported")
     return [
         cell
         for cell in told(found)
