@@ -8,7 +8,8 @@ __all__ = ["Paced", "Shape"]
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """A load. A ``title`` says what is sent and holds no figure of the fields beside it."""
+    """A load. A ``title`` says what is sent and holds no figure of the fields beside it. Each shape has
+    ``seconds`` of its own: about how long it takes, for the plan."""
 
     id: str
     title: str
@@ -32,11 +33,6 @@ class Shape(msgspec.Struct, frozen=True):
     def pool(self) -> int:
         """How many connections to the upstream it takes at once."""
         return 1
-
-    @property
-    def seconds(self) -> float:
-        """About how long it takes, for the plan."""
-        raise NotImplementedError
 
 
 class Paced(Shape, frozen=True, kw_only=True):

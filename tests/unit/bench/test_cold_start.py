@@ -18,7 +18,7 @@ from tests.unit.aio import aio
 from tests.unit.bench.origins import answer, origin, write
 from tests.unit.bench.test_run import cell, run
 
-IMPORT_S, STARTUP_S, FIRST_S = 0.2, 0.3, 0.4
+IMPORT_S, STARTUP_S, FIRST_S = 0.2, 0.3, 0.4  # the faults, whose sizes are to be found
 SLOW = f"""
 import asyncio, time
 from bench.baselines.static import app as static
