@@ -13,6 +13,7 @@ from bench.report.frame import Row
 from bench.report.growing import growths
 from bench.report.markup import Markup, el
 from bench.report.parts import few, key, section, tone, under_loads, why
+from bench.report.scores import beside
 from bench.report.tables import behind, cells_table, table
 from bench.report.view import View
 from bench.report.words import (
@@ -46,13 +47,7 @@ def figures_section(found: View) -> Markup:
     ]
     parts += under_loads(found, found.shown(*FIGURES), _bars)
     parts += _near_saturation(found)
-    passed = [
-        f"{cell.label} {score.passed} of {score.passed + score.failed}"
-        for cell in found.cells
-        if (score := found.run.header.scores.get(cell.id)) is not None
-    ]
-    if passed:
-        parts.append(why(f"Contract cases passed, beside the speed: {'; '.join(passed)}."))
+    parts += [why(words)] if (words := beside(found)) else []
     tabled = found.shown(
         *FIGURES, "import", "burst-spread", "burst-coalescing", "cpu-request-paced", *STREAMS, "gap-p99"
     )

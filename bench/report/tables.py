@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from bench.health import conditions
 from bench.metrics import metric
-from bench.record import CellSpec, GateResult
+from bench.record import GateResult
 from bench.report.markup import Markup, el
+from bench.report.scores import score_words
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, interval, number, over, ratio, value_interval, verdict_word
 
@@ -204,17 +205,6 @@ def gate_table(found: View) -> Markup:
             words = f"passed in {len(gates)} processes: {', '.join(gates[0].passed)}" if gates else "not run"
         rows.append([cell.label, words, score_words(found, cell)])
     return table(["cell", "gate", "contract cases"], rows, cells=[cell.id for cell in found.run.header.cells])
-
-
-def score_words(found: View, cell: CellSpec) -> str:
-    """Return how many contract cases a cell passes, as far as the records know."""
-    score = found.run.header.scores.get(cell.id)
-    if score is not None:
-        asked = score.passed + score.failed
-        return f"passes {score.passed} of {asked} (version {score.version}, {score.date})"
-    if cell.group == "product":
-        return "all but the known deviations, by the suite"
-    return DASH if cell.group == "direct" else "not asked"
 
 
 def _median(values: Sequence[float]) -> str:

@@ -22,17 +22,10 @@ __all__ = ["OWN", "RESULTS", "Cell", "Column", "measured", "observations", "ours
 RESULTS = Path(__file__).parent / "results"
 OWN = RESULTS / "own"
 
-# In the order of their columns; then whatever else has results, by its file's name.
-_NAMES = {
-    "nginx": "nginx",
-    "haproxy": "HAProxy",
-    "caddy": "Caddy",
-    "asgiproxy": "asgiproxy",
-    "recipe-fastapi": "recipe-fastapi",
-    "recipe-litestar": "recipe-litestar",
-    "django": "django",
-    "fastapi-proxy-lib": "fastapi-proxy-lib",
-}
+_NAMES = {"haproxy": "HAProxy", "caddy": "Caddy"}
+_RECIPES = frozenset(
+    ("recipe-fastapi", "recipe-litestar", "starlette", "django", "client-per-request", "requests-threads")
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,12 +41,15 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
-    """One subject, or several that have to agree. name: as in a sentence; head: as narrow as may be."""
+    """One subject, or several that have to agree. name: as in a sentence; head: as narrow as may be; group:
+    what several are called together, empty for one that stands for itself.
+    """
 
     name: str
     head: str
     version: str
     cells: Mapping[str, Cell]
+    group: str = ""
 
 
 def profiles() -> dict[str, list[Subject]]:
@@ -76,6 +72,7 @@ def ours(cases: Mapping[str, Case], folder: Path = OWN) -> list[Column]:
             head=profile.replace("-", "<br>"),
             version="",
             cells={case.id: _held(case, members, seen.get(profile, {})) for case in cases.values()},
+            group="ours",
         )
         for profile, members in profiles().items()
     ]
@@ -105,21 +102,22 @@ def _held(case: Case, members: Sequence[Subject], seen: Mapping[str, Result]) ->
 
 
 def references(folder: Path = RESULTS) -> list[Results]:
-    """The results of other proxies, in the order of their columns."""
-    order = {name: place for place, name in enumerate(_NAMES)}
+    """The results of other proxies, in the order of their columns; those that are no reference by name."""
+    order = {each.id: place for place, each in enumerate(REFERENCES)}
     files = sorted(folder.glob("*.json"), key=lambda file: (order.get(file.stem, len(order)), file.stem))
     return [read(file) for file in files]
 
 
 def measured(found: Results, cases: Mapping[str, Case]) -> Column:
-    """A column from results. What was measured with another case, or another manifest, was not measured."""
+    """A column from results. What was measured with another case, manifest or set-up was not measured."""
     cells = {name: _LONG if case.tier == "long" else Cell(None) for name, case in cases.items()}
     for result in found.results:
         case = cases.get(result.case)
         if case is not None and _current(result, case, found.proxy):
             cells[case.id] = Cell(result.verdict, result.why, result.notes)
     name = _NAMES.get(found.proxy, found.proxy)
-    return Column(name, name.replace("-", "<br>"), f"{found.version}, {found.date[:10]}", cells)
+    group = "the recipes" if found.proxy in _RECIPES else ""
+    return Column(name, name.replace("-", "<br>"), f"{found.version}, {found.date[:10]}", cells, group)
 
 
 def _current(result: Result, case: Case, proxy: str) -> bool:
@@ -127,4 +125,4 @@ def _current(result: Result, case: Case, proxy: str) -> bool:
     known = next((each for each in REFERENCES if each.id == proxy), None)
     if known is None:
         return result.fingerprint.partition("-")[0] == fingerprint(case, None).partition("-")[0]
-    return result.fingerprint == fingerprint(case, known.manifest(case.settings))
+    return result.fingerprint == known.fingerprint(case)

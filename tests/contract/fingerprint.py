@@ -1,6 +1,7 @@
-"""What a result was measured with, in a few characters: the case's code and what the proxy declared.
+"""What a result was measured with, in a few characters: the case's code, what the proxy declared, and how it
+was set up, where the suite does that (reference/).
 
-    3f2a91c07e5d-0b7712de9a41
+    3f2a91c07e5d-0b7712de9a41-95ad0c64e1f7
 
 A result whose fingerprint is not today's was measured with another case, and says nothing about this one.
 The code is the conversation, its declaration, and what else stands in its file and is no case: an edit of
@@ -24,9 +25,12 @@ __all__ = ["fingerprint"]
 _CHARACTERS = 12
 
 
-def fingerprint(case: Case, manifest: Manifest | None) -> str:
-    """manifest: what the proxy declares under the case's settings, None where it cannot be configured so."""
-    return f"{_of(_code(case.file)[case.id])}-{_of(_declared(manifest))}"
+def fingerprint(case: Case, manifest: Manifest | None, setup: str = "") -> str:
+    """manifest: what the proxy declares under the case's settings, None where it cannot be configured so.
+    setup: what is started then, as text; without one there is no third part.
+    """
+    parts = [_code(case.file)[case.id], _declared(manifest)] + ([setup] if setup else [])
+    return "-".join(map(_of, parts))
 
 
 @functools.cache

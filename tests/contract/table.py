@@ -13,6 +13,7 @@ from tests.contract.columns import RESULTS, Column, measured, ours, references
 from tests.contract.deviations import DEVIATIONS, Deviation
 from tests.contract.links import linked
 from tests.contract.moves import SLACK_S
+from tests.contract.named import named
 from tests.contract.results import Verdict
 from tests.contract.subjects import SUBJECTS
 from tests.contract.summary import cell as _cell
@@ -81,7 +82,7 @@ beside the proxy.
 its reason [below](#known-deviations), that has to fail as long as it is listed (a *race* there may pass) ·
 ○ observed · - not asked: the manifest declares no such thing, it cannot be measured there, or it belongs to
 the long tier, which is for ours alone · ↻ needs a configuration that this proxy does not have · ? not
-measured: the results lack the case, or the case or the manifest has been changed since.
+measured: the results lack the case, or it, the manifest or what was started has been changed since.
 
 **Ours** is one column per server profile and engine: FastAPI and Litestar must produce the same normalised
 bytes at both ends and the same ledger of connections, or the same outcome where who comes first is a race,
@@ -105,10 +106,16 @@ not changed for others who hold it, which can be seen only inside the process.
 
 _OTHERS = """\
 **Others** were measured by `make contract-reference`, on the day in their row of the summary, each with the
-configuration in `shared/harness/peers` and the manifest in `tests/contract/manifests`: a ✗ is about that
-version and that configuration, and was seen at least twice. What was seen stands below, proxy by proxy.
+configuration in `shared/harness/peers`, the app in `bench/baselines` or by its own command line, and the
+manifest in `tests/contract/manifests`: a ✗ is about that version and that configuration, and was seen at
+least twice. What was seen stands below, proxy by proxy.
 """
 
+
+_OBSERVED = """\
+*Ours* are those of this page's first columns; *the recipes* are the apps that people write around a client
+of `httpx` or `requests`: {recipes}.
+"""
 
 _LIMITS = """\
 Limits of a server or an engine under this proxy. Each is expected to fail, and fails the suite when it no
@@ -208,6 +215,7 @@ def _observed(columns: list[Column], cases: Mapping[str, Case]) -> Iterator[str]
     """What O cases noted, and how those ended that did not come to their end."""
     yield "## What was observed"
     yield ""
+    yield _OBSERVED.format(recipes=", ".join(each.name for each in columns if each.group == "the recipes"))
     yield "| case | seen | on |"
     yield "|---|---|---|"
     for name in (case.id for case in cases.values() if case.level == "O"):
@@ -220,7 +228,7 @@ def _observed(columns: list[Column], cases: Mapping[str, Case]) -> Iterator[str]
             if told:
                 alike.setdefault(_seen("; ".join(told)), []).append(column.name)
         for seen, names in alike.items():
-            yield f"| {name} | {seen} | {', '.join(names)} |"
+            yield f"| {name} | {seen} | {named(names, {each.name: each.group for each in columns})} |"
 
 
 def _seen(text: str) -> str:

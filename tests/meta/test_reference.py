@@ -12,7 +12,6 @@ import pytest
 
 from tests.contract.case import load
 from tests.contract.columns import references
-from tests.contract.fingerprint import fingerprint
 from tests.contract.manifest import Manifest
 from tests.contract.reference import REFERENCES, Reference
 from tests.contract.reference import __main__ as command
@@ -123,7 +122,7 @@ def test_results_are_held_for_cases_and_manifests_that_are_still_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     reference, (one, two, three) = _BY_ID["recipe-fastapi"], list(load().values())[:3]
-    current = {each.id: fingerprint(each, reference.manifest(each.settings)) for each in (one, two)}
+    current = {each.id: reference.fingerprint(each) for each in (one, two)}
     results = [
         Result(one.id, one.sentence, one.level, "passed", fingerprint=current[one.id]),
         Result(two.id, two.sentence, two.level, "passed", fingerprint=current[one.id]),

@@ -29,7 +29,7 @@ def _result(
     case = load()[name]
     if measured is None:
         known = next((each for each in REFERENCES if each.id == proxy), None)
-        measured = fingerprint(case, None if known is None else known.manifest(case.settings))
+        measured = fingerprint(case, None) if known is None else known.fingerprint(case)
     return Result(name, case.sentence, case.level, verdict, why, notes, measured)
 
 

@@ -11,8 +11,11 @@ REFERENCES: tuple[Reference, ...] = (
     Program("haproxy", limits_body=False),
     Program("caddy", limits_body=False),
     Asgiproxy(),
-    App("recipe-fastapi", "httpx", "fastapi"),
-    App("recipe-litestar", "httpx", "litestar"),
+    App("recipe-fastapi", "httpx", "fastapi", declares="recipe"),
+    App("recipe-litestar", "httpx", "litestar", declares="recipe"),
+    App("starlette", "httpx", "starlette", declares="recipe"),
     App("django", "httpx", "django"),
+    App("client-per-request", "httpx", "fastapi"),
+    App("requests-threads", "requests", "fastapi"),
     App("fastapi-proxy-lib", "fastapi-proxy-lib", trusting=False),
 )

@@ -18,7 +18,6 @@ from typing import TypeAlias
 
 from tests.contract.case import Case, load
 from tests.contract.columns import RESULTS
-from tests.contract.fingerprint import fingerprint
 from tests.contract.play import Outcome
 from tests.contract.reference import REFERENCES, Reference
 from tests.contract.results import VERDICTS, Result, Results, Verdict, comparable, read, write
@@ -88,14 +87,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def held(reference: Reference, cases: list[Case]) -> dict[str, Result]:
-    """Results of the same version for cases and declarations that are still the same (fingerprint.py)."""
+    """Results of the same version for cases, declarations and set-ups that are still the same."""
     try:
         found = read(_file(reference))
     except OSError:
         return {}
     if found.version != reference.version():
         return {}
-    prints = {case.id: fingerprint(case, reference.manifest(case.settings)) for case in cases}
+    prints = {case.id: reference.fingerprint(case) for case in cases}
     return {each.case: each for each in found.results if prints.get(each.case) == each.fingerprint}
 
 
@@ -159,7 +158,7 @@ def _result(outcome: Outcome, reference: Reference) -> Result:
     case, told = outcome.case, comparable(outcome.why)
     verdict: Verdict = "warning" if (case.level, outcome.verdict) == ("S", "failed") else outcome.verdict
     why = told if len(told) <= _WHY_CHARACTERS else f"{told[:_WHY_CHARACTERS]} ..."
-    current = fingerprint(case, reference.manifest(case.settings))
+    current = reference.fingerprint(case)
     return Result(case.id, case.sentence, case.level, verdict, why, outcome.notes, current)
 
 

@@ -1,27 +1,32 @@
-"""Apps around httpx's client, as people write them or find them: those that bench.baselines times."""
+"""Apps around a client, as people write them or find them: those that bench.baselines times."""
 
 import importlib.metadata
 
-from shared.harness.servers import start_server
+from shared.harness.servers import command, start_server
 from tests.contract.entrant import Standing, Upstream
 from tests.contract.reference.program import Reference
+from tests.contract.reference.source import module
 from tests.contract.variants import VARIANTS
 
 __all__ = ["App"]
 
+_PROFILE = "uvicorn-httptools"
+
 
 class App(Reference):
-    """It keeps httpx's own deadlines and pool, which are in its manifest; there is no place to set others.
+    """It keeps its client's own deadlines and pool, as its manifest says; there is no place to set others.
 
-    packages: what it is made of, for its version. trusting: whether it hands on what a client says about
-    itself, which is what that variant asks for.
+    packages: what it is made of, for its version. declares: the manifest's name, where several share one.
+    trusting: whether it hands on what a client says about itself, which is what that variant asks for.
     """
 
     tightens = False
 
-    def __init__(self, name: str, *packages: str, trusting: bool = True):
+    def __init__(self, name: str, *packages: str, declares: str = "", trusting: bool = True):
         self.id = name
+        self.declares = declares
         self.group = f"reference-{name}"
+        self.module = f"bench.baselines.{name.replace('-', '_')}"
         self.packages = packages
         self.install = f"pip install {' '.join(packages)}"
         if trusting:
@@ -36,14 +41,18 @@ class App(Reference):
             return versions[0]
         return ", ".join(map(" ".join, zip(self.packages, versions, strict=True)))
 
+    def setup(self, variant: str) -> str:
+        started = command(self.module, profile=_PROFILE, port=0)[1:]  # behind this machine's interpreter
+        return "\n".join([module(self.module), *started])
+
     def start(self, variant: str, origin: Upstream) -> Standing:
         url = VARIANTS[variant].upstream.format(origin=origin.url, port=origin.port)
         environment = {"TANDEM_UPSTREAM_URL": url}
         if origin.ca:
-            environment["SSL_CERT_FILE"] = str(origin.ca)
+            environment |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(origin.ca))
         running = start_server(
-            f"bench.baselines.{self.id.replace('-', '_')}:app",
-            profile="uvicorn-httptools",
+            f"{self.module}:app",
+            profile=_PROFILE,
             env=environment,
             name=self.id,
         )

@@ -11,6 +11,8 @@ from tests.contract.variants import VARIANTS
 
 __all__ = ["Asgiproxy"]
 
+_ARGUMENTS = ("-m", "asgiproxy", "--host", HOST, "--port", "0")
+
 
 class Asgiproxy(Reference):
     """It has no deadlines and no limits to be set."""
@@ -26,9 +28,12 @@ class Asgiproxy(Reference):
         except importlib.metadata.PackageNotFoundError:
             return ""
 
+    def setup(self, variant: str) -> str:
+        return "\n".join(_ARGUMENTS)
+
     def start(self, variant: str, origin: Upstream) -> Standing:
         url = VARIANTS[variant].upstream.format(origin=origin.url, port=origin.port)
-        argv = [sys.executable, "-m", "asgiproxy", "--host", HOST, "--port", "0", url]
+        argv = [sys.executable, *_ARGUMENTS, url]
         # The default of ssl.create_default_context (X509_get_default_cert_file), which aiohttp uses.
         environment = {"SSL_CERT_FILE": str(origin.ca)} if origin.ca else None
         process = Process.start(argv, name=self.id, env=environment)

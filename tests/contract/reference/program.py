@@ -1,14 +1,18 @@
 """What every reference has: a manifest in a file, a way to start it, a version when it is installed."""
 
 import pathlib
+import re
 from typing import Protocol
 
 import msgspec
 
 from shared.harness.peers import PEERS, Wish
 from shared.harness.servers import Running
+from tests.contract.case import Case
 from tests.contract.entrant import Entrant, Standing, Upstream
+from tests.contract.fingerprint import fingerprint
 from tests.contract.manifest import Manifest, read
+from tests.contract.reference.source import configuration
 from tests.contract.variants import TIGHT_BODY, TIGHT_POOL, TIGHT_S, VARIANTS
 
 __all__ = ["HOST", "Program", "Reference"]
@@ -16,17 +20,20 @@ __all__ = ["HOST", "Program", "Reference"]
 HOST = "127.0.0.1"
 _DRAIN_S = 2.0  # under `stops`
 _MANIFESTS = pathlib.Path(__file__).parents[1] / "manifests"
+_RESOLVER = re.compile(r"\bresolver [0-9.]+")  # of the machine: nginx does not read resolv.conf itself
 _DEADLINES = ("connect_timeout_s", "response_timeout_s", "read_timeout_s", "pool_timeout_s")
 
 
 class Reference(Entrant, Protocol):
-    """A proxy that is not ours. install: the command that would install it here.
+    """A proxy that is not ours. install: the command that would install it here. declares: the name of its
+    manifest, where that is not its own.
 
     variants: which of the suite's settings it can be configured for. tightens: its deadlines and its pool are
     what `tight` asks for, and limits_body: so is its limit for bodies; otherwise it keeps its own.
     """
 
     install: str
+    declares: str = ""
     variants: frozenset[str] = frozenset({"plain", "tight", "based", "nowhere", "tls"})
     tightens: bool = True
     limits_body: bool = True
@@ -35,12 +42,22 @@ class Reference(Entrant, Protocol):
         """As the program tells it; empty when it is not installed."""
         ...
 
+    def setup(self, variant: str) -> str:
+        """What is started under a variant that it knows: its configuration or its code, and its command line.
+        The same on every machine, and after an edit that changes nothing."""
+        ...
+
+    def fingerprint(self, case: Case) -> str:
+        """What a result of the case is measured with today."""
+        variant = case.settings
+        setup = self.setup(variant) if variant in self.variants else ""
+        return fingerprint(case, self.manifest(variant), setup)
+
     def manifest(self, variant: str) -> Manifest | None:
         """What the file declares for `plain`, changed as the variant changes the configuration."""
         if variant not in self.variants:
             return None
-        own = _MANIFESTS / f"{self.id}.toml"
-        declared = read(own if own.is_file() else _MANIFESTS / f"{self.id.partition('-')[0]}.toml")
+        declared = read(_MANIFESTS / f"{self.declares or self.id}.toml")
         chosen = VARIANTS[variant]
         changes: dict[str, object] = {
             "base": chosen.base,
@@ -73,6 +90,13 @@ class Program(Reference):
 
     def version(self) -> str:
         return self._peer.version()
+
+    def setup(self, variant: str) -> str:
+        ca = pathlib.Path("ca.pem") if VARIANTS[variant].tls else None
+        folder = pathlib.Path("folder")
+        text = self._peer.configuration(_wish(variant), 0, Upstream("origin", 80, ca), folder)
+        text = _RESOLVER.sub("resolver", configuration(text))
+        return "\n".join([text, self._peer.command, *self._peer.argv(folder / "file")])
 
     def start(self, variant: str, origin: Upstream) -> Standing:
         return _Started(self._peer.start(origin, _wish(variant)))

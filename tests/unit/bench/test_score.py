@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.cells import EXTRA, QUICK_CELLS
+from bench.cells import EXTRA, QUICK_CELLS, choose
 from bench.report import write_html
 from bench.score import Score, read_score, scores
 from tests.contract.results import VERDICTS, Result, Results, read, write
@@ -46,7 +46,10 @@ def test_the_page_says_the_score_beside_the_speed() -> None:
     run = made_run()
     assert "Contract cases passed" not in write_html(run)
     known = {"recipe-fastapi": Score(191, 123, 27, "httpx 0.28.1", "2026-11-21")}
-    header = msgspec.structs.replace(run.header, scores=known)
+    cells = [*run.header.cells, *choose(["static"])]
+    header = msgspec.structs.replace(run.header, cells=cells, scores=known)
     page = write_html(msgspec.structs.replace(run, header=header))
-    assert "Contract cases passed, beside the speed: recipe in FastAPI, uvicorn 191 of 314." in page
+    beside = "Contract cases passed, of those that apply, beside the speed"
+    assert f"{beside}: recipe in FastAPI, uvicorn 191 of 314." in page
     assert "passes 191 of 314 (version httpx 0.28.1, 2026-11-21)" in page
+    assert "n/a: no proxy, it has no upstream" in page
