@@ -14,7 +14,8 @@
 
 state.py holds that table; what stands as "-" cannot happen, and raises. What arrives is read into one buffer
 that all connections share, parsed at once, and held as chunks; past HIGH_WATER bytes of them the socket rests
-until somebody takes them. Writing waits only while the transport's buffer is over its mark.
+until somebody takes them, unless they are the last. Writing waits only while the transport's
+buffer is over its mark.
 """
 
 import asyncio
@@ -36,9 +37,10 @@ from shared.upstream.waiter import Waiter
 from shared.upstream.wire.response import ResponseReader
 from shared.upstream.wire.state import TRANSITIONS, Event, State, may_be_reused
 
-__all__ = ["HIGH_WATER", "Connection"]
+__all__ = ["HIGH_WATER", "READ", "Connection"]
 
-HIGH_WATER = 64 * 1024  # bytes read ahead of whoever takes them
+HIGH_WATER = 64 * 1024  # bytes held before the socket rests
+READ = 2 * HIGH_WATER  # at most in one read, so that a body of HIGH_WATER comes with its head
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -101,7 +103,7 @@ class Connection(asyncio.BufferedProtocol):
             self._tell(reader, self._interim)
         if len(reader.chunks) > had:
             self._held += nbytes  # with its framing, so rather too much than too little
-            if self._held > HIGH_WATER and not self._resting:
+            if self._held > HIGH_WATER and not self._resting and not reader.ended:
                 self._resting = True
                 self._transport.pause_reading()
         self._arrived.wake()
@@ -249,12 +251,9 @@ class Connection(asyncio.BufferedProtocol):
         chunks.clear()
         self._held = 0
         if self._resting and not self.closed:
-            self._read_on()
+            self._resting = False
+            self._transport.resume_reading()
         return data
-
-    def _read_on(self) -> None:
-        self._resting = False
-        self._transport.resume_reading()
 
     def cut(self, error: Exception) -> None:
         """End the exchange because of `error`, which is what its reader is told."""
@@ -276,8 +275,6 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
             return False
         self.state = TRANSITIONS[self.state]["reuse"]
-        if self._resting:  # nobody took the body
-            self._read_on()
         return True
 
     def abort(self) -> None:

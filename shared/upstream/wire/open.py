@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from shared.errors import ConnectFailed
 from shared.upstream.connect import connect_failure, open_socket, transport_on
-from shared.upstream.wire.connection import HIGH_WATER, Connection
+from shared.upstream.wire.connection import READ, Connection
 from shared.variables import UpstreamURL
 
 __all__ = ["Opener"]
@@ -30,7 +30,7 @@ class Opener:
         self._connect_s = connect_s
         self._lost = lost
         # One for all connections: the loop fills it and tells of it in one go.
-        self._buffer = memoryview(bytearray(HIGH_WATER))
+        self._buffer = memoryview(bytearray(READ))
 
     async def open(self) -> Connection:
         """Raises an UpstreamError of the connect phase."""

@@ -18,6 +18,8 @@ CODECS = ["ascii", "latin_1", "cp1252", "koi8_r", "utf_8", "utf_16", "utf_16_be"
 NAMEABLE = sorted({codec_of([(b"Content-Type", b"a/b; charset=" + name.encode())]) for name in aliases})
 SELF_SYNCHRONISING = ["utf_8", "utf_16_le", "utf_16_be", "utf_32_le", "latin_1", "ascii", "cp1252"]
 
+# Without ESC, which iso2022_jp takes for the begin of a shift.
+texts = st.text(st.characters(exclude_characters="\x1b", exclude_categories=["Cs"]), max_size=100)
 cuts = st.lists(st.integers(0, 400), max_size=12)
 
 
@@ -36,7 +38,7 @@ def first(body: list[bytes], wanted: int, codec: str) -> str:
     return taken.text
 
 
-@given(st.sampled_from(CODECS), st.text(max_size=100), cuts, st.integers(1, 120))
+@given(st.sampled_from(CODECS), texts, cuts, st.integers(1, 120))
 @example("utf_8", "€" * 50, [1, 2, 4, 5, 149], 50)
 @example("utf_16", "\N{SNAKE}" * 3, [1, 3, 4, 5, 6], 2)
 @example("iso2022_jp", "aあb", [2, 3, 4, 5, 6], 2)
