@@ -3,6 +3,7 @@
     python -m bench.duel sketch bare                     # how near the core comes to the ceiling
     python -m bench.duel bare@/tmp/before bare           # one change, against another checkout
     python -m bench.duel sketch bare --up 10000000 --connections 1 --window 2          # uploads of 10 MB each
+    python -m bench.duel asgiproxy bare --streams 200 --every 5000                      # 40,000 SSE events/s
 
 All legs stand beside each other on the subject's core, fresh in each round, and are driven in short windows
 by turns (A B C, C B A, …): what else the machine does meets all of them. CPU is the process tree's own, so a
@@ -22,12 +23,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from bench.environment import Pinning, choose_pinning
-from bench.load import Address, Expected, request_bytes, run_closed
-from bench.record import ClosedResult
-from bench.scenarios import Closed
+from bench.load import Address, Expected, request_bytes, run_closed, run_streams
+from bench.record import ClosedResult, StreamsResult
+from bench.scenarios import Closed, Streams
 from bench.stats import compare
 from bench.usage import Meter
 from shared.harness.origin.fast import loop_factory
@@ -43,6 +44,7 @@ LEGS: dict[str, tuple[str, str]] = {
     "static": ("bench.baselines.static:app", ""),
     "sketch": ("bench.baselines.sketch:app", ""),
     "bare": ("bench.baselines.bare:app", ""),
+    "asgiproxy": ("bench.baselines.asgiproxy:app", ""),
     **{
         f"{app}-{route}": (f"{app}_app.app:app", route)
         for app in ("fastapi", "litestar")
@@ -57,6 +59,9 @@ LEGS: dict[str, tuple[str, str]] = {
 """Name -> what the server imports, and TANDEM_ROUTE."""
 
 
+_Window: TypeAlias = ClosedResult | StreamsResult
+
+
 class _Leg(NamedTuple):
     process: Process
     address: Address
@@ -69,9 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
     if refusal := _refusal(options):
         parser.error(refusal)
     pinning = choose_pinning()
-    shape = f"{options.rounds} rounds of {options.turns} windows, {options.connections} connections"
-    print(f"{shape}; {pinning.words}")
-    rounds: list[list[list[ClosedResult]]] = []
+    load = f"{options.streams} streams" if options.streams else f"{options.connections} connections"
+    print(f"{options.rounds} rounds of {options.turns} windows, {load}; {pinning.words}")
+    rounds: list[list[list[_Window]]] = []
     try:
         for _ in range(options.rounds):
             rounds.append(_round(options, pinning))
@@ -86,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     if wrong:
         print(f"wrong: {wrong[0]}", file=sys.stderr)
         return 1
-    _print(options.legs, rounds)
+    _print(options, rounds)
     return 0
 
 
@@ -99,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--path", default="/json", help="of the fast origin: /json or /bytes/<n>")
     parser.add_argument("--up", type=int, default=0, metavar="BYTES", help="POST a body of so many instead")
     parser.add_argument("--chunk", type=int, default=0, metavar="BYTES", help="which comes in such chunks")
+    parser.add_argument("--streams", type=int, default=0, metavar="N", help="so many SSE streams instead")
+    parser.add_argument("--every", type=int, default=20_000, metavar="US", help="from event to event of each")
     parser.add_argument("--rounds", type=int, default=5, help="each with fresh processes")
     parser.add_argument("--turns", type=int, default=4, help="windows of each leg in a round")
     parser.add_argument("--window", type=float, default=0.5, metavar="S")
@@ -113,15 +120,15 @@ def _refusal(options: argparse.Namespace) -> str:
             return f"there is no leg {name!r}: {', '.join(LEGS)}"
         if checkout and not Path(checkout).is_dir():  # the server would take this tree in its place
             return f"{leg}: {checkout} is no folder"
-    for option in ("connections", "rounds", "turns", "window"):
+    for option in ("connections", "every", "rounds", "turns", "window"):
         if not 0 < getattr(options, option) < math.inf:
             return f"--{option} must be more than 0"
-    if min(options.up, options.chunk) < 0:
-        return "--up and --chunk must be 0 or more"
+    if min(options.up, options.chunk, options.streams) < 0:
+        return "--up, --chunk and --streams must be 0 or more"
     return ""
 
 
-def _round(options: argparse.Namespace, pinning: Pinning) -> list[list[ClosedResult]]:
+def _round(options: argparse.Namespace, pinning: Pinning) -> list[list[_Window]]:
     """One round: windows of each leg, in the order of options.legs."""
     with ExitStack() as stack:
         origin = stack.enter_context(
@@ -133,21 +140,27 @@ def _round(options: argparse.Namespace, pinning: Pinning) -> list[list[ClosedRes
             stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
             os.sched_setaffinity(0, pinning.rig)
         runner = stack.enter_context(asyncio.Runner(loop_factory=loop_factory()))
-        scenario = Closed(
-            id="", title="", path=options.path, connections=options.connections, window_s=options.window
-        )
-        asking = {"method": "POST", "body": pattern(options.up), "chunk": options.chunk} if options.up else {}
-        found: list[list[ClosedResult]] = [[] for _ in legs]
+        found: list[list[_Window]] = [[] for _ in legs]
         pairs = list(zip(legs, found, strict=True))
         for turn in range(options.turns):
             for leg, windows in pairs if turn % 2 == 0 else reversed(pairs):
                 meter = Meter(leg.process.pid, rig=(os.getpid(), origin.pid))
-                request = request_bytes(leg.address, options.path, **asking)
-                window = run_closed(
-                    leg.address, scenario, request=request, expected=_expected(options), meter=meter
-                )
-                windows.append(runner.run(window))
+                windows.append(runner.run(_window(options, leg.address, meter)))
         return found
+
+
+async def _window(options: argparse.Namespace, address: Address, meter: Meter) -> _Window:
+    if options.streams:
+        streams = Streams(
+            id="", title="", streams=options.streams, every_us=options.every, window_s=options.window
+        )
+        return await run_streams(address, streams, meter=meter)
+    asking = {"method": "POST", "body": pattern(options.up), "chunk": options.chunk} if options.up else {}
+    closed = Closed(
+        id="", title="", path=options.path, connections=options.connections, window_s=options.window
+    )
+    request = request_bytes(address, options.path, **asking)
+    return await run_closed(address, closed, request=request, expected=_expected(options), meter=meter)
 
 
 def _leg(stack: ExitStack, leg: str, upstream: str, options: argparse.Namespace, pinning: Pinning) -> _Leg:
@@ -182,13 +195,15 @@ def _expected(options: argparse.Namespace) -> Expected:
     return Expected(200, pattern(int(size)) if size != options.path else JSON_BODY)
 
 
-def _print(legs: Sequence[str], rounds: Sequence[Sequence[Sequence[ClosedResult]]]) -> None:
-    print(f"{'':32}{'µs CPU':>8}{'least':>8}{'req/s':>9}   work per CPU second, to {legs[0]}'s")
+def _print(options: argparse.Namespace, rounds: Sequence[Sequence[Sequence[_Window]]]) -> None:
+    unit = "events/s" if options.streams else "req/s"
+    first_leg = options.legs[0]
+    print(f"{'':32}{'µs CPU':>8}{'least':>8}{unit:>9}   work per CPU second, to {first_leg}'s")
     costs = [[_cpu_us(windows) for windows in legs_of] for legs_of in zip(*rounds, strict=True)]
-    for index, name in enumerate(legs):
+    for index, name in enumerate(options.legs):
         windows = [window for legs_of in rounds for window in legs_of[index]]
-        rate = statistics.median(window.completed / window.span.seconds for window in windows)
-        least = min(_cpu_us([window]) for window in windows if window.completed)
+        rate = statistics.median(_work(window) / window.span.seconds for window in windows)
+        least = min(_cpu_us([window]) for window in windows if _work(window))
         text = f"{name:32}{statistics.median(costs[index]):8.1f}{least:8.1f}{rate:9.0f}"
         logs = [math.log(first / this) for first, this in zip(costs[0], costs[index], strict=True)]
         estimate = compare(logs) if index else None
@@ -197,8 +212,12 @@ def _print(legs: Sequence[str], rounds: Sequence[Sequence[Sequence[ClosedResult]
         print(text)
 
 
-def _cpu_us(windows: Sequence[ClosedResult]) -> float:
-    return 1e6 * sum(w.span.cpu_s for w in windows) / sum(w.completed for w in windows)
+def _work(window: _Window) -> int:
+    return window.events if isinstance(window, StreamsResult) else window.completed
+
+
+def _cpu_us(windows: Sequence[_Window]) -> float:
+    return 1e6 * sum(w.span.cpu_s for w in windows) / sum(map(_work, windows))
 
 
 if __name__ == "__main__":
