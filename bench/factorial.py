@@ -22,9 +22,9 @@ from bench.cells import framework_name
 from bench.figures import Figure
 from bench.jackknife import share_interval
 from bench.record import CellSpec
-from bench.stats import INTERVAL_BLOCKS, Estimate, Interval, Verdict, compare, holm, verdict
+from bench.stats import INTERVAL_BLOCKS, Estimate, Interval, compare
 
-__all__ = ["FACTORS", "Decomposition", "Interaction", "LevelEffect", "decompose"]
+__all__ = ["FACTORS", "Decomposition", "LevelEffect", "decompose"]
 
 Matrix = npt.NDArray[np.float64]
 
@@ -45,24 +45,9 @@ class LevelEffect(msgspec.Struct, frozen=True):
     estimate: Estimate
 
 
-class Interaction(msgspec.Struct, frozen=True):
-    """How a ratio depends on another factor: (``first`` over ``second`` at ``at``) over (the same at
-    ``against``). ``verdict``: "equivalent" when the dependence is too small to matter."""
-
-    factor: str
-    first: str
-    second: str
-    other: str
-    at: str
-    against: str
-    squares: int
-    estimate: Estimate
-    verdict: Verdict
-
-
 class Decomposition(msgspec.Struct, frozen=True):
     """Of the variation of one metric between these products: the share of each factor, of how they combine,
-    and of noise, adding up to one; the effect of each level; the interactions that could be judged.
+    and of noise, adding up to one; the effect of each level.
 
     ``intervals``: of each factor's share. Noise has none: its share is a variance, which a few blocks tell
     only as far as its rare large pieces happened to fall into them."""
@@ -74,7 +59,6 @@ class Decomposition(msgspec.Struct, frozen=True):
     combined: float
     noise: float
     levels: list[LevelEffect]
-    interactions: list[Interaction]
     intervals: dict[str, Interval]
 
 
@@ -109,7 +93,6 @@ def decompose(
         combined=combined,
         noise=noise,
         levels=_levels(logs, designs, products),
-        interactions=_interactions(logs, products, varied),
         intervals={
             name: found
             for name, share in shares.items()
@@ -188,47 +171,3 @@ def _levels(logs: Matrix, designs: Mapping[str, Matrix], products: Sequence[Cell
             assert estimate is not None
             found.append(LevelEffect(name, level, estimate))
     return found
-
-
-def _interactions(logs: Matrix, products: Sequence[CellSpec], varied: Sequence[str]) -> list[Interaction]:
-    """Judge each pair of factors, two levels of each, over every square of four cells alike in the rest."""
-    row = {tuple(FACTORS[name](cell) for name in varied): index for index, cell in enumerate(products)}
-    asked: list[tuple[str, str, str, str, str, str, int, Estimate]] = []
-    for one, other in combinations(range(len(varied)), 2):
-        for first, second in combinations(sorted({key[one] for key in row}), 2):
-            for at, against in combinations(sorted({key[other] for key in row}), 2):
-                squares = _squares(row, (one, first, second), (other, at, against))
-                if not squares:
-                    continue
-                values = np.mean([logs[a] - logs[b] - logs[c] + logs[d] for a, b, c, d in squares], axis=0)
-                estimate = compare(values.tolist())
-                assert estimate is not None
-                words = (varied[one], first, second, varied[other], at, against)
-                asked.append((*words, len(squares), estimate))
-    differences = holm([one[-1].p_difference for one in asked])
-    equivalences = holm([one[-1].p_equivalence for one in asked])
-    return [
-        Interaction(*one, verdict(one[-1].ratio, p, q))
-        for one, p, q in zip(asked, differences, equivalences, strict=True)
-    ]
-
-
-def _squares(
-    row: Mapping[tuple[str, ...], int], one: tuple[int, str, str], other: tuple[int, str, str]
-) -> list[tuple[int, int, int, int]]:
-    """Return the rows of (first at, second at, first against, second against), all else equal."""
-    found = []
-    for key in row:
-        if key[one[0]] != one[1] or key[other[0]] != other[1]:
-            continue
-        corners = [
-            row.get(_with(key, {one[0]: level, other[0]: at})) for at in other[1:] for level in one[1:]
-        ]
-        if all(corner is not None for corner in corners):
-            a, b, c, d = (corner for corner in corners if corner is not None)
-            found.append((a, b, c, d))
-    return found
-
-
-def _with(key: tuple[str, ...], changes: Mapping[int, str]) -> tuple[str, ...]:
-    return tuple(changes.get(index, level) for index, level in enumerate(key))

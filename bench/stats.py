@@ -144,13 +144,14 @@ class _Mean(NamedTuple):
     pivot: _Student | _Resampled
 
 
-def _mean(values: Sequence[float]) -> _Mean:
+def _mean(values: Sequence[float], together: int = 1) -> _Mean:
     array = np.asarray(values, dtype=float)
     mean, error = float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array)))
     if error == 0.0:
         return _Mean(mean, error, mean, mean, _Student(values))
     pivot = _Resampled(values) if len(values) >= _BOOTSTRAP_BLOCKS else _Student(values)
-    low, high = (mean - pivot.quantile(p) * error for p in (1 - _ALPHA / 2, _ALPHA / 2))
+    beyond = _ALPHA / together / 2
+    low, high = (mean - pivot.quantile(p) * error for p in (1 - beyond, beyond))
     return _Mean(mean, error, low, high, pivot)
 
 
@@ -194,16 +195,17 @@ def _left_out(count: int) -> int | None:
     return found
 
 
-def compare(log_ratios: Sequence[float], *, margin: float = MARGIN) -> Estimate | None:
+def compare(log_ratios: Sequence[float], *, margin: float = MARGIN, together: int = 1) -> Estimate | None:
     """Return ratio, 95 % interval and p-values from per-block log ratios; None with fewer than three blocks.
 
+    ``together``: of how many ratios the intervals are to hold all at once (Bonferroni).
     ``p_difference``: two-sided, against a ratio of one. ``p_equivalence``: two one-sided tests (TOST) against
     a ratio outside 1/(1+margin) … 1+margin; small means surely inside.
     """
     n = len(log_ratios)
     if n < INTERVAL_BLOCKS:
         return None
-    mean, error, low, high, pivot = _mean(log_ratios)
+    mean, error, low, high, pivot = _mean(log_ratios, together)
     bound = math.log1p(margin)
     if error == 0.0:  # identical in every block: certain, whichever way
         p_difference, p_equivalence = float(mean == 0.0), float(abs(mean) >= bound)

@@ -1,8 +1,7 @@
-"""What to pick of two, by how much, and whether one figure stands for all their pairs. Pure.
+"""What to pick of two, by how much, and where that is another. Pure.
 
 A main effect is the mean of its pairs. Where another choice is seen to change it (`bench.dependence`), that
-mean holds for no pair: what is told is then the range of the pairs, from the lowest end of their
-intervals to the highest, and by which choice it changes.
+mean holds for no pair: beside it stands then what it is at least and at most, and with which other choice.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.contrasts import Contrast, Outcome
+from bench.dependence import Under
+from bench.factorial import FACTORS
 from bench.metrics import metric
 from bench.report.view import View
 from bench.report.words import (
@@ -20,10 +21,13 @@ from bench.report.words import (
     absence_word,
     between,
     interval,
+    level_name,
+    listed,
     ratio,
     sentence,
     verdict_word,
 )
+from bench.stats import Estimate
 
 __all__ = [
     "CAPACITY",
@@ -32,31 +36,36 @@ __all__ = [
     "Pick",
     "ends",
     "how_much",
+    "least_and_most",
     "pair_by_pair",
     "pick",
+    "rows_where",
     "said",
     "span",
+    "where_it_differs",
     "winner",
 ]
 
 CAPACITY, OF_STREAMS = ("rps", "mb-s", "fanout-p50"), ("cpu-event", "kib-stream")
 UNTOLD = "this run cannot tell"
 _CALLED = ("more", "less")
-_NAMED = 2  # choices that a ratio changes by; of more, the pairs say it better
 
 
 class Pick(NamedTuple):
-    """What to pick: ``who`` without a figure, in ``words`` with it, and ``short``, where it was said before
-    in what."""
+    """What to pick: ``who`` without a figure; ``words``: by how much, and where that is another.
+
+    Where one of two is picked, ``figure`` is the mean with its interval, in ``unit`` over ``loser``."""
 
     who: str
-    words: str
-    short: str
+    words: str = ""
+    figure: str = ""
+    unit: str = ""
+    loser: str = ""
 
-    @classmethod
-    def plain(cls, who: str, words: str = "") -> Pick:
-        """Return one that is the same at any length but the shortest."""
-        return cls(who, words or who, words or who)
+    @property
+    def whole(self) -> str:
+        """All of it, as a sentence begins."""
+        return ", ".join(filter(None, (self.who, self.words)))
 
 
 def _pairs(found: View, contrast: Contrast, name: str) -> list[Outcome]:
@@ -71,31 +80,66 @@ def ends(outcomes: Sequence[Outcome]) -> tuple[float, float] | None:
     return (min(one.low for one in estimates), max(one.high for one in estimates)) if estimates else None
 
 
-def how_much(found: View, outcome: Outcome, *, turned: bool = False) -> tuple[str, str]:
-    """Return (the ratio with its interval, or the range of the pairs; by what it changes, if it does) of the
-    first over the second, or ``turned`` the other way. The outcome has an estimate."""
+def how_much(outcome: Outcome, *, turned: bool = False) -> str:
+    """Return the ratio with its interval of the first over the second, or ``turned`` the other way. The
+    outcome has an estimate."""
     assert outcome.estimate is not None
-    by = found.depends_on(outcome.contrast, outcome.metric)
-    apart = ends(_pairs(found, outcome.contrast, outcome.metric)) if by else None
-    low, high = apart or (outcome.estimate.low, outcome.estimate.high)
-    middle = outcome.estimate.ratio
+    return _figure(outcome.estimate, turned=turned)
+
+
+def _figure(estimate: Estimate, *, turned: bool) -> str:
+    value, low, high = estimate.ratio, estimate.low, estimate.high
     if turned:
-        low, middle, high = 1 / high, 1 / middle, 1 / low
-    if apart:
-        return between(low, high), f", {_by(by)}"
-    return f"{ratio(middle)} ({interval(low, high)})", ""
+        value, low, high = 1 / value, 1 / high, 1 / low
+    return f"{ratio(value)} ({interval(low, high)})"
+
+
+def where_it_differs(found: View, outcome: Outcome) -> list[Under]:
+    """Return an outcome under each of the other choices that are seen to change it, the least first."""
+    by = found.depends_on(outcome.contrast, outcome.metric)
+    return found.under(outcome.contrast, outcome.metric, by) if by and outcome.estimate else []
+
+
+def least_and_most(found: View, outcome: Outcome, *, turned: bool = False) -> str:
+    """Return "1.03x with mount to 1.27x with handler" of an outcome that others change; otherwise nothing."""
+    return _ends_of(where_it_differs(found, outcome), turned=turned)
+
+
+def _ends_of(every: Sequence[Under], *, turned: bool) -> str:
+    if len(every) < 2:
+        return ""
+    ends = (every[-1], every[0]) if turned else (every[0], every[-1])
+    apart = [factor for factor in ends[0].levels if ends[0].levels[factor] != ends[1].levels[factor]]
+    told = [
+        f"{ratio(1 / one.estimate.ratio if turned else one.estimate.ratio)} with "
+        + listed([level_name(one.levels[factor]) for factor in apart])
+        for one in ends
+    ]
+    return " to ".join(told)
+
+
+def rows_where(found: View, outcome: Outcome) -> list[tuple[str, str]]:
+    """Return (with what, ratio with its interval) of an outcome under each choice that changes it."""
+    return [
+        (", ".join(map(level_name, one.levels.values())), _figure(one.estimate, turned=False))
+        for one in where_it_differs(found, outcome)
+    ]
 
 
 def said(found: View, outcome: Outcome, load: str = "") -> str:
-    """Return `sentence` of an outcome; of a main effect that holds for no pair, with the pairs' range."""
-    by = found.depends_on(outcome.contrast, outcome.metric)
-    pairs = _pairs(found, outcome.contrast, outcome.metric)
-    depends = _depends(found, outcome, pairs)
-    return sentence(outcome, load, apart=ends(pairs) if by or depends else None, by=_by(by), depends=depends)
+    """Return `sentence` of an outcome; of a main effect that holds for no pair, with where it is another."""
+    depends = _depends(found, outcome, _pairs(found, outcome.contrast, outcome.metric))
+    return sentence(outcome, load, apart=_apart(found, outcome, depends=depends), depends=depends)
 
 
-def _by(factors: Sequence[str]) -> str:
-    return f"by {' and '.join(factors)}" if 0 < len(factors) <= _NAMED else "by pair"
+def _apart(found: View, outcome: Outcome, *, depends: bool, turned: bool = False) -> str:
+    """Return between what a main effect lies: with the choices that change it; where none is seen to, and
+    its pairs go both ways, with any."""
+    told = least_and_most(found, outcome, turned=turned)
+    if told or not depends:
+        return told
+    others = [factor for factor in FACTORS if factor != outcome.contrast.question]
+    return _ends_of(found.under(outcome.contrast, outcome.metric, others), turned=turned)
 
 
 def pair_by_pair(found: View, contrast: Contrast, name: str) -> list[str]:
@@ -106,7 +150,7 @@ def pair_by_pair(found: View, contrast: Contrast, name: str) -> list[str]:
     lines = []
     for outcome, place in zip(outcomes, places, strict=True):
         where = ", ".join(part for part in place if part not in shared)
-        figure, _ = how_much(found, outcome) if outcome.estimate else ("", "")
+        figure = how_much(outcome) if outcome.estimate else ""
         unsure = verdict_word(outcome) if outcome.verdict not in _CALLED else ""
         lines.append(f"{where}: {', '.join(filter(None, (figure, unsure)))}")
     return lines
@@ -132,34 +176,39 @@ def winner(outcome: Outcome) -> str:
 def pick(found: View, contrast: Contrast) -> Pick:
     """Judge by capacity first, by CPU per event where capacity decides nothing or where it says otherwise."""
     if not found.shown(*CAPACITY, *OF_STREAMS):
-        return Pick.plain("no figure")
+        return Pick("no figure")
     capacity = found.outcome(contrast, found.first(*CAPACITY))
     of_streams = [found.outcome(contrast, name) for name in found.shown(*OF_STREAMS)]
     streams = next((one for one in of_streams if winner(one)), [*of_streams, capacity][0])
     by_capacity, by_streams = winner(capacity), winner(streams)
-    pairs = _pairs(found, contrast, capacity.metric)
-    if _depends(found, capacity, pairs) and (apart := ends(pairs)):
-        what = f"{contrast.first} has {between(*apart)} the {_unit(capacity)} of {contrast.second}"
-        by = _by(found.depends_on(contrast, capacity.metric))
-        return Pick.plain("it depends", f"it depends: {what}, {by}")
+    if _depends(found, capacity, _pairs(found, contrast, capacity.metric)):
+        apart = _apart(found, capacity, depends=True)
+        what = f"{contrast.first} has {apart} the {_unit(capacity)} of {contrast.second}"
+        return Pick("it depends", what)
     if by_capacity:
-        other = by_streams not in ("", by_capacity)
-        but = f", but {_won(found, streams, by_streams).words} for streams" if other else ""
         won = _won(found, capacity, by_capacity)
-        return Pick(
-            won.who + (f", but {by_streams} for streams" if other else ""), won.words + but, won.short + but
+        if by_streams in ("", by_capacity):
+            return won
+        other = _won(found, streams, by_streams)
+        return won._replace(
+            who=f"{won.who}, but {by_streams} for streams",
+            words=f"{won.words}; {by_streams} for streams, {other.words}",
         )
     if by_streams:
         won = _won(found, streams, by_streams)
-        return Pick(f"{won.who}, for streams", f"{won.words}, for streams", f"{won.words}, for streams")
+        return won._replace(who=f"{won.who}, for streams")
     if capacity.verdict == "equivalent":
-        return Pick.plain("either", "either: no difference to choose by")
-    return Pick.plain(UNTOLD) if capacity.estimate or streams.estimate else Pick.plain("no figure")
+        return Pick("either", "no difference to choose by")
+    return Pick(UNTOLD) if capacity.estimate or streams.estimate else Pick("no figure")
 
 
 def _won(found: View, outcome: Outcome, who: str) -> Pick:
-    much, by = how_much(found, outcome, turned=who != outcome.contrast.first)
-    return Pick(who, f"{who}, {much} the {_unit(outcome)}{by}", f"{who}, {much}{by}")
+    contrast, unit = outcome.contrast, _unit(outcome)
+    turned = who != contrast.first
+    figure = how_much(outcome, turned=turned)
+    apart = _apart(found, outcome, depends=False, turned=turned)
+    words = f"{figure} the {unit}" + (f" on average, from {apart}" if apart else "")
+    return Pick(who, words, figure, unit, contrast.first if turned else contrast.second)
 
 
 def _unit(outcome: Outcome) -> str:
@@ -174,10 +223,10 @@ def span(found: View, asked: Sequence[Contrast]) -> Pick:
     apart = ends(outcomes)
     if apart is None:
         words = Counter(absence_word(one.absence) for one in outcomes if one.absence)
-        return Pick.plain(", ".join(words) or "no figure")
+        return Pick(", ".join(words) or "no figure")
     verdicts = Counter(verdict_word(one) for one in outcomes if one.estimate)
     what = f"{between(*apart)} the {SHORT[metric(name).kind]}"
     if list(verdicts) == [CANNOT_TELL]:
-        return Pick.plain(UNTOLD, f"{UNTOLD}: {what}")
+        return Pick(UNTOLD, what)
     told = ", ".join(f"{word} in {count}" for word, count in verdicts.items())
-    return Pick.plain(what, f"{what}: {told if len(verdicts) > 1 else next(iter(verdicts))}")
+    return Pick(what, told if len(verdicts) > 1 else next(iter(verdicts)))

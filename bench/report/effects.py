@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.contrasts import Contrast
-from bench.factorial import FACTORS, Decomposition, Interaction
+from bench.dependence import Interaction, called
+from bench.factorial import FACTORS, Decomposition
 from bench.metrics import metric
 from bench.record import Absence
 from bench.report.charts import effects, split
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
-from bench.report.matters import depend, first_of, share_interval, shared
+from bench.report.matters import dependences, first_of, judged, share_interval, shared
 from bench.report.parts import absent, section, under_loads, why
 from bench.report.tables import behind, contrasts_table, table
 from bench.report.verdict import client_cost
@@ -61,8 +62,15 @@ def matters_section(found: View) -> Markup:
     parts += [
         behind(_shares_table(found), "Shares as a table"),
         behind(_levels_table(found), "What each level costs, against the mean of its factor"),
-        behind(_interactions_table(found), "How choices depend on each other"),
     ]
+    if said := dependences(found):
+        parts += [
+            el("h3", "Which choices depend on each other"),
+            *(el("p", line) for line in said),
+            behind(
+                _interactions_table(found), "Every ratio of ratios, and in other metrics those that are seen"
+            ),
+        ]
     return section("matters", title, *parts)
 
 
@@ -76,7 +84,7 @@ def _shares(found: View, one: Decomposition) -> list[Markup]:
     return [
         el("h3", title),
         split([*shares, *rest], title=f"{title}: shares of the variation"),
-        *(el("p", line) for line in (shared(one), *depend(one))),
+        el("p", shared(one)),
     ]
 
 
@@ -107,20 +115,25 @@ def _levels_table(found: View) -> Markup:
 
 
 def _interactions_table(found: View) -> Markup:
-    rows = [_interaction_row(found, one, each) for one in found.decompositions for each in one.interactions]
+    """All of the metrics that choices are judged by; of any other what is seen, for a card may tell of it."""
+    whole = judged(found)
+    others = [name for name in dict.fromkeys(one.metric for one in found.outcomes) if name not in whole]
+    every = [(name, found.interactions(name)) for name in whole]
+    every += [(name, called(found.interactions(name))) for name in others]
+    rows = [_interaction_row(found.title(name), each) for name, of in every for each in of]
     return table(["ratio", "changes by", "over", "verdict", "metric"], rows)
 
 
-def _interaction_row(found: View, one: Decomposition, each: Interaction) -> list[str]:
+def _interaction_row(title: str, each: Interaction) -> list[str]:
     what = f"{level_name(each.first)} / {level_name(each.second)}"
-    where = f"at {level_name(each.at)} against {level_name(each.against)}"
+    where = f"with {level_name(each.at)} against {level_name(each.against)}"
     estimate = each.estimate
     changes = f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)})"
     word = {"equivalent": "too little to matter", "cannot-tell": "cannot tell"}.get(
         each.verdict, "it depends"
     )
     squares = f"{each.squares} square" + ("s" if each.squares > 1 else "")
-    return [f"{what}, {where}", changes, squares, word, found.title(one.metric)]
+    return [f"{what}, {where}", changes, squares, word, title]
 
 
 def effects_section(found: View) -> Markup:

@@ -11,14 +11,14 @@ from rich.text import Text
 from bench.contrasts import Contrast, Outcome
 from bench.metrics import metric
 from bench.record import Absence, CellSpec
-from bench.report.choice import how_much
+from bench.report.choice import how_much, least_and_most
 from bench.report.growing import growths
 from bench.report.tails import heads, tail_rows, words
 from bench.report.verdict import PARSER, Answer, picks
 from bench.report.view import View
 from bench.report.words import DASH, SHORT, absence_word, between, number
 
-__all__ = ["COLUMNS", "answers_table", "cell_tables", "growth_tables"]
+__all__ = ["COLUMNS", "answers_table", "cell_tables", "differing", "growth_tables"]
 
 COLUMNS = {
     "rps": "req/s",
@@ -129,12 +129,25 @@ def _ratios(found: View, contrasts: Sequence[Contrast], name: str) -> str:
 
 def _ratio(found: View, outcome: Outcome) -> str:
     assert outcome.estimate is not None
-    much, by = how_much(found, outcome)
-    if by:
-        return f"{much} ~"
+    if found.depends_on(outcome.contrast, outcome.metric):
+        return f"{how_much(outcome)} ~"
     if outcome.verdict == "cannot-tell":  # one number would read as a finding
         return f"{between(outcome.estimate.low, outcome.estimate.high)} ?"
-    return much + (" =" if outcome.verdict == "equivalent" else "")
+    return how_much(outcome) + (" =" if outcome.verdict == "equivalent" else "")
+
+
+def differing(found: View, most: int | None) -> Iterator[str]:
+    """Yield in one line what ``most`` of the choices that are asked first are at least and at most, where
+    others change them; in what stands first in the table."""
+    answers = [one for one in picks(found) if one.first and len(one.contrasts) == 1]
+    for name in _judged(found, answers)[:1]:
+        told = [
+            f"{_of(one)} {apart}"
+            for one in answers
+            if (apart := least_and_most(found, found.outcome(one.contrasts[0], name)))
+        ]
+        if told:
+            yield f"~ {SHORT[metric(name).kind]}: {'; '.join(told[:most])}."
 
 
 def cell_tables(found: View, cells: Sequence[CellSpec], *, whole: bool) -> Iterator[tuple[str, Table]]:

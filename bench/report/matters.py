@@ -3,14 +3,14 @@ Pure."""
 
 from __future__ import annotations
 
-from bench.factorial import Decomposition, Interaction
+from bench.dependence import Interaction, called
+from bench.factorial import FACTORS, Decomposition
 from bench.metrics import metric
+from bench.report.choice import CAPACITY, OF_STREAMS
 from bench.report.view import View
 from bench.report.words import DASH, interval, level_name, ratio, upper
 
-__all__ = ["briefly", "depend", "first_of", "matters", "most", "share_interval", "shared"]
-
-_DEPENDENCES = 3
+__all__ = ["briefly", "dependences", "first_of", "judged", "matters", "most", "share_interval", "shared"]
 
 
 def first_of(found: View) -> list[Decomposition]:
@@ -59,10 +59,10 @@ def most(one: Decomposition) -> str:
     return f"The {name} explains {share_interval(one, name)} of {differs}."
 
 
-def matters(one: Decomposition) -> list[str]:
-    """Return what explains the variation, and which choices depend on each other, in sentences."""
+def matters(one: Decomposition) -> str:
+    """Return what explains the variation, in two sentences."""
     said = max(one.noise, one.combined) <= max(one.shares.values())  # then the first has named the largest
-    return [f"{most(one)} {upper(', '.join(_parts(one)[said:]))}.", *depend(one)]
+    return f"{most(one)} {upper(', '.join(_parts(one)[said:]))}."
 
 
 def shared(one: Decomposition) -> str:
@@ -76,19 +76,32 @@ def _parts(one: Decomposition) -> list[str]:
     return [*parts, f"how they combine {one.combined:.0%}", f"noise {one.noise:.0%}"]
 
 
-def depend(one: Decomposition) -> list[str]:
-    """Return which choices depend on each other, in sentences."""
-    called = [each for each in one.interactions if each.verdict in ("more", "less")]
-    called.sort(key=lambda each: -abs(each.estimate.p_difference - 1))
-    if one.interactions and not called:
-        return ["No choice was seen to depend on another."]
-    return [_dependence(each) for each in called[:_DEPENDENCES]]
+def judged(found: View) -> list[str]:
+    """Return the metrics that choices are judged by: what cards tell first, and what is split by factor."""
+    names = [found.first(*CAPACITY), *found.shown(*OF_STREAMS)[:1], *(one.metric for one in first_of(found))]
+    return [name for name in dict.fromkeys(names) if found.interactions(name)]
 
 
-def _dependence(each: Interaction) -> str:
+def dependences(found: View) -> list[str]:
+    """Return which choices depend on each other in each metric that they are judged by, in a sentence."""
+    return [_depend(found, name) for name in judged(found)]
+
+
+def _depend(found: View, name: str) -> str:
+    seen = called(found.interactions(name))
+    of = found.title(name)
+    if not seen:
+        return f"{of}: no choice was seen to depend on another."
+    order = list(FACTORS)
+    twos = sorted({(order.index(each.factor), order.index(each.other)) for each in seen})
+    pairs = ", ".join(f"{order[one]} and {order[other]}" for one, other in twos)
+    return f"{of}: {pairs} depend on each other; most of all, {_most_of_all(seen[0])}."
+
+
+def _most_of_all(each: Interaction) -> str:
     estimate = each.estimate
     first, second, at, against = map(level_name, (each.first, each.second, each.at, each.against))
     return (
-        f"It depends: with {at} the cost of {first} over {second} is {ratio(estimate.ratio)} "
-        f"({interval(estimate.low, estimate.high)}) what it is with {against}."
+        f"with {at} {first} over {second} is {ratio(estimate.ratio)} "
+        f"({interval(estimate.low, estimate.high)}) what it is with {against}"
     )

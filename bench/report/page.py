@@ -7,11 +7,11 @@ from pathlib import Path
 
 from bench.factorial import FACTORS
 from bench.report.appendix import drift_section, missing_section, repeat_section
-from bench.report.choice import UNTOLD
 from bench.report.cost import calculator_section, ladder_section
 from bench.report.effects import effects_section, matters_section
 from bench.report.events import events_section
 from bench.report.figures import figures_section, growth_section
+from bench.report.headline import doubts, headed, resolution
 from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.leaving import leaving_section
@@ -20,13 +20,15 @@ from bench.report.matters import briefly
 from bench.report.parts import data, section, why
 from bench.report.queue import queue_section
 from bench.report.tables import behind, conditions_table
-from bench.report.verdict import Answer, doubts, headline, leading_answers, picks, resolution
-from bench.report.view import GLANCE, View
+from bench.report.verdict import H11, Answer, leading_answers, picks
+from bench.report.view import View
 from bench.report.words import changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["page"]
 
+_ROWS = 4
+"""Of a card, that stand open."""
 _MARKS = {"good": "✓", "doubtful": "!", "bad": "✗"}
 
 _SECTIONS = (
@@ -70,46 +72,54 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
     changed = changed_versions(header.packages, installed)
     if changed:
         parts.append(el("p", f"Not the versions installed here: {'; '.join(changed)}.", class_="badge"))
+    pieces = [el("span", text) if figure else text for text, figure in headed(found)]
+    matter = " ".join(briefly(found))
     lead = " ".join(filter(None, (doubts(found), f"{upper(header.pinning)}.")))
-    return [*parts, el("h1", headline(found)), el("p", lead, class_="lead")]
+    most = [el("p", el("b", "What matters most? "), matter, class_="most")] if matter else []
+    return [*parts, el("h1", *pieces), *most, el("p", lead, class_="lead")]
 
 
 def _verdict(found: View) -> Markup:
     first, more = leading_answers(picks(found))
     cards = [_card(answer) for answer in first]
-    matter = [el("li", line) for line in briefly(found)]
     parts = [el("div", *cards, class_="picks")] if cards else []
     if more:
         rest = el("div", *(_card(answer) for answer in more), class_="picks")
         parts.append(behind(rest, f"{len(more)} more questions"))
-    parts += [el("ul", *matter, class_="most")] if matter else []
     return el(
         "section", el("h2", "Verdict", class_="unseen", id="verdict"), *parts, aria_labelledby="verdict"
     )
 
 
 def _card(answer: Answer) -> Markup:
-    what, pairs = answer.pairs
-    told = [] if pairs and answer.choice.who != UNTOLD else answer.told  # the pairs say it better
+    choice = answer.choice
+    told = [] if choice.loser else answer.told  # a pick's own words say it
     rest = [line for line in answer.lines if line not in told]
-    parts = [el("h3", answer.question), el("p", upper(answer.choice.words), class_="pick")]
+    parts = [el("h3", answer.question), el("p", upper(choice.who.removesuffix(H11)), class_="pick")]
+    where = answer.where if len(answer.where) <= _ROWS else ()
+    if words := f"{choice.figure} the {choice.unit} on average" if where and choice.figure else choice.words:
+        parts.append(el("p", f"{upper(words)}.", class_="figure"))
+    if where:
+        parts.append(_rows([(f"with {other}", figure) for other, figure in where]))
     parts += [el("p", line + ".") for line in (*told, *filter(None, [answer.note]))]
+    what, pairs = answer.pairs
     if pairs:
-        parts += _pairs(upper(what), pairs)
+        rows = _rows([(where, figure) for where, _, figure in (line.partition(": ") for line in pairs)])
+        few = len(pairs) <= _ROWS and not answer.where
+        parts += (
+            [el("p", f"{upper(what)}:"), rows]
+            if few
+            else [behind(rows, f"{upper(what)}: {len(pairs)} pairs")]
+        )
     if rest:
         parts.append(behind(el("ul", *(el("li", line + ".") for line in rest)), "More"))
     return el("article", *parts)
 
 
-def _pairs(what: str, pairs: Sequence[str]) -> list[Markup]:
-    """Return each pair of a choice with its figure, in one piece; more than a card holds on demand."""
-    each = (line.partition(": ") for line in pairs)
-    rows = el(
-        "ul", *(el("li", f"{where}: ", el("span", figure)) for where, _, figure in each), class_="pairs"
-    )
-    return (
-        [behind(rows, f"{what}: {len(pairs)} pairs")] if len(pairs) > GLANCE else [el("p", f"{what}:"), rows]
-    )
+def _rows(rows: Sequence[tuple[str, str]]) -> Markup:
+    """Return each of what a ratio differs by with its figure, in one piece."""
+    lines = (el("li", f"{where}: ", el("span", figure)) for where, figure in rows)
+    return el("ul", *lines, class_="pairs")
 
 
 def _health(found: View) -> Markup:

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.health import complete_blocks
-from bench.report.grid import COLUMNS, answers_table, cell_tables, growth_tables
+from bench.report.grid import COLUMNS, answers_table, cell_tables, differing, growth_tables
 from bench.report.growing import spans
+from bench.report.headline import headline, resolution
 from bench.report.matters import briefly
-from bench.report.verdict import client_cost, headline, resolution
+from bench.report.verdict import client_cost
 from bench.report.view import View
 from bench.report.words import absence_word, changed_versions, duration, left_out, number
 from bench.stats import CONFIDENCE, MARGIN
@@ -27,7 +28,7 @@ _UNTOLD = ("unsupported", "not-run", "not-asked", "below-resolution")
 """What a table says well enough."""
 _RATIOS = (
     f"First over second, {CONFIDENCE * 100:g} % intervals, of pairs all. ?: cannot tell. =: the same within "
-    f"±{MARGIN * 100:g} %. ~: by pair."
+    f"±{MARGIN * 100:g} %. ~: on average."
 )
 _UNITS = (
     "us/req (near saturation), us/event: CPU. response, first, event: ms added to direct (p50). "
@@ -51,10 +52,11 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
     console.print(_health(found))
     for line in _blocks_done(found):
         console.print(Text(line, style="yellow"))
-    console.print(Text(f"\n{headline(found)}", style="bold"))
+    console.print(Text(f"\n{headline(found, figures=False)}", style="bold"))
     console.print(answers_table(found, console, whole=whole))
     console.print(Text(_RATIOS, style="dim"))
     for line in (
+        *differing(found, None if whole else 1),  # all of them on the page
         *briefly(found),
         *_client(found),
         *([] if whole or found.run.header.parts else spans(found)),

@@ -1,4 +1,4 @@
-"""The verdict: what to pick for each question, the sentences behind it, and what a run can resolve. Pure."""
+"""The verdict: what to pick for each question, and the sentences behind it. Pure."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from bench.metrics import metric
 from bench.report.choice import (
     CAPACITY,
     OF_STREAMS,
-    UNTOLD,
     Pick,
     how_much,
     pair_by_pair,
     pick,
+    rows_where,
     said,
     span,
 )
 from bench.report.view import View
 from bench.report.words import CANNOT_TELL, DASH, SHORT, absence_word, upper, value_interval
-from bench.stats import CONFIDENCE
 
 __all__ = [
+    "CHOICES",
+    "H11",
     "PARSER",
     "Answer",
     "client_cost",
-    "doubts",
-    "headline",
     "leading",
     "leading_answers",
     "picks",
-    "resolution",
 ]
 
 _SAID = ("rps", "mb-s", "cpu-event", "kib-stream", "response-p50", "fanout-p50")
 PARSER = "Parser of uvicorn"
+H11 = " (h11)"
+"""How a server is named that parses with it where it would not by itself."""
 _PARSERS = {
     ("uvicorn", "hypercorn"): (
         "Server with its parser",
@@ -48,49 +48,10 @@ _PARSERS = {
     ),
     ("uvicorn", "uvicorn (h11)"): (PARSER, "httptools parses in C, h11 in Python"),
 }
-_CHOICES: tuple[Question, ...] = ("framework", "server", "route", "loop", "engine")
+CHOICES: tuple[Question, ...] = ("framework", "server", "route", "loop", "engine")
 _CARDS = 9
 _LINES = 9  # of a card, however much of it is folded away
 _UNASKED = ("not-run", "not-asked", "unsupported")
-
-
-def resolution(found: View) -> str:
-    """Return the first line of any report: what this run can tell apart, from the same cell run twice, and
-    how finely it knows the pairs that it compares."""
-    words = {"rps": "requests/s", "mb-s": "MB/s", "cpu-request": "CPU per request"}
-    words |= {"cpu-event": "CPU per SSE event", "kib-stream": "memory per stream"}
-    names = [(of, text) for kind, text in words.items() for of in found.shown(kind)[:1]]
-    parts = [
-        f"±{size * 100:.1f} % in {name}{_half_widths(found, of)}"
-        for of, name in names
-        if (size := found.resolution(of)) is not None
-    ]
-    if not parts:
-        return "What this run can resolve is not known: it has no A/A pair with three blocks."
-    text = f"This run can resolve {', '.join(parts)}: the same cell timed twice, {CONFIDENCE * 100:g} %."
-    off = [
-        name
-        for of, name in names
-        for contrast in found.asked("a/a")
-        if (estimate := found.outcome(contrast, of).estimate) and not estimate.low <= 1 <= estimate.high
-    ]
-    if off:
-        text += f" Its two arms differ in {', '.join(off)}: take differences of that size for noise."
-    return text
-
-
-def _half_widths(found: View, name: str) -> str:
-    """Return how wide the intervals of the single pairs are: a pair of calm cells does not speak for all."""
-    estimates = [
-        outcome.estimate
-        for outcome in found.outcomes
-        if outcome.metric == name and outcome.contrast.question != "a/a" and not outcome.contrast.main
-    ]
-    sizes = [max(one.high / one.ratio, one.ratio / one.low) - 1 for one in estimates if one]
-    if not sizes:
-        return ""
-    least, most = (f"±{size * 100:.1f}" for size in (min(sizes), max(sizes)))
-    return f" (pairs: {least} to {most} %)" if least != most else f" (pairs: {least} %)"
 
 
 class Answer(NamedTuple):
@@ -104,6 +65,8 @@ class Answer(NamedTuple):
     """Whether it is what who chooses asks first."""
     note: str = ""
     """What has to be known with the choice."""
+    where: Sequence[tuple[str, str]] = ()
+    """With what, and the ratio there, of a main effect that other choices change."""
     pairs: tuple[str, list[str]] = ("", [])
     """In what, and pair by pair, where a main effect has to be seen so."""
 
@@ -131,14 +94,18 @@ _BESIDE: dict[Question, str] = {
 def picks(found: View) -> list[Answer]:
     """Return the answer to each question that was asked."""
     rows = []
-    for question in _CHOICES:
+    for question in CHOICES:
         for place, contrast in enumerate(leading(found.asked(question))):
             title = upper(question) + (f": {contrast.first} or {contrast.second}" if place else "")
             named, note = _PARSERS.get((contrast.first, contrast.second), (title, ""))
             lines = _sentences(found, contrast)
             lines += client_cost(found, contrast).values() if question == "engine" else []
-            choice, pairs = pick(found, contrast), _pairs(found, contrast)
-            rows.append(Answer(named, choice, lines, [contrast], not place, note, pairs))
+            name = found.first(*CAPACITY, *OF_STREAMS)
+            if engine := found.only_with(contrast, name):
+                note = f"{note}. " * bool(note) + f"With {engine}; another engine gives another ratio"
+            where, pairs = rows_where(found, found.outcome(contrast, name)), _pairs(found, contrast, name)
+            choice = pick(found, contrast)
+            rows.append(Answer(named, choice, lines, [contrast], not place, note, where, pairs))
     rows += [
         Answer(
             f"{upper(contrast.first)} or the recipe",
@@ -159,9 +126,8 @@ def picks(found: View) -> list[Answer]:
     return rows
 
 
-def _pairs(found: View, contrast: Contrast) -> tuple[str, list[str]]:
+def _pairs(found: View, contrast: Contrast, name: str) -> tuple[str, list[str]]:
     """Return the pairs of frameworks, which are what is asked first, and of any choice that depends."""
-    name = found.first(*CAPACITY, *OF_STREAMS)
     if not contrast.main or not (contrast.question == "framework" or found.depends_on(contrast, name)):
         return "", []
     what = f"{contrast.first} over {contrast.second}, {SHORT[metric(name).kind]}"
@@ -231,30 +197,8 @@ def _in_short(found: View, contrast: Contrast) -> str:
         outcome, kind = found.outcome(contrast, name), metric(name).kind
         if outcome.estimate is not None:
             unsure = f", {CANNOT_TELL}" if outcome.verdict == "cannot-tell" else ""
-            figure, _ = how_much(found, outcome)
+            figure = how_much(outcome)
             parts.setdefault(kind, f"{SHORT[kind]} {figure}{unsure}{_under(found, name)}")
         elif outcome.absence is not None and outcome.absence.reason not in _UNASKED:
             parts.setdefault(kind, f"{SHORT[kind]}: {absence_word(outcome.absence)}")
     return f"{upper(contrast.first)} over {contrast.second}: {'; '.join(parts.values())}" if parts else ""
-
-
-def doubts(found: View) -> str:
-    """Return what the health of the run says against its figures, in one sentence; empty when nothing."""
-    parts = [f"{one.name.lower()}: {one.value}" for one in found.health if one.level != "good"]
-    return f"Read with doubt: {'; '.join(parts)}." if parts else ""
-
-
-def headline(found: View) -> str:
-    """Return the one sentence on top: what to pick, or that this run does not know."""
-    if not found.healthy:
-        return "Something is wrong with this run: read its health before its figures."
-    asked = [one for one in picks(found) if one.first and one.contrasts[0].question in _CHOICES]
-    parts: list[str] = []
-    for one in asked:
-        if one.choice.who != UNTOLD:  # in what the figures are is said with the first of them
-            words = one.choice.short if parts else one.choice.words
-            parts.append(f"{one.question[:1].lower()}{one.question[1:]}: {words}")
-    untold = list(dict.fromkeys(one.question.lower() for one in asked if one.choice.who == UNTOLD))
-    if untold:
-        parts.append(f"no telling by {' or '.join(untold)}")
-    return f"{upper('; '.join(parts))}." if parts else "No question could be answered from these cells."

@@ -9,8 +9,8 @@ import msgspec
 
 from bench.cells import DIRECT
 from bench.contrasts import Contrast, Outcome, contrasts, judge
-from bench.dependence import depends_on
-from bench.factorial import Decomposition, decompose
+from bench.dependence import Interaction, Under, depends_on, interactions, under
+from bench.factorial import FACTORS, Decomposition, decompose
 from bench.figures import Added, Figure, Grown, added_delays, figures, grown
 from bench.health import Health, health, verdict_of
 from bench.metrics import metric, metrics_in
@@ -91,18 +91,41 @@ class View(msgspec.Struct, frozen=True, dict=True):
     def _by_metric(self) -> dict[tuple[Contrast, str], Outcome]:
         return {(one.contrast, one.metric): one for one in self.outcomes}
 
-    def depends_on(self, contrast: Contrast, name: str) -> list[str]:
-        """Return the choices that change a main effect in a metric, so that its mean holds for no pair."""
-        if not contrast.main:
-            return []
-        if (contrast, name) not in self._dependences:
-            cells = {cell.id: cell for cell in self.run.header.cells}
-            self._dependences[contrast, name] = depends_on(contrast, name, cells, self.figures)
-        return self._dependences[contrast, name]
+    def interactions(self, name: str) -> list[Interaction]:
+        """Return what this run says of choices that depend on each other in a metric."""
+        if name not in self._interactions:
+            self._interactions[name] = interactions(self.run.header.cells, name, self.figures)
+        return self._interactions[name]
 
     @cached_property
-    def _dependences(self) -> dict[tuple[Contrast, str], list[str]]:
+    def _interactions(self) -> dict[str, list[Interaction]]:
         return {}
+
+    @cached_property
+    def _by_id(self) -> dict[str, CellSpec]:
+        return {cell.id: cell for cell in self.run.header.cells}
+
+    def depends_on(self, contrast: Contrast, name: str) -> list[str]:
+        """Return the choices that change a main effect in a metric, so that its mean holds for no pair: of
+        those in which its pairs differ."""
+        return [
+            factor for factor in self._changing(contrast, name) if len(self._levels(contrast, factor)) > 1
+        ]
+
+    def only_with(self, contrast: Contrast, name: str) -> str:
+        """Return the one engine that all pairs of a main effect share where with another it is another."""
+        (engine, *others) = self._levels(contrast, "engine")
+        return "" if others or "engine" not in self._changing(contrast, name) else engine
+
+    def _changing(self, contrast: Contrast, name: str) -> list[str]:
+        return depends_on(contrast, self._by_id, self.interactions(name)) if contrast.main else []
+
+    def _levels(self, contrast: Contrast, factor: str) -> list[str]:
+        return list(dict.fromkeys(FACTORS[factor](self._by_id[first]) for first, _ in contrast.pairs))
+
+    def under(self, contrast: Contrast, name: str, factors: Sequence[str]) -> list[Under]:
+        """Return a main effect in a metric under each combination of levels of other choices."""
+        return under(contrast, factors, name, self._by_id, self.figures)
 
     def missing(self, *kinds: str) -> list[Figure]:
         """Return the figures of these kinds that the plan asks for and that there are not."""

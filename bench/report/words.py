@@ -21,9 +21,11 @@ __all__ = [
     "between",
     "changed_versions",
     "duration",
+    "inside",
     "interval",
     "left_out",
     "level_name",
+    "listed",
     "number",
     "over",
     "place",
@@ -207,14 +209,13 @@ def sentence(
     outcome: Outcome,
     load: str = "",
     *,
-    apart: tuple[float, float] | None = None,
-    by: str = "",
+    apart: str = "",
     depends: bool = False,
 ) -> str:
     """Return one contrast in one metric as a sentence with interval and verdict; ``load``: under which.
 
-    ``apart``: the ends between which its pairs lie, where they differ, ``by`` what; ``depends``: so that
-    nothing is true of all.
+    ``apart``: what it is at least and at most, where other choices change it; ``depends``: so that nothing
+    is true of all.
     """
     contrast = outcome.contrast
     says = _SENTENCES[metric(outcome.metric).kind]
@@ -223,10 +224,8 @@ def sentence(
         why = outcome.absence.detail if outcome.absence else ""
         return f"{upper(contrast.first)} against {contrast.second}{under}: {verdict_word(outcome)} ({why})"
     estimate = outcome.estimate
-    if apart:
-        verb = says.format(ratio=between(*apart))
-        word = "it depends" if depends else verdict_word(outcome)
-        return f"{upper(contrast.first)} {verb} {contrast.second}, {by}{under}: {word}"
+    if depends:
+        return f"{upper(contrast.first)} {says.format(ratio=apart)} {contrast.second}{under}: it depends"
     if outcome.verdict == "cannot-tell":
         # one number would read as a finding: the sentence says the range that this run leaves open
         low, high = _ends(estimate.low, estimate.high)
@@ -237,7 +236,8 @@ def sentence(
     verb = says.format(ratio=ratio(estimate.ratio))
     return (
         f"{upper(contrast.first)} {verb} {contrast.second} "
-        f"({interval(estimate.low, estimate.high)}){under}: {verdict_word(outcome)}"
+        f"({interval(estimate.low, estimate.high)}){f' on average, from {apart}' if apart else ''}{under}: "
+        f"{verdict_word(outcome)}"
     )
 
 
@@ -273,3 +273,13 @@ def upper(text: str) -> str:
     """Return text as a sentence or title begins."""
     # names of programs keep their case at the start of a sentence
     return text if text.startswith(_NAMES) else text[:1].upper() + text[1:]
+
+
+def inside(title: str) -> str:
+    """Return a title as it stands within a sentence."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return what stands in a sentence for several: a, b and c."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.record import RunRecord
-from bench.report.verdict import doubts, resolution
+from bench.report.headline import doubts, resolution
 from bench.report.view import View
 from bench.report.words import duration
 from bench.sample import loads, sentences

@@ -8,11 +8,11 @@ from typing import get_args
 
 from bench.contrasts import Contrast, Outcome, Question
 from bench.metrics import metric
-from bench.report.choice import ends, how_much, pick, said
-from bench.report.matters import matters, share_interval
+from bench.report.choice import ends, how_much, least_and_most, pick, said
+from bench.report.matters import dependences, matters, share_interval
 from bench.report.verdict import leading
 from bench.report.view import View
-from bench.report.words import CANNOT_TELL, absence_word, between, upper
+from bench.report.words import CANNOT_TELL, absence_word, between, inside, upper
 from bench.sample.charts import read
 from bench.stats import Verdict
 
@@ -46,27 +46,34 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
-def _answers(found: View) -> str:
-    """Each choice: what to pick, and its ratio in each of the headline metrics."""
+def _answers(found: View, more: str = "") -> str:
+    """Each choice: what to pick, and its ratio in each of the headline metrics: what is asked first of every
+    question, or the ``more`` there is."""
+    asked = [leading(found.asked(question)) for question in _ANSWERED]
+    if not any(asked):
+        return "No two cells of this run differ in one choice."
     names = read(found, *_SHORT)
     rows = []
-    for question in _ANSWERED:
-        for contrast in leading(found.asked(question)):
-            cells = [_told(found, found.outcome(contrast, name)) for name in names]
-            rows.append(
-                [f"{upper(contrast.first)} over {contrast.second}", pick(found, contrast).who, *cells]
-            )
-    if not rows:
-        return "No two cells of this run differ in one choice."
+    for contrast in (one for of in asked for one in (of[1:] if more else of[:1])):
+        cells = [_told(found, found.outcome(contrast, name)) for name in names]
+        first, second = _apart(contrast.first, contrast.second)
+        rows.append([f"{upper(first)} over {second}", pick(found, contrast).who, *cells])
     return table(["", "pick", *map(found.title, names)], rows)
+
+
+def _apart(first: str, second: str) -> tuple[str, str]:
+    """Return two names without what both end in: the server, mostly."""
+    (one, _, tail), (other, _, same) = first.rpartition(", "), second.rpartition(", ")
+    return (one, other) if one and other and tail == same else (first, second)
 
 
 def _told(found: View, outcome: Outcome) -> str:
     if outcome.estimate is None:
         return absence_word(outcome.absence) if outcome.absence else ""
-    figure, by = how_much(found, outcome)
+    if apart := least_and_most(found, outcome):
+        return f"{how_much(outcome)} on average, from {apart}"
     unsure = {"cannot-tell": CANNOT_TELL, "equivalent": "the same"}.get(outcome.verdict or "", "")
-    return figure + (by or (f", {unsure}" if unsure else ""))
+    return ", ".join(filter(None, (how_much(outcome), unsure)))
 
 
 def _choice(found: View, question: str, *wanted: str) -> str:
@@ -96,7 +103,7 @@ def _pick(found: View, *wanted: str) -> str:
         parts = [", ".join(_better(found, one) for one in sure)] if sure else []
         if open_ := [f"{one.contrast.first} or {one.contrast.second}" for one in outcomes if one not in sure]:
             parts.append(f"it does not decide {', '.join(open_)}")
-        lines += [f"By {_inside(found.title(name))}: {'; '.join(parts)}"] if parts else []
+        lines += [f"By {inside(found.title(name))}: {'; '.join(parts)}"] if parts else []
     return bullets(lines) if lines else _unasked("about what to pick")
 
 
@@ -104,14 +111,16 @@ def _better(found: View, outcome: Outcome) -> str:
     """Return who is the better of two that are told apart, and by how much."""
     first, second = outcome.contrast.first, outcome.contrast.second
     turned = outcome.verdict != metric(outcome.metric).better
-    much, by = how_much(found, outcome, turned=turned)
-    return f"{second if turned else first} over {first if turned else second} {much}{by.replace(',', '')}"
+    apart = least_and_most(found, outcome, turned=turned)
+    who, loser = (second, first) if turned else (first, second)
+    much = how_much(outcome, turned=turned) + (f" on average ({apart})" if apart else "")
+    return f"{who} over {loser} {much}"
 
 
 def _matters(found: View) -> str:
     """Which choice explains how much of what differs between the products."""
-    lines = [" ".join(matters(one)) for one in found.decompositions]
-    return bullets(lines) if lines else _NO_SHARES
+    lines = [matters(one) for one in found.decompositions]
+    return bullets([*lines, *dependences(found)]) if lines else _NO_SHARES
 
 
 def _order(found: View, name: str) -> str:
@@ -122,7 +131,7 @@ def _order(found: View, name: str) -> str:
     shares = sorted(one.shares.items(), key=lambda part: -part[1])
     named = ", ".join(f"{factor} {share_interval(one, factor)}" for factor, _ in shares)
     return bullets(
-        [f"Of what differs between {one.cells} of the apps' cells in {_inside(found.title(name))}: {named}"]
+        [f"Of what differs between {one.cells} of the apps' cells in {inside(found.title(name))}: {named}"]
     )
 
 
@@ -141,7 +150,7 @@ def _judged(found: View, verdict: Verdict, title: str, none: str) -> str:
     if not asked:
         return _unasked("about what does not matter")
     parts = [
-        f"{contrast.first} and {contrast.second} in {_inside(found.title(name))} ({_between(outcome)})"
+        f"{contrast.first} and {contrast.second} in {inside(found.title(name))} ({_between(outcome)})"
         for contrast in asked
         for name in read(found, *_HEADED)
         if (outcome := found.outcome(contrast, name)).verdict == verdict
@@ -152,11 +161,6 @@ def _judged(found: View, verdict: Verdict, title: str, none: str) -> str:
 
 def _between(outcome: Outcome) -> str:
     return between(outcome.estimate.low, outcome.estimate.high) if outcome.estimate else ""
-
-
-def _inside(title: str) -> str:
-    """Return a title as it stands within a sentence."""
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]
 
 
 def _leaving(found: View) -> str:
@@ -184,7 +188,7 @@ def _spans(found: View, contrasts: Sequence[Contrast], names: Sequence[str]) -> 
             continue
         unsure = sum(outcome.verdict == "cannot-tell" for outcome in outcomes)
         told = f" ({unsure} of {len(outcomes)} cannot be told apart)" if unsure else ""
-        parts.append(f"{between(*apart)} the {_inside(found.title(name))}{told}")
+        parts.append(f"{between(*apart)} the {inside(found.title(name))}{told}")
     return f"has {', '.join(parts)}" if parts else "has no figure in terms"
 
 

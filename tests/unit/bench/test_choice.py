@@ -13,8 +13,10 @@ from bench.cells import QUICK_CELLS, direct, vary
 from bench.metrics import metric
 from bench.record import CellRecord, CellSpec, End, GateResult, Run
 from bench.report import write_html
-from bench.report.choice import how_much, pair_by_pair, pick, said, span
-from bench.report.verdict import headline, picks, resolution
+from bench.report.choice import how_much, least_and_most, pair_by_pair, pick, said, span
+from bench.report.headline import headline, resolution
+from bench.report.matters import dependences
+from bench.report.verdict import picks
 from bench.report.view import View, view
 from bench.report.words import DASH, TIMES
 from bench.sample.blocks import block
@@ -73,15 +75,21 @@ ALIKE = APART | {("litestar", "mount"): 18_200.0}
 OPPOSED = APART | {("litestar", "mount"): 10_000.0}
 
 
-def test_a_main_effect_that_holds_for_no_pair_is_told_as_the_range_of_its_pairs() -> None:
+def test_a_main_effect_that_holds_for_no_pair_is_told_with_where_it_is_least_and_most() -> None:
     found = crossed(APART)
     route = found.asked("route", main=True)[0]
+    outcome = found.outcome(route, "rps")
     assert found.depends_on(route, "rps") == ["framework"]
-    words = plain(pick(found, route).words)
-    (low, high) = map(float, re.findall(r"\d\.\d\d", words))
-    assert 1.17 < low < 1.2 < 1.4 < high < 1.43
-    assert words.endswith("x the requests/s, by framework")
-    assert ", by framework: faster" in said(found, found.outcome(route, "rps"))
+    mean = r"1\.(29|30)x \(1\.\d\d-1\.\d\d\)"
+    apart = r"1\.(19|20|21)x with Litestar to 1\.(39|40|41)x with FastAPI"
+    assert re.fullmatch(
+        f"mount, {mean} the requests/s on average, from {apart}", plain(pick(found, route).whole)
+    )
+    told = plain(said(found, outcome))
+    assert re.search(rf"of handler \(1\.\d\d-1\.\d\d\) on average, from {apart}: faster$", told)
+    assert re.search(
+        f"Mount over handler.*{mean} on average, from {apart}", plain(block(found, "answers", str))
+    )
     pairs = [plain(line) for line in pair_by_pair(found, route, "rps")]
     assert [line.partition(":")[0] for line in pairs] == ["FastAPI", "Litestar"]
     for line, ratio in zip(pairs, (1.4, 1.2), strict=True):
@@ -90,8 +98,31 @@ def test_a_main_effect_that_holds_for_no_pair_is_told_as_the_range_of_its_pairs(
         assert middle == pytest.approx(ratio, rel=0.02)
     page = write_html(found.run)
     card = re.sub("<[^>]+>", "", plain(page.partition(">Route<")[2].partition("</article>")[0]))
-    for line in pairs:
+    for line in (*pairs, "with Litestar: 1.", "with FastAPI: 1."):
         assert line in card
+    assert re.search("the requests/s on average", plain(headline(found)))
+
+
+def test_who_loses_is_least_where_the_winner_is_most() -> None:
+    found = crossed({key: 2e8 / rate for key, rate in APART.items()})
+    route = found.asked("route", main=True)[0]
+    told = plain(least_and_most(found, found.outcome(route, "rps"), turned=True))
+    assert re.fullmatch(r"1\.(19|20|21)x with Litestar to 1\.(39|40|41)x with FastAPI", told)
+    assert plain(pick(found, route).whole).startswith("handler, 1.")
+    assert plain(pick(found, route).whole).endswith(told)
+
+
+def test_what_a_card_says_of_another_choice_the_ranking_says_too() -> None:
+    for rates in (APART, ALIKE, OPPOSED):
+        found = crossed(rates, noise=0.02)
+        depends = [
+            one for one in found.asked("framework", "route", main=True) if found.depends_on(one, "rps")
+        ]
+        (capacity,) = [line for line in dependences(found) if line.startswith("Requests per second")]
+        assert bool(depends) == ("framework and route depend on each other" in capacity)
+        assert (not depends) == ("no choice was seen to depend on another" in capacity)
+        assert len(depends) in (0, 2)
+        assert all(line in re.sub("<[^>]+>", "", write_html(found.run)) for line in dependences(found))
 
 
 def test_a_main_effect_that_holds_for_all_its_pairs_is_one_figure_with_its_interval() -> None:
@@ -99,7 +130,7 @@ def test_a_main_effect_that_holds_for_all_its_pairs_is_one_figure_with_its_inter
     route = found.asked("route", main=True)[0]
     assert found.depends_on(route, "rps") == []
     assert re.fullmatch(
-        r"mount, 1\.\d\dx \(1\.\d\d-1\.\d\d\) the requests/s", plain(pick(found, route).words)
+        r"mount, 1\.\d\dx \(1\.\d\d-1\.\d\d\) the requests/s", plain(pick(found, route).whole)
     )
     answer = next(one for one in picks(found) if one.question == "Route")
     assert answer.pairs == ("", [])
@@ -113,9 +144,9 @@ def test_a_choice_that_goes_both_ways_is_no_pick() -> None:
     route = found.asked("route", main=True)[0]
     choice = pick(found, route)
     assert choice.who == "it depends"
-    assert plain(choice.words).startswith("it depends: mount has 0.7")
-    assert choice.words.endswith("by framework")
-    assert "it depends" in headline(found)
+    told = r"mount has 0\.7\dx with Litestar to 1\.\d\dx with FastAPI the requests/s of handler"
+    assert re.fullmatch(told, plain(choice.words))
+    assert "oute: it depends, mount has 0.7" in plain(headline(found))
 
 
 def test_a_mean_that_goes_neither_way_is_no_sameness_where_the_pairs_differ() -> None:
@@ -134,7 +165,7 @@ def test_the_way_of_a_ratio_is_turned_with_its_interval() -> None:
     outcome = found.outcome(framework, "rps")
     assert outcome.estimate is not None
     straight, turned = (
-        [float(word) for word in re.findall(r"\d\.\d\d", how_much(found, outcome, turned=way)[0])]
+        [float(word) for word in re.findall(r"\d\.\d\d", how_much(outcome, turned=way))]
         for way in (False, True)
     )
     assert [1 / turned[0], 1 / turned[2], 1 / turned[1]] == pytest.approx(straight, rel=0.01)
@@ -142,7 +173,9 @@ def test_the_way_of_a_ratio_is_turned_with_its_interval() -> None:
 
 def test_the_headline_has_an_interval_with_each_figure_and_says_of_what() -> None:
     text = plain(headline(crossed(ALIKE)))
-    assert re.match(r"Framework: Litestar, 1\.\d+x \(\d\.\d+-\d\.\d+\) the requests/s; route: mount, 1", text)
+    assert re.match(
+        r"Pick Litestar over FastAPI, 1\.\d+x \(\d\.\d+-\d\.\d+\) the requests/s; mount over handler, 1", text
+    )
     for figure in re.findall(r"\d\.\d+x(.{3})", text):
         assert re.match(r" \(\d", figure)
 
@@ -156,10 +189,10 @@ def test_many_contrasts_are_told_from_the_lowest_end_to_the_highest_with_what_wa
             (min, [one.low for one in estimates if one]), (max, [one.high for one in estimates if one]),
         )
     )  # fmt: skip
-    words = plain(span(sure, asked).words)
-    assert words == f"{low:.2f}-{high:.2f}x the requests/s: faster"
-    unsure = plain(span(noisy, noisy.asked("route", main=False)).words)
-    assert unsure.startswith("this run cannot tell: ")
+    words = plain(span(sure, asked).whole)
+    assert words == f"{low:.2f}-{high:.2f}x the requests/s, faster"
+    unsure = plain(span(noisy, noisy.asked("route", main=False)).whole)
+    assert unsure.startswith("this run cannot tell, ")
 
 
 def test_a_server_is_judged_with_the_parser_held_equal_where_that_was_run() -> None:
@@ -170,12 +203,12 @@ def test_a_server_is_judged_with_the_parser_held_equal_where_that_was_run() -> N
     equal = answers["Server (parser equal)"]
     assert equal.first
     assert equal.note == "Both parse with h11, in Python: the parser is held equal"
-    assert "server (parser equal): uvicorn (h11), 1.2" in headline(found)
+    assert "uvicorn over hypercorn (parser equal), 1.2" in headline(found)
     assert not answers["Server with its parser"].first
     assert answers["Server with its parser"].note in write_html(found.run)
     quick = [cell for cell in cells if cell.profile != "uvicorn-h11"]
     found = found_in({cell: per_second[cell.profile] for cell in quick}, 0.005)
-    assert "server with its parser: uvicorn, 2.2" in headline(found)
+    assert "uvicorn over hypercorn, 2.2" in headline(found)
 
 
 def test_the_resolution_is_told_with_the_width_of_the_pairs_that_are_compared() -> None:

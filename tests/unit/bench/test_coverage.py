@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bench.contrasts import Outcome, contrasts, judge
+from bench.dependence import Interaction, interactions
 from bench.factorial import Decomposition, decompose
 from bench.figures import figure
 from bench.metrics import metric
@@ -21,6 +22,8 @@ from tests.unit.bench.simulated import NOISES, ONE_SIDED, TRUTH, Noise, noise, o
 
 RUNS = 1000
 ALIKE = 400
+
+Said = tuple[list[Outcome], Decomposition, list[Interaction]]
 
 
 def slack(share: float, count: int) -> float:
@@ -113,19 +116,19 @@ def test_places_of_equal_cells_are_shared_and_those_of_different_ones_are_true()
 
 
 @cache
-def judged(kind: Noise) -> list[tuple[list[Outcome], Decomposition]]:
+def judged(kind: Noise) -> list[Said]:
     """What is said of so many runs of six blocks."""
     random = np.random.default_rng(600 + NOISES.index(kind))
     return [said(run_of(random, kind=kind)) for _ in range(RUNS)]
 
 
-def said(run: Run) -> tuple[list[Outcome], Decomposition]:
+def said(run: Run) -> Said:
     cpu = metric("cpu-request")
     known = {(cell.id, cpu.id): figure(run, cell.id, cpu) for cell in run.header.cells}
     outcomes = judge(contrasts(run.header.cells), known)
     decomposition = decompose(run.header.cells, "cpu-request", known)
     assert decomposition is not None
-    return outcomes, decomposition
+    return outcomes, decomposition, interactions(run.header.cells, "cpu-request", known)
 
 
 def of(outcomes: list[Outcome], question: str) -> Outcome:
@@ -146,7 +149,7 @@ def of(outcomes: list[Outcome], question: str) -> Outcome:
 def test_the_whole_way_from_records_keeps_what_its_intervals_say(
     kind: Noise, question: str, truth: float
 ) -> None:
-    found = [of(outcomes, question).estimate for outcomes, _ in judged(kind)]
+    found = [of(outcomes, question).estimate for outcomes, *_ in judged(kind)]
     held = sum(one is not None and one.low <= truth <= one.high for one in found) / RUNS
     assert held > 0.95 - slack(0.95, RUNS)
     assert held < 1
@@ -155,12 +158,12 @@ def test_the_whole_way_from_records_keeps_what_its_intervals_say(
 @pytest.mark.parametrize("kind", NOISES)
 def test_a_cell_is_called_different_from_itself_in_at_most_5_of_100_runs(kind: Noise) -> None:
     wrong: set[Verdict | None] = {"more", "less"}
-    called = sum(of(outcomes, "a/a").verdict in wrong for outcomes, _ in judged(kind)) / RUNS
+    called = sum(of(outcomes, "a/a").verdict in wrong for outcomes, *_ in judged(kind)) / RUNS
     assert called < 0.05 + slack(0.05, RUNS)
 
 
 @cache
-def judged_alike() -> list[tuple[list[Outcome], Decomposition]]:
+def judged_alike() -> list[Said]:
     """What is said of runs whose cells are all the same."""
     random = np.random.default_rng(650)
     return [said(run_of(random, alike=True)) for _ in range(ALIKE)]
@@ -170,7 +173,7 @@ def test_where_all_cells_are_the_same_a_question_calls_any_pair_in_at_most_5_of_
     """Four pairs are asked of each; without the correction a sixth of the runs would call one of them."""
     for question in ("framework", "route", "server"):
         called = 0
-        for outcomes, _ in judged_alike():
+        for outcomes, *_ in judged_alike():
             singles = [one for one in outcomes if not one.contrast.main and one.contrast.question == question]
             assert len(singles) == 4
             called += any(one.verdict in ("more", "less") for one in singles)
@@ -179,14 +182,14 @@ def test_where_all_cells_are_the_same_a_question_calls_any_pair_in_at_most_5_of_
 
 def test_where_all_cells_are_the_same_noise_explains_nearly_all() -> None:
     """Uncorrected, seven degrees of freedom of 42 would be laid to the factors: a sixth of nothing."""
-    found = [one for _, one in judged_alike()]
+    found = [one for _, one, _ in judged_alike()]
     assert np.mean([one.noise for one in found]) > 0.9
     for name in ("framework", "route", "server"):
         assert np.mean([one.shares[name] for one in found]) < 0.02
 
 
 def test_a_large_effect_is_found_in_nearly_every_run_and_never_the_wrong_way_round() -> None:
-    verdicts = [of(outcomes, "route").verdict for outcomes, _ in judged("normal")]
+    verdicts = [of(outcomes, "route").verdict for outcomes, *_ in judged("normal")]
     assert verdicts.count("less") / RUNS > 0.95
     assert "more" not in verdicts
 
@@ -197,7 +200,7 @@ def test_a_large_effect_is_found_in_nearly_every_run_and_never_the_wrong_way_rou
 @pytest.mark.parametrize("kind", NOISES)
 def test_level_effects_hold_the_truth_in_95_of_100_runs(kind: Noise) -> None:
     held = asked = 0
-    for _, found in judged(kind):
+    for _, found, _ in judged(kind):
         for one in found.levels:
             costs = TRUTH["profile" if one.factor == "server" else one.factor]
             truth = costs[one.level.lower()] / math.exp(np.mean(np.log(list(costs.values()))))
@@ -211,7 +214,7 @@ def test_shares_are_those_of_the_model_and_add_up() -> None:
     logs = {name: np.log(list(costs.values())) for name, costs in TRUTH.items()}
     variances = {name: float(values.var()) for name, values in logs.items()} | {"noise": 0.03**2}
     whole = sum(variances.values())
-    found = [one for _, one in judged("normal")]
+    found = [one for _, one, _ in judged("normal")]
     for one in found:
         assert sum(one.shares.values()) + one.combined + one.noise == pytest.approx(1)
     for name, key in (("framework", "framework"), ("route", "route"), ("server", "profile")):
@@ -232,7 +235,7 @@ def test_the_intervals_of_shares_hold_the_true_ones(kind: Noise, least: dict[str
     drawn = noise(kind, np.random.default_rng(800), 1_000_000)
     whole = sum(variances.values()) + float(drawn.var()) * (cells - 1) / cells  # the block has its mean
     for name, key in (("framework", "framework"), ("route", "route"), ("server", "profile")):
-        found = [one.intervals[name] for _, one in judged(kind)]
+        found = [one.intervals[name] for _, one, _ in judged(kind)]
         assert all(0 <= one.low <= one.value <= one.high <= 1 for one in found)
         held = sum(one.low <= variances[key] / whole <= one.high for one in found) / RUNS
         assert held > least.get(name, 0.95 - slack(0.95, RUNS))
@@ -242,17 +245,15 @@ def test_where_nothing_differs_no_factor_explains_anything() -> None:
     run = run_of(np.random.default_rng(1))
     first = run.cells[0].results
     same = [msgspec.structs.replace(record, results=first) for record in run.cells]
-    _, found = said(msgspec.structs.replace(run, cells=same))
+    _, found, _ = said(msgspec.structs.replace(run, cells=same))
     assert set(found.shares.values()) == {0.0}
     assert (found.combined, found.noise) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("kind", NOISES)
 def test_an_interaction_that_is_not_there_is_called_in_at_most_5_of_100_runs(kind: Noise) -> None:
-    called = sum(
-        any(each.verdict in ("more", "less") for each in found.interactions) for _, found in judged(kind)
-    )
-    assert all(len(found.interactions) == 3 for _, found in judged(kind))
+    called = sum(any(each.called for each in found) for *_, found in judged(kind))
+    assert all(len(found) == 3 for *_, found in judged(kind))
     assert called / RUNS < 0.05 + slack(0.05, RUNS)
 
 

@@ -17,8 +17,8 @@ from rich.console import Console
 from bench.metrics import METRICS
 from bench.record import Absence, Dropped, End, Run
 from bench.report import write_html, write_terminal
+from bench.report.headline import headline, resolution
 from bench.report.markup import Markup, el
-from bench.report.verdict import headline, resolution
 from bench.report.view import view
 from bench.report.words import number, sentence
 from bench.scenarios import Closed, Open, Scenario, Streams
@@ -99,11 +99,11 @@ def test_the_first_screen_says_resolution_health_and_verdict_in_words() -> None:
     assert re.search(r"Litestar / FastAPI Litestar 1\.\d\d\N{MULTIPLICATION SIGN} \(\d", text)
     assert re.search(r"FastAPI app / recipe FastAPI app 3\.\d\N{MULTIPLICATION SIGN} \(\d", text)
     page = "".join(parsed(made_run()).text)
-    assert page.index("This run can resolve") < page.index("Framework: Litestar")
+    assert page.index("This run can resolve") < page.index("Pick Litestar over FastAPI")
     assert re.search(r"Litestar serves 1\.\d\d\S the requests per second of FastAPI \(", page)
     assert re.search(r"The FastAPI app serves 3\.\d\S the requests per second of the recipe", page)
     assert re.search(r"The client\s+httpx2\s+costs\s[^:]*more\s+than\s+wire:\s+60%", text)
-    assert headline(view(made_run())).startswith("Framework: Litestar")
+    assert headline(view(made_run())).startswith("Pick Litestar over FastAPI, 1.")
 
 
 def test_a_page_says_of_its_run_what_the_records_hold() -> None:
@@ -216,7 +216,7 @@ def test_a_run_with_failures_does_not_open_with_a_recommendation() -> None:
     broken = {"litestar-handler-uvicorn-httptools-wire/S3": Absence("failed", "it died")}
     assert "wrong with this run" in headline(view(made_run(changes=broken)))
     # a baseline that fails is a finding about the baseline
-    assert headline(view(made_run(changes=ABSENT))).startswith("Framework: Litestar")
+    assert headline(view(made_run(changes=ABSENT))).startswith("Pick Litestar over FastAPI, 1.")
 
 
 def test_an_a_a_pair_that_differs_is_said_on_the_first_line() -> None:

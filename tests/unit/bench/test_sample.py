@@ -171,6 +171,8 @@ def test_the_answers_are_the_ratios_of_the_records() -> None:
     assert pick == "Litestar"
     assert capacity.startswith(f"1.10{TIMES} (1.0")  # the made-up run has 1,650 and 1,500 requests/s
     assert rows["The FastAPI app over the recipe"][1].startswith("3.0")
+    assert list(rows) == ["Litestar over FastAPI", "wire over httpx2", "The FastAPI app over the recipe"]
+    assert [row[0] for row in table_rows(_block("answers more"))] == ["The Litestar app over the recipe"]
 
 
 def test_what_to_pick_is_the_better_one_whichever_way_its_metric_counts() -> None:

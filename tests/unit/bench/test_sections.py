@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.factorial import Decomposition, Interaction
+from bench.factorial import Decomposition
 from bench.health import health
 from bench.histogram import encode_histogram
 from bench.record import Absence, HoldingResult, Integrity, OpenResult, Part, Record, RecordFile, Result, Run
@@ -32,7 +32,7 @@ from bench.report.terminal import show
 from bench.report.view import view
 from bench.report.words import DASH, TIMES, changed_versions, place, value_interval
 from bench.scenarios import Holding, Open, Scenario
-from bench.stats import Estimate, Interval, least_samples
+from bench.stats import Interval, least_samples
 from bench.usage import Memory
 from shared.harness.process import ROOT
 from tests.unit.bench.made import made_run, made_span
@@ -220,24 +220,17 @@ def test_places_are_those_of_the_model_and_shared_where_nothing_differs() -> Non
     assert (place((1, 1)), place((2, 4))) == ("1", "2\N{EN DASH}4")
 
 
-def test_what_matters_is_said_with_its_shares_and_what_depends_on_what() -> None:
-    estimate = Estimate(ratio=1.3, low=1.2, high=1.4, n=6, p_difference=1e-6, p_equivalence=0.9)
-    depends = Interaction("framework", "FastAPI", "Litestar", "engine", "wire", "httpx2", 4, estimate, "more")
+def test_what_matters_is_said_with_its_shares() -> None:
     shares = {"framework": 0.2, "engine": 0.7}
     intervals = {"framework": Interval(0.2, 0.17, 0.234, 6), "engine": Interval(0.7, 0.66, 0.74, 6)}
-    one = Decomposition("cpu-request", 8, 6, shares, 0.04, 0.06, [], [depends], intervals)
-    first, second = matters(one)
-    assert first == (
+    one = Decomposition("cpu-request", 8, 6, shares, 0.04, 0.06, [], intervals)
+    assert matters(one) == (
         "The engine explains 70% (66\N{EN DASH}74) of what differs between these 8 cells in CPU per request. "
         "The framework 20% (17\N{EN DASH}23), how they combine 4%, noise 6%."
     )
-    assert second.startswith(
-        "It depends: with wire the cost of FastAPI over Litestar is 1.30\N{MULTIPLICATION SIGN}"
-    )
     shares = {"framework": 0.1, "engine": 0.2}
-    noisy = msgspec.structs.replace(one, shares=shares, noise=0.7, interactions=[], intervals={})
-    (only,) = matters(noisy)
-    assert only == (
+    noisy = msgspec.structs.replace(one, shares=shares, noise=0.7, intervals={})
+    assert matters(noisy) == (
         "Most of what differs between these 8 cells in CPU per request is noise in this run (70%). "
         "The engine 20%, the framework 10%, how they combine 4%, noise 70%."
     )

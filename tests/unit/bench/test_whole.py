@@ -45,7 +45,7 @@ def test_the_terminal_tells_the_full_plan_on_one_screen(run: Run) -> None:
     assert len(lines) <= _SCREEN
     assert max(map(len, lines)) <= _COLUMNS
     text = "\n".join(lines)
-    for said in ("This run can resolve", "Framework: Litestar", "uvicorn (h11) / hypercorn", "nginx"):
+    for said in ("This run can resolve", "Pick Litestar over FastAPI", "uvicorn (h11) / hypercorn", "nginx"):
         assert said in text
     assert "all 79 cells: on the page" in text
     assert len(printed(made_run())) < len(lines)

@@ -40,7 +40,7 @@ def said(run: Run) -> tuple[str, list[str]]:
     """The pick and the sentences of the FastAPI app against the recipe."""
     rows = picks(view(run))
     return next(
-        (plain(pick.words), [plain(line) for line in lines])
+        (plain(pick.whole), [plain(line) for line in lines])
         for title, pick, lines, *_ in rows
         if title == "The FastAPI app or the recipe"
     )
@@ -58,8 +58,8 @@ def test_cpu_per_event_against_the_recipe_is_one_plain_sentence() -> None:
 def test_a_choice_that_capacity_and_streams_decide_differently_says_both() -> None:
     pick, lines = said(streaming(made_run(), "recipe-fastapi", 0.2))
     assert re.fullmatch(
-        r"the FastAPI app, 3\.\dx \(\d\.\d+-\d\.\d+\) the requests/s, "
-        r"but the recipe, 0\.\d\dx \(0\.\d+-0\.\d+\) the CPU per event for streams",
+        r"the FastAPI app, but the recipe for streams, 3\.\dx \(\d\.\d+-\d\.\d+\) the requests/s; "
+        r"the recipe for streams, 0\.\d\dx \(0\.\d+-0\.\d+\) the CPU per event",
         pick,
     )
     assert lines[1].endswith(": dearer")
@@ -84,8 +84,8 @@ def test_one_contrast_that_cannot_be_told_leaves_the_others_pick_standing() -> N
         for one in found.outcomes
     ]
     rows = picks(msgspec.structs.replace(found, outcomes=unsure))
-    pick = next(plain(pick.words) for title, pick, *_ in rows if title == "The FastAPI app or the recipe")
-    assert re.fullmatch(r"the FastAPI app, 0\.\d\dx \(0\.\d+-0\.\d+\) the CPU per event, for streams", pick)
+    pick = next(plain(pick.whole) for title, pick, *_ in rows if title == "The FastAPI app or the recipe")
+    assert re.fullmatch(r"the FastAPI app, for streams, 0\.\d\dx \(0\.\d+-0\.\d+\) the CPU per event", pick)
 
 
 def test_a_peer_is_held_against_each_app_in_one_line() -> None:
@@ -98,7 +98,7 @@ def test_a_peer_is_held_against_each_app_in_one_line() -> None:
     records = [msgspec.structs.replace(one, cell="nginx") for one in run.cells if one.cell == like.id]
     found = view(msgspec.structs.replace(run, header=header, cells=[*run.cells, *records]))
     ((_, pick, lines, *_),) = [row for row in picks(found) if row[0] == "Other proxies"]
-    assert plain(pick.words) == "3.0-3.3x the requests/s: faster"
+    assert plain(pick.whole) == "3.0-3.3x the requests/s, faster"
     assert len(lines) == 2  # the apps on wire; on httpx2 the client would be what is compared
     assert re.match(
         r"FastAPI handler, uvicorn over nginx: requests/s 3\.0x \(\d\.\d+-\d\.\d+\); CPU per request 0\.33x",
@@ -108,7 +108,7 @@ def test_a_peer_is_held_against_each_app_in_one_line() -> None:
 
 def test_the_verdict_says_in_words_what_the_client_costs() -> None:
     rows = {
-        title: (plain(pick.words), [plain(line) for line in lines])
+        title: (plain(pick.whole), [plain(line) for line in lines])
         for title, pick, lines, *_ in picks(view(made_run()))
     }
     pick, lines = rows["Engine"]
