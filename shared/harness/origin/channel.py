@@ -235,6 +235,14 @@ class Channel:
                 self._incoming.write(raw)
             except ssl.SSLZeroReturnError:
                 return b""
+            except ssl.SSLError as error:
+                if "ALERT" not in (error.reason or ""):
+                    raise
+                # A fatal alert is the other side's last word: it has to close at once (RFC 8446 §6.2).
+                self.note(f"alert: {error.reason}")
+                while await self._pull(65536):
+                    pass
+                return b""
 
     async def _flush(self) -> None:
         while self._outgoing.pending:

@@ -73,16 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"ended early: {len(outcomes)} of {len(due)} played; --missing plays the rest", file=sys.stderr)
         status = 130
-    for each in present:
-        of_it = {case: outcome for (case, name), outcome in outcomes.items() if name == each.id}
-        results = fresh[each.id] | {name: _result(outcome, each) for name, outcome in of_it.items()}
-        held_now = [results[case.id] for case in cases if case.id in results]
-        found = Results(each.id, each.version(), _now(), held_now)
-        if asked.case == "*":
-            write(found, _file(each))
-        if asked.reports is not None:
-            _report(asked.reports / each.id, of_it.values())
-        print("\n".join(_summary(found)))
+    finally:  # a fault of the suite's own loses nothing either
+        for each in present:
+            of_it = {case: outcome for (case, name), outcome in outcomes.items() if name == each.id}
+            results = fresh[each.id] | {name: _result(outcome, each) for name, outcome in of_it.items()}
+            held_now = [results[case.id] for case in cases if case.id in results]
+            found = Results(each.id, each.version(), _now(), held_now)
+            if asked.case == "*":
+                write(found, _file(each))
+            if asked.reports is not None:
+                _report(asked.reports / each.id, of_it.values())
+            print("\n".join(_summary(found)))
     return status
 
 
