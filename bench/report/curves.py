@@ -16,7 +16,8 @@ _LABEL = 32  # letters for which three small charts side by side have room
 
 
 class Curve(NamedTuple):
-    """A line through points, named at its end when ``named``, otherwise faint with its name as a tip."""
+    """A line through points, named at its end when ``named``, otherwise faint with its name as a tip; over a
+    ``band`` of (x, low, high) where it has intervals."""
 
     label: str
     tone: str
@@ -24,6 +25,7 @@ class Curve(NamedTuple):
     cell: str = ""
     named: bool = False
     dots: bool = False
+    band: tuple[tuple[float, float, float], ...] = ()
 
 
 class Lane(NamedTuple):
@@ -56,6 +58,7 @@ def curves(
 ) -> Markup:
     """Curves on a log axis of ``y_unit``, named at the right end, the names moved apart."""
     ys = [y for line in lines for _, y in line.points]
+    ys += [end for line in lines for _, *ends in line.band for end in ends]
     low, high = max(min(ys, default=0.1), 0.001) / 1.2, max(ys, default=10.0) * 1.2
     xs = [x for x, _ in x_ticks]
     end = max([*xs, *(x for line in lines for x, _ in line.points)])
@@ -71,6 +74,7 @@ def curves(
         found.append(el("text", x_title, x=right, y=height + 34, class_="tick ends"))
         known = [line for line in lines if line.named and line.points]
         ends = _apart([up(line.points[-1][1]) for line in known])
+        found += [_band(line, across, up, low) for line in lines if line.band]
         # the named ones are drawn last, above the faint ones
         for line in sorted(lines, key=lambda one: one.named):
             found.append(_curve(line, across, up, low))
@@ -103,6 +107,13 @@ def _curve(line: Curve, across: Scale, up: Scale, low: float) -> Markup:
     kind = "named" if line.named else "faint"
     inside = [el("title", line.label), el("polyline", points=points), *dots]
     return el("g", *inside, class_=f"curve {kind} {line.tone}", data_cell=line.cell or None)
+
+
+def _band(line: Curve, across: Scale, up: Scale, low: float) -> Markup:
+    there = [(x, most) for x, _, most in line.band]
+    back = [(x, least) for x, least, _ in reversed(line.band)]
+    points = " ".join(f"{across(x):.1f},{up(max(y, low)):.1f}" for x, y in (*there, *back))
+    return el("g", el("polygon", points=points), class_=f"curve {line.tone}", data_cell=line.cell or None)
 
 
 def _y_axis(ticks: Sequence[float], up: Scale, left: float, right: float, unit: str) -> list[Markup]:

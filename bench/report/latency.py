@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from bench.cells import DIRECT
 from bench.check import cell_absence
 from bench.histogram import merge_histograms
 from bench.metrics import metric, quantile_us
-from bench.quantiles import quantiles_us
+from bench.quantiles import band_us, quantiles_us
 from bench.record import Absence, CellSpec, OpenResult
 from bench.report.charts import ranges
 from bench.report.curves import Curve, curves
@@ -22,7 +22,7 @@ from bench.report.tails import tails_part
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, number
 from bench.scenarios import SWEEP, Open
-from bench.stats import Interval, least_samples
+from bench.stats import CONFIDENCE, Interval, least_samples
 
 __all__ = ["added_section", "load_section", "percentile_section", "supported"]
 
@@ -135,8 +135,10 @@ def percentile_section(found: View) -> Markup:
     reads = (
         "All blocks of a cell merged, never averaged; a curve ends where its samples do (p99 needs {:,}). "
     )
-    reads += "Its last stretch rests on a few of them: how far p99 may be off stands in the table."
-    return section("percentiles", title, why(reads.format(least_samples(0.99))), *parts)
+    reads += (
+        "Bands: each quantile's own {:g} % interval, by blocks; those of the faint curves stand in the table."
+    )
+    return section("percentiles", title, why(reads.format(least_samples(0.99), CONFIDENCE * 100)), *parts)
 
 
 def _decades(quantile: float) -> float:
@@ -156,8 +158,17 @@ def _percentile_curves(found: View, scenario: str) -> tuple[list[Curve], list[tu
         at = {(1 - 10**-x) * 100: x for x in (*(0.05 * step for step in range(int(end / 0.05) + 1)), end)}
         values = merged.get_percentile_to_value_dict(list(at))  # one walk for all of them
         points = tuple((x, values[percent] / 1e6) for percent, x in at.items())
-        lines.append(Curve(cell.label, tone_of(cell), points, cell.id, named=cell.id in found.leading))
+        named = cell.id in found.leading
+        band = _band(found, cell.id, scenario, [x for x in at.values() if x]) if named else ()
+        lines.append(Curve(cell.label, tone_of(cell), points, cell.id, named=named, band=band))
     return lines, missing
+
+
+def _band(
+    found: View, cell: str, scenario: str, xs: Sequence[float]
+) -> tuple[tuple[float, float, float], ...]:
+    every = band_us(_responses(found, cell, scenario), [1 - 10**-x for x in xs])
+    return tuple((x, one.low / 1e3, one.high / 1e3) for x, one in zip(xs, every, strict=bool(every)))
 
 
 def _percentile_table(found: View, scenario: str) -> Markup:
@@ -165,8 +176,7 @@ def _percentile_table(found: View, scenario: str) -> Markup:
     for cell in found.run.header.cells:
         if cell_absence(found.run, cell.id, scenario) is None:
             encoded = _responses(found, cell.id, scenario)
-            near = [_ms(quantile_us(encoded, quantile)) for quantile in _QUANTILES[:3]]
-            rows.append([cell.label, *near, *map(_tail, quantiles_us(encoded, _QUANTILES[3:5]))])
+            rows.append([cell.label, *map(_tail, quantiles_us(encoded, _QUANTILES[:5]))])
             ids.append(cell.id)
     return table(["cell, ms", *(f"p{quantile * 100:g}" for quantile in _QUANTILES[:5])], rows, cells=ids)
 

@@ -22,13 +22,15 @@ from bench.report.queue import queue_section
 from bench.report.tables import behind, conditions_table
 from bench.report.verdict import H11, Answer, leading_answers, picks
 from bench.report.view import View
-from bench.report.words import changed_versions, duration, level_name, upper
+from bench.report.words import DASH, changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["page"]
 
 _ROWS = 4
 """Of a card, that stand open."""
+_JOINED = "\N{WORD JOINER}"
+"""Where a line would break within an interval."""
 _MARKS = {"good": "✓", "doubtful": "!", "bad": "✗"}
 
 _SECTIONS = (
@@ -72,7 +74,8 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
     changed = changed_versions(header.packages, installed)
     if changed:
         parts.append(el("p", f"Not the versions installed here: {'; '.join(changed)}.", class_="badge"))
-    pieces = [el("span", text) if figure else text for text, figure in headed(found)]
+    told = ((text.replace(DASH, DASH + _JOINED), figure) for text, figure in headed(found))
+    pieces = [el("span", text) if figure else text for text, figure in told]
     matter = " ".join(briefly(found))
     lead = " ".join(filter(None, (doubts(found), f"{upper(header.pinning)}.")))
     most = [el("p", el("b", "What matters most? "), matter, class_="most")] if matter else []

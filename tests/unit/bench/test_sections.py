@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import pytest
 from rich.console import Console
 
 from bench.factorial import Decomposition
@@ -24,7 +23,7 @@ from bench.report.appendix import figures_csv
 from bench.report.effects import matters_section
 from bench.report.figures import figures_section
 from bench.report.holding import memory_section
-from bench.report.latency import added_section, load_section, percentile_section, supported
+from bench.report.latency import added_section, load_section
 from bench.report.leaving import leaving_section
 from bench.report.markup import Markup
 from bench.report.matters import matters
@@ -32,7 +31,7 @@ from bench.report.terminal import show
 from bench.report.view import view
 from bench.report.words import DASH, TIMES, changed_versions, place, value_interval
 from bench.scenarios import Holding, Open, Scenario
-from bench.stats import Interval, least_samples
+from bench.stats import Interval
 from bench.usage import Memory
 from shared.harness.process import ROOT
 from tests.unit.bench.made import made_run, made_span
@@ -151,14 +150,6 @@ def test_without_a_sweep_the_section_says_so_and_draws_nothing() -> None:
     assert "Not run. Response time against offered load: scenario S4" in re.sub(r"\s+", " ", text_of(markup))
 
 
-@pytest.mark.parametrize(("quantile", "decades"), [(0.9, 1.0), (0.99, 2.0), (0.999, 3.0)])
-def test_a_curve_goes_as_far_as_the_samples_of_its_quantile(quantile: float, decades: float) -> None:
-    least = least_samples(quantile)
-    assert supported(least) >= decades - 1e-9
-    assert supported(least - 1) < decades
-    assert supported(0) == 0.0
-
-
 def test_a_first_byte_stands_beside_the_response_and_records_without_one_have_none() -> None:
     text = text_of(added_section(view(made_run())))
     assert "Time to first byte p50 at 150 requests/s (µs) Response time p50 at 150 requests/s (µs)" in text
@@ -176,14 +167,6 @@ def test_a_first_byte_stands_beside_the_response_and_records_without_one_have_no
     assert absence is not None
     assert absence.reason == "not-run"
     assert found.figures[CELL, "response-p50"].absence is None
-
-
-def test_percentile_curves_rise_and_end_where_the_table_does() -> None:
-    markup = percentile_section(view(made_run()))
-    for drawn in re.findall(r"points=\"([^\"]+)\"", markup):
-        heights = [float(point.split(",")[1]) for point in drawn.split()]
-        assert heights == sorted(heights, reverse=True)
-    assert "too few samples" in text_of(markup)  # p99.9 of 720
 
 
 def test_memory_goes_from_ready_over_few_and_many_streams_to_after() -> None:
