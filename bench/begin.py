@@ -8,6 +8,7 @@ import secrets
 import shlex
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,13 +16,15 @@ import msgspec
 from rich.console import Console
 
 from bench import folders
+from bench.awake import choose_awake
+from bench.awake import words as awake_words
 from bench.cells import choose, direct
-from bench.environment import carriers, choose_pinning, fingerprint, packages
+from bench.environment import IDLE, carriers, choose_pinning, fingerprint, packages
 from bench.listing import show_list
 from bench.own import cell_of, own_digests, own_scores
 from bench.plan import LEAST_BLOCKS, estimate, seconds_of
 from bench.progress import Bar
-from bench.record import SCHEMA, CellSpec, Dropped, Run, RunRecord
+from bench.record import SCHEMA, Absence, CellSpec, Dropped, Run, RunRecord
 from bench.report import write_html, write_terminal
 from bench.resume import differs
 from bench.run import SETTINGS, START_STOP_S, run_plan
@@ -61,7 +64,7 @@ def begin(options: argparse.Namespace, console: Console) -> int:
 
 def _resume(options: argparse.Namespace, console: Console) -> int:
     """Go on at the first cell of the first block that is not in the records."""
-    others = ("quick", "full", "scenario", "subject", "factor", "add", "seed", "budget")
+    others = ("quick", "full", "scenario", "subject", "factor", "add", "seed", "budget", "asleep")
     if any(getattr(options, name) for name in others) or options.blocks != LEAST_BLOCKS:
         raise ValueError("--resume goes on with the plan of its run: give it alone")
     records = folders.find(options.resume or None)
@@ -92,7 +95,7 @@ def _measure(
     dropped: list[Dropped] | None = None,
     before: Run | None = None,
 ) -> int:
-    console.print(f"[dim]{header.pinning}[/]")
+    console.print(f"[dim]{header.pinning}; idle cores {header.environment[IDLE]}[/]")
     with Bar(console) as bar:
         outcome = run_plan(header, folder, dropped=dropped or [], before=before, bar=bar)
     write_report(folder / RECORDS, console)
@@ -114,6 +117,8 @@ def _header(options: argparse.Namespace, planned: Plan) -> RunRecord:
     words += [f"--subject {part}" for part in options.subject]
     words += [f"--factor {name}" for name in options.factor]
     words += [f"--add {shlex.quote(name)}" for name in options.add]
+    words += ["--asleep"] if options.asleep else []
+    awake = choose_awake(pinning, asleep=options.asleep)
     alone = planned.parts[0] if len(planned.parts) == 1 else None
     return RunRecord(
         schema=SCHEMA,
@@ -126,13 +131,14 @@ def _header(options: argparse.Namespace, planned: Plan) -> RunRecord:
         subject_cpus=sorted(pinning.subject),
         rig_cpus=sorted(pinning.rig),
         pinning=pinning.words,
-        environment=fingerprint() | own_digests(planned.cells),
+        environment=_environment(awake, planned.cells),
         packages=packages(),
         settings=SETTINGS | (alone.settings if alone else {}),
         scores=scores(cell.id for cell in planned.cells) | own_scores(planned.cells),
         parts=[] if alone else planned.parts,
         budget_s=planned.budget_s,
         tools=installed(),
+        awake=awake,
     )
 
 
@@ -140,14 +146,20 @@ def _the_same_now(header: RunRecord) -> RunRecord:
     """Return what a run of the same names would begin with here and now."""
     known = {scenario.id: scenario for scenario in (*QUICK, *MORE)}
     cells = [cell for one in header.cells if (cell := _cell_now(one)) is not None]
+    pinning = choose_pinning()
+    asleep = isinstance(header.awake, Absence) and header.awake.reason == "not-asked"
     return msgspec.structs.replace(
         header,
         cells=cells,
         scenarios=[known[one.id] for one in header.scenarios if one.id in known],
-        pinning=choose_pinning().words,
-        environment=fingerprint() | own_digests(cells),
+        pinning=pinning.words,
+        environment=_environment(choose_awake(pinning, asleep=asleep), cells),
         packages=packages(),
     )
+
+
+def _environment(awake: list[int] | Absence, cells: Sequence[CellSpec]) -> dict[str, str]:
+    return fingerprint() | {IDLE: awake_words(awake)} | own_digests(cells)
 
 
 def _cell_now(cell: CellSpec) -> CellSpec | None:

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -54,7 +54,7 @@ from bench.shapes import (
 )
 from bench.usage import Memory, Meter, memory
 from shared.harness.origin.payload import JSON_BODY, pattern
-from shared.harness.process import Process
+from shared.harness.process import Process, ProcessFailed
 
 __all__ = ["Rig", "perform"]
 
@@ -62,17 +62,32 @@ _POOL_FULL = 0.98  # of the idle connections asked for; some close while others 
 
 
 class Rig:
-    """The origin, the event loop of the load engine, and who is pinned where."""
+    """The origin, the event loop of the load engine, who is pinned where, and who keeps which core awake."""
 
-    def __init__(self, header: RunRecord, origin: Process, runner: asyncio.Runner) -> None:
+    def __init__(
+        self, header: RunRecord, origin: Process, runner: asyncio.Runner, spinners: Mapping[int, Process]
+    ) -> None:
         self.header = header
         self.origin = origin
+        self.spinners = spinners
         self.runner = runner
         self.subject_cpus = frozenset(header.subject_cpus) or None
         self.rig_cpus = frozenset(header.rig_cpus) or None
         port = origin.wait_for(_origin_port, what="listening address")
         self.address = Address("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{port}"
+
+    def meter(self, subject: Process | None) -> Meter:
+        """Return what reads a subject, None for the direct leg, and the rig itself."""
+        spinners = {cpu: process.pid for cpu, process in self.spinners.items()}
+        pid = subject.pid if subject else None
+        return Meter(pid, rig=(os.getpid(), self.origin.pid), spinners=spinners)
+
+    def check(self) -> None:
+        """Raise ProcessFailed when a process is gone without which no figure means what the records say."""
+        for process in (self.origin, *self.spinners.values()):
+            if not process.running():
+                raise ProcessFailed(f"the {process.name} died; its records end here")
 
     @contextmanager
     def quiet(self) -> Iterator[None]:

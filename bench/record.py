@@ -119,7 +119,8 @@ class Part(msgspec.Struct, frozen=True):
 class RunRecord(msgspec.Struct, frozen=True, tag="run"):
     """What was planned, on what, and how to repeat it. ``parts``: none where every cell meets every scenario
     in every block; otherwise ``blocks`` are those of the longest. ``budget_s``: None for no limit. ``tools``:
-    the load generators of others that check ours, with their versions, empty for one not installed."""
+    the load generators of others that check ours, with their versions, empty for one not installed.
+    ``awake``: the cores that were kept awake, or why none; None in a record from before that was done."""
 
     schema: int
     started_at: str
@@ -138,6 +139,7 @@ class RunRecord(msgspec.Struct, frozen=True, tag="run"):
     parts: list[Part] = []
     budget_s: float | None = None
     tools: dict[str, str] | None = None
+    awake: list[int] | Absence | None = None
 
     @property
     def plan(self) -> list[Part]:

@@ -1,6 +1,6 @@
 """plan -> records: one fresh process per cell and block, the gate first, then each scenario, then memory.
 
-    1 start the origin        2 for each block, part and cell, in random order: start the cell's process
+    1 start origin, spinners  2 for each block, part and cell, in random order: start the cell's process
     3 first answer, gate (S0) 4 closed, open, streams, each between two readings of the clocks
     5 memory, stop            6 append the record; then the next
     7 after each block: one cell by wrk and hey, too, where they are installed
@@ -12,7 +12,6 @@ is recorded stays, every child is stopped. Here nothing is judged and nothing is
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.awake import keep_awake
 from bench.cross import cross, crossed
 from bench.importing import environment, import_s
 from bench.interrupt import interruptible, untold
@@ -46,7 +46,7 @@ from bench.record import (
 from bench.shapes import Gate, Scenario
 from bench.start import start
 from bench.stored import RECORDS
-from bench.usage import Meter, memory, peak_kib
+from bench.usage import memory, peak_kib
 from shared.harness.origin.fast import loop_factory
 from shared.harness.process import ROOT, Process, ProcessFailed
 
@@ -77,6 +77,7 @@ def run_plan(
     """
     began = time.monotonic()
     rig_cpus = frozenset(header.rig_cpus) or None
+    awake = header.awake if isinstance(header.awake, list) else []
     outcome = "finished"
     with RecordFile(folder / RECORDS) as records:
         if before is None:
@@ -86,13 +87,14 @@ def run_plan(
         try:
             with (
                 interruptible() as check_interrupt,
+                keep_awake(awake) as spinners,
                 Process.start(
                     [sys.executable, "-m", "shared.harness.origin.fast"], name="fast origin", cpus=rig_cpus
                 ) as origin,
                 asyncio.Runner(loop_factory=loop_factory()) as runner,
             ):
                 runner.get_loop().set_exception_handler(untold)
-                _blocks(Rig(header, origin, runner), records, before, bar, check_interrupt)
+                _blocks(Rig(header, origin, runner, spinners), records, before, bar, check_interrupt)
         except KeyboardInterrupt:
             outcome = "interrupted"
         except ProcessFailed as failure:
@@ -129,8 +131,7 @@ def _blocks(
             check_interrupt()
             done.append(record)
             bar.advance(_seconds([step], seconds))
-            if not rig.origin.running():
-                raise ProcessFailed("the fast origin died; its records end here")
+            rig.check()
         if asked is not None and block not in checked:
             bar.show(block, header.blocks, f"{asked[0].label} · cross-check")
             records.append(cross(rig, *asked, block))
@@ -192,7 +193,7 @@ def _measure(
 ) -> CellRecord:
     results: dict[str, Result] = {}
     failure = ""
-    meter = Meter(process.pid if process else None, rig=(os.getpid(), rig.origin.pid))
+    meter = rig.meter(process)
     for scenario in scenarios:
         if not isinstance(scenario, Gate) and not cell.takes_part(scenario.id):
             continue

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,19 +23,22 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Counters at one moment; meaningful as a difference of two. None: the system does not tell."""
+    """Counters at one moment; meaningful as a difference of two. None: the system does not tell.
+    ``steal_s``: of each core that is kept awake, ``spun_ns``: by what does that; else of all together."""
 
     at_ns: int
     cpu_ns: int
     wait_ns: int | None
     rig_cpu_ns: int | None
-    steal_s: float | None
+    steal_s: tuple[float, ...] | None
+    spun_ns: tuple[int, ...]
 
 
 class Span(msgspec.Struct, frozen=True):
     """What was used between two moments. ``cpu_s`` and ``wait_s`` are the subject's tree; ``rig_busy`` is
-    the load engine's and origin's CPU over the elapsed time (1.0 = one core full). None: the system does not
-    tell, as macOS does not."""
+    the load engine's and origin's CPU over the elapsed time (1.0 = one core full). ``steal_s``: of it what
+    fell on other times than those when a core was merely kept awake. None: the system does not tell, as macOS
+    does not."""
 
     seconds: float
     cpu_s: float
@@ -52,11 +55,15 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class Meter:
-    """Reads a subject's tree (``pid``; None: nothing is in between) and the rig's own processes."""
+    """Reads a subject's tree (``pid``; None: nothing is in between) and the rig's own processes.
+    ``spinners``: core -> the process that keeps it awake, which is in no figure (`bench.awake`)."""
 
-    def __init__(self, pid: int | None, *, rig: tuple[int, ...]) -> None:
+    def __init__(
+        self, pid: int | None, *, rig: tuple[int, ...], spinners: Mapping[int, int] | None = None
+    ) -> None:
         self.pid = pid
         self._rig = rig
+        self._spinners = spinners or {}
 
     def read(self) -> Usage:
         """Read all counters now."""
@@ -66,7 +73,8 @@ class Meter:
             cpu_ns=sum(used or 0 for used in map(_cpu_ns, pids)),
             wait_ns=_wait_ns(pids),
             rig_cpu_ns=_sum(map(_cpu_ns, self._rig)),
-            steal_s=_steal_s(),
+            steal_s=_steal_s(self._spinners),
+            spun_ns=tuple(_cpu_ns(pid) or 0 for pid in self._spinners.values()),
         )
 
 
@@ -80,8 +88,20 @@ def span(before: Usage, after: Usage) -> Span:
         cpu_s=(after.cpu_ns - before.cpu_ns) / 1e9,
         wait_s=None if waited_ns is None else waited_ns / 1e9,
         rig_busy=None if busy_ns is None else busy_ns / 1e9 / seconds,
-        steal_s=_less(after.steal_s, before.steal_s),
+        steal_s=_stolen_s(before, after),
     )
+
+
+def _stolen_s(before: Usage, after: Usage) -> float | None:
+    """A core that is kept awake is never idle, and the host may take any of its time: what it took is shared
+    out by who had the core how long."""
+    if before.steal_s is None or after.steal_s is None:
+        return None
+    taken_s = [late - early for early, late in zip(before.steal_s, after.steal_s, strict=True)]
+    spun_ns = [late - early for early, late in zip(before.spun_ns, after.spun_ns, strict=True)]
+    elapsed_ns = after.at_ns - before.at_ns
+    used = [max(0.0, 1 - spun / elapsed_ns) for spun in spun_ns] or [1.0]
+    return sum(taken * share for taken, share in zip(taken_s, used, strict=True))
 
 
 def _less(after: float | None, before: float | None) -> float | None:
@@ -155,9 +175,11 @@ def _wait_ns(pids: tuple[int, ...]) -> int | None:
     return sum(waited) if waited else None
 
 
-def _steal_s() -> float | None:
-    first = _read(Path("/proc/stat")).partition("\n")[0].split()
-    return int(first[8]) / _TICKS_PER_S if len(first) > 8 else None
+def _steal_s(cores: Iterable[int]) -> tuple[float, ...] | None:
+    lines = {line.partition(" ")[0]: line.split() for line in _read(Path("/proc/stat")).splitlines()}
+    found = [lines.get(name, []) for name in [f"cpu{core}" for core in cores] or ["cpu"]]
+    known = all(len(fields) > 8 for fields in found)
+    return tuple(int(fields[8]) / _TICKS_PER_S for fields in found) if known else None
 
 
 def _read(path: Path) -> str:

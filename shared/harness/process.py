@@ -1,4 +1,4 @@
-"""One child process: its own session, its log in a file, every wait with a deadline, never left behind."""
+"""One child process: its own group, its log in a file, every wait with a deadline, never left behind."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ class Process:
                 stderr=None if log is None else subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
                 cwd=folder,
-                start_new_session=True,
+                # not a session: Linux weighs sessions against each other (autogroup, sched(7)), and what
+                # only takes idle time (bench.spin) takes half of a core from another session
+                process_group=0,
                 preexec_fn=_prepare_child(cpus, parent_death),  # noqa: PLW1509 - system calls alone, no locks
             )
         except OSError as error:
