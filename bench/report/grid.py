@@ -11,7 +11,7 @@ from rich.text import Text
 from bench.contrasts import Contrast, Outcome
 from bench.metrics import metric
 from bench.record import Absence, CellSpec
-from bench.report.choice import how_much, least_and_most
+from bench.report.choice import UNTOLD, how_much, least_and_most
 from bench.report.growing import growths
 from bench.report.tails import heads, tail_rows, words
 from bench.report.verdict import PARSER, Answer, picks
@@ -78,11 +78,8 @@ def _answers(found: View, answers: Sequence[Answer], names: Sequence[str]) -> Ta
     table = _grid("ratio of", ["pick", *(_heading(found, name) for name in names)], text=1)
     for answer in answers:
         of = [_ratios(found, answer.contrasts, name) for name in names]
-        pick = (
-            ""
-            if len(answer.contrasts) > 1
-            else answer.choice.who.removeprefix("this run ").removeprefix("the ")
-        )
+        several = len(answer.contrasts) > 1 and answer.choice.who != UNTOLD  # their range says it
+        pick = "" if several else answer.choice.who.removeprefix("this run ").removeprefix("the ")
         table.add_row(_of(answer), Text(pick, style="bold cyan"), *of)
     return table
 

@@ -15,7 +15,7 @@ from bench.report.headline import doubts, headed, resolution
 from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.leaving import leaving_section
-from bench.report.markup import Markup, el
+from bench.report.markup import Markup, el, join
 from bench.report.matters import briefly
 from bench.report.parts import data, section, why
 from bench.report.queue import queue_section
@@ -74,12 +74,18 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
     changed = changed_versions(header.packages, installed)
     if changed:
         parts.append(el("p", f"Not the versions installed here: {'; '.join(changed)}.", class_="badge"))
-    told = ((text.replace(DASH, DASH + _JOINED), figure) for text, figure in headed(found))
-    pieces = [el("span", text) if figure else text for text, figure in told]
+    pieces = [_piece(text, figure=figure) for text, figure in headed(found)]
     matter = " ".join(briefly(found))
     lead = " ".join(filter(None, (doubts(found), f"{upper(header.pinning)}.")))
     most = [el("p", el("b", "What matters most? "), matter, class_="most")] if matter else []
     return [*parts, el("h1", *pieces), *most, el("p", lead, class_="lead")]
+
+
+def _piece(text: str, *, figure: bool) -> Markup | str:
+    """Return a piece of the headline: each pick has a line of its own, and no interval is broken."""
+    if figure:
+        return el("span", text.replace(DASH, DASH + _JOINED))
+    return join([el("span", text.rstrip()), el("br")]) if text in ("; ", ". ") else text
 
 
 def _verdict(found: View) -> Markup:
@@ -106,7 +112,7 @@ def _card(answer: Answer) -> Markup:
         parts.append(_rows([(f"with {other}", figure) for other, figure in where]))
     parts += [el("p", line + ".") for line in (*told, *filter(None, [answer.note]))]
     what, pairs = answer.pairs
-    if pairs:
+    if pairs and len(pairs) != len(where):  # these are the pairs
         rows = _rows([(where, figure) for where, _, figure in (line.partition(": ") for line in pairs)])
         few = len(pairs) <= _ROWS and not answer.where
         parts += (
@@ -189,7 +195,9 @@ def _footer(found: View) -> Markup:
         why(
             f"Ratios are geometric means of paired ratios over blocks with {CONFIDENCE * 100:g} % intervals, "
             "each its own: Student's t, from twenty blocks on the bootstrap over blocks. Verdicts are "
-            "corrected (Holm) for all pairs that a question compares, and all main effects for each other. "
+            "corrected (Holm) for all pairs that a question compares, and all main effects for each other; "
+            "what depends on what is one family in each metric. Intervals of a card's ratios with another "
+            "choice hold all at once. "
             "Equivalent means inside "
             f"±{MARGIN * 100:g} % by two one-sided tests, a margin chosen beforehand. Bars and dots are "
             "medians over blocks between order statistics; outliers stay in. A missing figure has its reason "

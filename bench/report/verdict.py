@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bench.contrasts import Contrast, Question
@@ -86,7 +86,6 @@ def _unsure(line: str) -> bool:
 _BESIDE: dict[Question, str] = {
     "ceiling": "What safety costs",
     "peer": "Other proxies",
-    "django": "From Django",
     "habit": "In the recipe's place",
 }
 
@@ -116,14 +115,22 @@ def picks(found: View) -> list[Answer]:
         )
         for contrast in found.asked("recipe")
     ]
-    for question, title in _BESIDE.items():
-        asked = [(contrast, _in_short(found, contrast)) for contrast in found.asked(question)]
-        lines = [line for _, line in asked if line]
-        if lines:
-            told = [contrast for contrast, line in asked if line]
-            today = question in ("django", "habit")
-            rows.append(Answer(title, span(found, told), lines, told, today))
+    for title, asked in _beside(found):
+        told = {contrast: line for contrast in asked if (line := _in_short(found, contrast))}
+        if told:
+            today = asked[0].question in ("django", "habit")
+            rows.append(Answer(title, span(found, [*told]), [*told.values()], [*told], today))
     return rows
+
+
+def _beside(found: View) -> Iterator[tuple[str, list[Contrast]]]:
+    """Yield what is asked of several at once. To leave Django is to leave its framework, or more."""
+    django = found.asked("django")
+    apps = [one for one in django if found.cell(one.pairs[0][0]).group == "product"]
+    yield "From Django to our apps", apps
+    yield "From Django, same client", [one for one in django if one not in apps]
+    for question, title in _BESIDE.items():
+        yield title, found.asked(question)
 
 
 def _pairs(found: View, contrast: Contrast, name: str) -> tuple[str, list[str]]:
@@ -159,12 +166,13 @@ def client_cost(found: View, contrast: Contrast) -> dict[str, str]:
         extra = extra_cost(found.figures, contrast.pairs, name)
         if outcome.estimate is None or extra is None or outcome.verdict != "less":
             continue
-        low, high = 1 - outcome.estimate.high, 1 - outcome.estimate.low
+        ratios = (outcome.estimate.ratio, outcome.estimate.high, outcome.estimate.low)
+        share, low, high = (100 * (1 - one) for one in ratios)
         unit = "request" if metric(name).kind == "cpu-request" else "SSE event"
         mean = " on average" if found.depends_on(contrast, name) else ""  # it is another in each pair
         lines[name] = (
-            f"The client {contrast.second} costs {value_interval(extra)} µs of CPU per {unit} more than "
-            f"{contrast.first}{mean}: {1 - outcome.estimate.ratio:.0%} ({low:.0%}{DASH}{high:.0%}) "
+            f"The client {contrast.second} costs {value_interval(extra)} µs more CPU per {unit} than "
+            f"{contrast.first}{mean}: {share:.0f}% ({low:.0f}{DASH}{high:.0f}) "
             f"of the whole{_under(found, name)}"
         )
     return lines

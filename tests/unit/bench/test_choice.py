@@ -98,8 +98,7 @@ def test_a_main_effect_that_holds_for_no_pair_is_told_with_where_it_is_least_and
         assert middle == pytest.approx(ratio, rel=0.02)
     page = write_html(found.run)
     card = re.sub("<[^>]+>", "", plain(page.partition(">Route<")[2].partition("</article>")[0]))
-    for line in (*pairs, "with Litestar: 1.", "with FastAPI: 1."):
-        assert line in card
+    assert re.search(r"with Litestar: 1\.\d\dx \(1\.\d\d-1\.\d\d\)with FastAPI: 1\.\d\dx \(1", card)
     assert re.search("the requests/s on average", plain(headline(found)))
 
 

@@ -102,7 +102,7 @@ def test_the_first_screen_says_resolution_health_and_verdict_in_words() -> None:
     assert page.index("This run can resolve") < page.index("Pick Litestar over FastAPI")
     assert re.search(r"Litestar serves 1\.\d\d\S the requests per second of FastAPI \(", page)
     assert re.search(r"The FastAPI app serves 3\.\d\S the requests per second of the recipe", page)
-    assert re.search(r"The client\s+httpx2\s+costs\s[^:]*more\s+than\s+wire:\s+60%", text)
+    assert re.search(r"The client\s+httpx2\s+costs\s[^:]*more\s+CPU[^:]*than\s+wire:\s+60%", text)
     assert headline(view(made_run())).startswith("Pick Litestar over FastAPI, 1.")
 
 
