@@ -11,6 +11,7 @@ from bench.factorial import FACTORS, Decomposition
 from bench.metrics import metric
 from bench.record import Absence
 from bench.report.charts import effects, split
+from bench.report.choice import where_it_differs
 from bench.report.frame import Row
 from bench.report.markup import Markup, el
 from bench.report.matters import dependences, first_of, judged, share_interval, shared
@@ -24,6 +25,7 @@ from bench.stats import CONFIDENCE, MARGIN
 __all__ = ["effects_section", "matters_section"]
 
 _CHOICES = ("framework", "server", "route", "loop")
+_FEW = 6  # of a mean, with another choice each
 _MOST_ROWS = 8  # of one contrast: a main effect and seven pairs
 _OTHERS = ("peer", "django", "habit")
 _LARGE = ("engine", "recipe", "bare", "ceiling", *_OTHERS)
@@ -35,7 +37,7 @@ _HEADS = {
 }
 _RESOLUTION = (
     " The first row is what this run can resolve in one pair; effects over several pairs, drawn stronger, "
-    "are finer."
+    "are finer. Below such a mean stands what it is with another choice, where one changes it."
 )
 _EFFECTS = ("rps", "mb-s", "cpu-event", "kib-stream")
 
@@ -214,8 +216,28 @@ def _rows(found: View, name: str, asked: Sequence[Contrast]) -> list[Row]:
         under.setdefault(_head(contrast), []).append(contrast)
     rows: list[Row] = []
     for head, contrasts in under.items():
-        rows += [Row(head, "", head=True), *(_row(found, contrast, name) for contrast in contrasts)]
+        rows.append(Row(head, "", head=True))
+        for contrast in contrasts:
+            rows.append(_row(found, contrast, name))
+            if len(contrasts) == 1:  # its pairs are folded away
+                rows += _rows_where(found, contrast, name)
     return rows
+
+
+def _rows_where(found: View, contrast: Contrast, name: str) -> list[Row]:
+    """Return a main effect with each choice that changes it, where they are few."""
+    every = where_it_differs(found, found.outcome(contrast, name))
+    return [
+        Row(
+            f"with {', '.join(map(level_name, one.levels.values()))}",
+            f"{ratio(one.estimate.ratio)} ({interval(one.estimate.low, one.estimate.high)})",
+            values=(one.estimate.ratio,),
+            low=one.estimate.low,
+            high=one.estimate.high,
+            tip=f"{contrast.first} over {contrast.second}: their intervals hold all at once",
+        )
+        for one in (every if len(every) <= _FEW else ())
+    ]
 
 
 def _head(contrast: Contrast) -> str:

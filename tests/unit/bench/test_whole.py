@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,16 @@ def test_no_chart_shows_at_once_more_cells_than_are_taken_in_at_a_glance(page: s
     for chart in figures.partition("<details>")[0].split('class="chart"')[1:]:
         wide = chart.partition("</svg>")[0]
         assert 0 < wide.count('class="row"') <= GLANCE + 1  # and the direct leg
+
+
+def test_where_a_mean_is_another_it_is_drawn_with_each_choice_that_changes_it(run: Run, page: str) -> None:
+    found = view(run)
+    framework = found.asked("framework", main=True)[0]
+    assert found.depends_on(framework, "rps") == ["server"]
+    chart = page.partition('id="effects"')[2].partition("</svg>")[0]
+    rows = chart.partition(">Litestar over FastAPI<")[2].partition(" head")[0]
+    labels = re.findall(r'class="label end">([^<]+)<', rows)
+    assert labels == ["their mean (over 9 pairs)", "with hypercorn", "with uvicorn (h11)", "with uvicorn"]
 
 
 @pytest.fixture(scope="module")
