@@ -14,7 +14,7 @@ _DATE = "Tue, 15 Nov 1994 08:12:31 GMT"
 _ITS_OWN = {"connection", "keep-alive", "content-length", "transfer-encoding", "date", "server", "via"}
 
 
-@case("RSP-01", requirement="RFC 9110 §15", anchor="Go TestReverseProxy")
+@case("RSP-01", requirement="RFC 9110 §15", anchor="Go TestReverseProxy", deadline_s=60)
 async def statuses(talk: Talk) -> None:
     """Every status from 200 to 599 goes through, registered or not, and the connection carries them all."""
     client = await talk.connect()

@@ -108,7 +108,7 @@ class Channel:
     async def send(self, data: bytes) -> None:
         """Return when the kernel has taken every byte; `sent` grows as it does, also when this is cancelled.
 
-        Raises: ConnectionError when the other side has closed.
+        Raises: ConnectionError when the other side has closed, or both have.
         """
         view = memoryview(data)
         self.events.append(Event(time.monotonic(), "out", bytes(view[:_KEPT_BYTES]), len(view)))
@@ -210,6 +210,8 @@ class Channel:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0)  # a fast reader would otherwise keep the loop from everyone else
+            if self._sock.fileno() < 0:  # told as the kernel would tell it of a socket that is still there
+                raise BrokenPipeError("the connection is closed")
             try:
                 return self._sock.send(view)
             except (BlockingIOError, InterruptedError):

@@ -9,6 +9,7 @@ import pytest
 
 from bench.cells import EXTRA, QUICK_CELLS, choose
 from bench.report import write_html
+from bench.report.scores import unscored
 from bench.score import Score, read_score, scores
 from tests.contract.results import VERDICTS, Result, Results, read, write
 from tests.unit.bench.made import made_run
@@ -33,6 +34,14 @@ def test_the_results_that_are_kept_are_those_of_cells_that_can_be_timed() -> Non
     assert set(found) == kept
     for name, score in found.items():
         assert score.passed == sum(one.verdict == "passed" for one in read(RESULTS / f"{name}.json").results)
+
+
+def test_each_baseline_and_each_peer_has_a_score_or_says_why_not() -> None:
+    timed = [cell for cell in (*QUICK_CELLS, *EXTRA) if cell.group in ("baseline", "peer")]
+    known = scores(cell.id for cell in timed)
+    why = {cell.id: unscored(cell) for cell in timed if cell.id not in known}
+    assert [name for name, absence in why.items() if absence.reason == "not-run"] == []
+    assert {name for name, absence in why.items() if absence.reason == "unsupported"} == {"static"}
 
 
 def test_a_cell_without_results_has_no_score_and_a_broken_file_is_no_score(tmp_path: Path) -> None:

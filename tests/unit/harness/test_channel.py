@@ -1,4 +1,4 @@
-"""A channel over TLS: how the other side ends it is told as over TCP."""
+"""A channel: how it ended is told in one way, over TCP or TLS, to whoever asks early or late."""
 
 import asyncio
 import contextlib
@@ -77,3 +77,11 @@ async def test_what_is_no_tls_is_a_fault_and_no_end() -> None:
         peer.sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"):
             await here.receive()
+
+
+@aio
+async def test_what_is_sent_after_the_end_is_a_broken_pipe_and_no_number_of_the_system_s() -> None:
+    async with _ends() as (here, _):
+        here.close()
+        with pytest.raises(BrokenPipeError, match="closed"):
+            await here.send(b"late")
