@@ -23,6 +23,7 @@ from tests.contract.manifest import Manifest
 __all__ = ["fingerprint"]
 
 _CHARACTERS = 12
+_FIELDS = msgspec.structs.fields(Manifest)
 
 
 def fingerprint(case: Case, manifest: Manifest | None, setup: str = "") -> str:
@@ -60,7 +61,7 @@ def _declared(manifest: Manifest | None) -> str:
         return ""
     told = {
         field.name: value
-        for field in msgspec.structs.fields(Manifest)
+        for field in _FIELDS
         if field.name != "version" and (value := getattr(manifest, field.name)) != field.default
     }
     return msgspec.json.encode(told, order="sorted").decode()

@@ -1,5 +1,6 @@
 """Apps around a client, as people write them or find them: those that bench.baselines times."""
 
+import functools
 import importlib.metadata
 
 from shared.harness.servers import command, start_server
@@ -42,6 +43,10 @@ class App(Reference):
         return ", ".join(map(" ".join, zip(self.packages, versions, strict=True)))
 
     def setup(self, variant: str) -> str:
+        return self._setup
+
+    @functools.cached_property
+    def _setup(self) -> str:
         started = command(self.module, profile=_PROFILE, port=0)[1:]  # behind this machine's interpreter
         return "\n".join([module(self.module), *started])
 
