@@ -88,11 +88,17 @@ class Share:
         if self.adds_ms is not None:
             less = "< " if self.at_most else ""
             adds = f"{less}{number(self.adds_ms)} ms"
-            share = f"{less}{self.adds_ms / (self.adds_ms + upstream_ms):.1%}"
+            share = _least(100 * self.adds_ms / (self.adds_ms + upstream_ms), 1, "%", less)
         if self.cpu_us is not None:
             cores = rate * self.cpu_us / 1e6
-            busy, processes = f"{cores:.2f}", str(math.ceil(cores / _FILLED))
+            busy, processes = _least(cores, 2), str(math.ceil(cores / _FILLED))
         return [adds, share, busy, processes]
+
+
+def _least(value: float, digits: int, unit: str = "", less: str = "") -> str:
+    """Return a value in so many digits; one that they would show as zero as less than their least."""
+    least = 10.0**-digits
+    return f"< {least:g}{unit}" if value < least / 2 else f"{less}{value:.{digits}f}{unit}"
 
 
 def share_of(found: View, cell: str) -> Share:

@@ -33,12 +33,14 @@ if (sliders) {
     return kept.toLocaleString("en", { minimumFractionDigits: digits(value), maximumFractionDigits: digits(value) });
   };
   const round = (value) => Number(value.toPrecision(2));
+  const least = (value, digits, unit = "", less = "") =>
+    value < 10 ** -digits / 2 ? `< ${10 ** -digits}${unit}` : `${less}${value.toFixed(digits)}${unit}`;
   const words = (one, upstream, rate) => {
     const less = one.atMost ? "< " : "", cores = rate * one.cpu / 1e6;
     return [
       one.adds === null ? "no figure" : `${less}${number(one.adds)} ms`,
-      one.adds === null ? "no figure" : `${less}${(one.adds / (one.adds + upstream) * 100).toFixed(1)}%`,
-      one.cpu === null ? "no figure" : cores.toFixed(2),
+      one.adds === null ? "no figure" : least(100 * one.adds / (one.adds + upstream), 1, "%", less),
+      one.cpu === null ? "no figure" : least(cores, 2),
       one.cpu === null ? "no figure" : String(Math.ceil(cores / 0.7)),
     ];
   };

@@ -12,7 +12,7 @@ import pytest
 
 from bench.figures import figures
 from bench.report import write_html
-from bench.report.cost import share_of
+from bench.report.cost import Share, share_of
 from bench.report.view import view
 from tests.unit.bench.browser import Page, browser, installed
 from tests.unit.bench.made import made_run
@@ -144,14 +144,22 @@ def test_the_filter_hides_the_rows_of_a_framework_and_brings_them_back(tab: Page
     assert tab.ask(faint) == 0
 
 
-@pytest.mark.parametrize(("decades", "upstream_ms"), [("0", 1.0), ("2", 100.0), ("3", 1000.0)])
+def test_what_is_little_is_no_zero() -> None:
+    assert Share("nginx", 0.01, 10.0, at_most=False).words(400, 300) == ["0.010 ms", "< 0.1%", "< 0.01", "1"]
+    assert Share("nginx", 0.2, 20.0, at_most=True).words(400, 300) == ["< 0.200 ms", "< 0.1%", "0.01", "1"]
+
+
+@pytest.mark.parametrize(
+    ("decades", "upstream_ms", "rate_decades", "rate"),
+    [("0", 1.0, "4", 10_000), ("2", 100.0, "4", 10_000), ("3", 1000.0, "4", 10_000), ("3", 1000.0, "1", 10)],
+)
 def test_the_slider_says_what_the_page_would_have_said(
-    tab: Page, page: Path, decades: str, upstream_ms: float
+    tab: Page, page: Path, decades: str, upstream_ms: float, rate_decades: str, rate: int
 ) -> None:
     """The script's arithmetic is the program's own, figure by figure."""
     tab.look(width=1440, dark=False)
     tab.open(page)
-    for name, value in (("upstream", decades), ("rate", "4")):
+    for name, value in (("upstream", decades), ("rate", rate_decades)):
         slider = f"document.getElementById('{name}')"
         tab.ask(f"{slider}.value = {value}; {slider}.dispatchEvent(new Event('input', {{bubbles: true}}))")
     cells = tab.ask(
@@ -159,9 +167,9 @@ def test_the_slider_says_what_the_page_would_have_said(
         " [row.dataset.cell, ...[...row.querySelectorAll('td')].map((place) => place.textContent)])"
     )
     found = view(made_run())
-    assert cells == [[row[0], *share_of(found, row[0]).words(upstream_ms, 10_000)] for row in cells]
+    assert cells == [[row[0], *share_of(found, row[0]).words(upstream_ms, rate)] for row in cells]
     assert len(cells) == sum(not cell.twin_of for cell in found.cells)
-    assert f"takes {upstream_ms:,g} ms and you need 10,000" in tab.ask(
+    assert f"takes {upstream_ms:,g} ms and you need {rate:,}" in tab.ask(
         "document.getElementById('load').textContent"
     )
 
