@@ -66,6 +66,8 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
         console.print(Text(f"First answer, ms (importing the app): {started}"))
     _print_tables(found, console, whole=whole)
     console.print(Text(_UNITS, style="dim"))
+    for line in _left_out(found):
+        console.print(Text(line, style="yellow"))
     _absences(found, console, whole=whole)
 
 
@@ -148,9 +150,13 @@ def _blocks_done(found: View) -> Iterator[str]:
     for (complete, blocks), parts in complete_of.items():
         of = f" of {', '.join(parts)}" if any(parts) else ""
         yield f"{complete} of {blocks} blocks{of} are complete."
+
+
+def _left_out(found: View) -> Iterator[str]:
+    """Yield what the plan had no time for: how many cells of each part, or which."""
     together: dict[str, list[str]] = {}
     for name, why, cells in left_out(found.run.dropped):
-        who = f"{len(cells)} cells of {name}" if name else ", ".join(cells)
+        who = f"{len(cells)} of {name}" if name else ", ".join(cells)
         together.setdefault(why, []).append(who)
     for why, every in together.items():
-        yield f"{', '.join(every)}: {why}."
+        yield f"Cells {why}: {', '.join(every)}."

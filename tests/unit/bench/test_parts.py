@@ -157,7 +157,7 @@ def test_the_terminal_keeps_to_the_cells_that_were_asked_everything() -> None:
     table = text[text.index("cell  ") : text.index("us/req (near")]
     assert "FastAPI handler, uvicorn, httpx2" in table
     assert "recipe in Litestar" not in table
-    assert "1 cells of few: left out from the start: no time." in text
+    assert "Cells left out from the start: no time: 1 of few." in text
     assert "blocks of" not in text  # none is incomplete
     assert "0 more loads" not in text
 
