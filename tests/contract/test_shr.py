@@ -28,6 +28,7 @@ async def cookies(talk: Talk) -> None:
         same(seen, "Cookie", *(field.partition(": ")[2] for field in fields))
 
 
+# A minute: a thousand requests, each with a client of its own at 40 ms, are slow and not wrong.
 @case("SHR-04", requirement="RFC 9110 §11.6.2", anchor="credentials are per request", deadline_s=60)
 async def credentials(talk: Talk) -> None:
     """Credentials stay with their request: a thousand interleaved over fifty connections, every other one
