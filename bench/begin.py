@@ -25,7 +25,9 @@ from bench.own import cell_of, own_digests, own_scores
 from bench.plan import LEAST_BLOCKS, estimate, seconds_of
 from bench.progress import Bar
 from bench.record import SCHEMA, Absence, CellSpec, Dropped, Run, RunRecord
-from bench.report import write_html, write_terminal
+from bench.report.page import page
+from bench.report.terminal import show
+from bench.report.view import view
 from bench.resume import differs
 from bench.run import SETTINGS, START_STOP_S, run_plan
 from bench.scenarios import MORE, QUICK
@@ -173,10 +175,10 @@ def _cell_now(cell: CellSpec) -> CellSpec | None:
 
 def write_report(records: Path, console: Console, *, whole: bool = False) -> None:
     """Print the verdict of a run, on one screen or as a ``whole``, and write its page."""
-    run = Run.read(records)
-    write_terminal(run, console, carriers(), whole=whole)
-    page = records.with_name("report.html")
-    page.write_text(write_html(run, carriers()), encoding="utf-8")
+    found, packages_here = view(Run.read(records)), carriers()
+    show(found, console, packages_here, whole=whole)
+    path = records.with_name("report.html")
+    path.write_text(page(found, packages_here), encoding="utf-8")
     console.print(
-        f"The whole report, with charts and tables: [bold]{os.path.relpath(page)}[/]", soft_wrap=True
+        f"The whole report, with charts and tables: [bold]{os.path.relpath(path)}[/]", soft_wrap=True
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -259,7 +260,7 @@ def read_records(path: Path) -> Iterator[Record]:
         yield record
 
 
-class Run(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct, frozen=True, dict=True):
     """A whole run, read back. ``file``: what its records are called."""
 
     header: RunRecord
@@ -287,7 +288,14 @@ class Run(msgspec.Struct, frozen=True):
 
     def processes(self, cell: str, part: Part | None) -> list[CellRecord]:
         """Return what was recorded of a cell in a part of the plan, in the order in which it was run."""
-        return [one for one in self.cells if part is not None and (one.cell, one.part) == (cell, part.id)]
+        return self._processes.get((cell, part.id), []) if part is not None else []
+
+    @cached_property
+    def _processes(self) -> dict[tuple[str, str], list[CellRecord]]:
+        found: dict[tuple[str, str], list[CellRecord]] = {}
+        for one in self.cells:
+            found.setdefault((one.cell, one.part), []).append(one)
+        return found
 
     def by_block(self, cell: str, scenario: str) -> Mapping[int, Result]:
         """Return the results of a cell in a scenario, by block; of the gate, which every part has, the first
