@@ -20,10 +20,10 @@ from bench.report.words import (
     SHORT,
     absence_word,
     between,
-    interval,
     level_name,
     listed,
     ratio,
+    ratio_interval,
     sentence,
     verdict_word,
 )
@@ -91,7 +91,7 @@ def _figure(estimate: Estimate, *, turned: bool) -> str:
     value, low, high = estimate.ratio, estimate.low, estimate.high
     if turned:
         value, low, high = 1 / value, 1 / high, 1 / low
-    return f"{ratio(value)} ({interval(low, high)})"
+    return "{} ({})".format(*ratio_interval(value, low, high))
 
 
 def where_it_differs(found: View, outcome: Outcome) -> list[Under]:

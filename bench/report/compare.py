@@ -13,7 +13,15 @@ from bench.contrasts import Contrast, Outcome
 from bench.metrics import metric
 from bench.record import Run
 from bench.report.view import View, view
-from bench.report.words import DASH, STREAMS, interval, over, ratio, upper, verdict_word
+from bench.report.words import (
+    DASH,
+    STREAMS,
+    estimated,
+    over,
+    ratio_interval,
+    upper,
+    verdict_word,
+)
 from bench.stats import Interval, log_values, unpaired
 
 __all__ = ["Agreement", "agreements", "changes", "differences", "show_comparison"]
@@ -152,7 +160,7 @@ def _said(outcome: Outcome) -> str:
     estimate = outcome.estimate
     if estimate is None:
         return verdict_word(outcome)
-    return f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)}) {verdict_word(outcome)}"
+    return f"{estimated(estimate)} {verdict_word(outcome)}"
 
 
 def _cells(found: View, changed: list[tuple[str, str, Interval]], shown: list[str]) -> Table:
@@ -170,7 +178,7 @@ def _cells(found: View, changed: list[tuple[str, str, Interval]], shown: list[st
 def _change(change: Interval | None, name: str) -> Text:
     if change is None:
         return Text(DASH, style="dim")
-    text = f"{ratio(change.value)} ({interval(change.low, change.high)})"
+    text = "{} ({})".format(*ratio_interval(change.value, change.low, change.high))
     if change.low <= 1 <= change.high:
         return Text(text, style="dim")
     better = (change.value > 1) == (metric(name).better == "more")

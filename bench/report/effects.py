@@ -19,7 +19,15 @@ from bench.report.parts import absent, section, under_loads, why
 from bench.report.tables import behind, contrasts_table, table
 from bench.report.verdict import client_cost
 from bench.report.view import GLANCE, View
-from bench.report.words import FIGURES, STREAMS, interval, level_name, over, ratio, upper, verdict_word
+from bench.report.words import (
+    FIGURES,
+    STREAMS,
+    estimated,
+    level_name,
+    over,
+    upper,
+    verdict_word,
+)
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["effects_section", "matters_section"]
@@ -110,7 +118,7 @@ def _levels_table(found: View) -> Markup:
                 [
                     f"{effect.factor} {level_name(effect.level)}",
                     found.title(one.metric),
-                    f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)})",
+                    estimated(estimate),
                 ]
             )
     return table(["level", "metric", "cost against the factor's mean"], rows)
@@ -130,7 +138,7 @@ def _interaction_row(title: str, each: Interaction) -> list[str]:
     what = f"{level_name(each.first)} / {level_name(each.second)}"
     where = f"with {level_name(each.at)} against {level_name(each.against)}"
     estimate = each.estimate
-    changes = f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)})"
+    changes = estimated(estimate)
     word = {"equivalent": "too little to matter", "cannot-tell": "cannot tell"}.get(
         each.verdict, "it depends"
     )
@@ -230,7 +238,7 @@ def _rows_where(found: View, contrast: Contrast, name: str) -> list[Row]:
     return [
         Row(
             f"with {', '.join(map(level_name, one.levels.values()))}",
-            f"{ratio(one.estimate.ratio)} ({interval(one.estimate.low, one.estimate.high)})",
+            estimated(one.estimate),
             values=(one.estimate.ratio,),
             low=one.estimate.low,
             high=one.estimate.high,
@@ -259,7 +267,7 @@ def _row(found: View, contrast: Contrast, name: str) -> Row:
     word = verdict_word(outcome)
     return Row(
         label,
-        f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)}) {_short(word)}",
+        f"{estimated(estimate)} {_short(word)}",
         tone="ink" if contrast.main or contrast.question == "recipe" else "",
         values=(estimate.ratio,),
         low=estimate.low,

@@ -21,10 +21,9 @@ from bench.report.words import (
     FIGURES,
     STREAMS,
     absence_word,
-    interval,
+    estimated,
     number,
     place,
-    ratio,
     value_interval,
 )
 from bench.slopes import Slope, slopes
@@ -70,7 +69,7 @@ def _near_saturation(found: View) -> list[Markup]:
             assert figure.middle is not None
             row += [value_interval(figure.middle), _busy(found, cell, metric(figure.metric).scenario)]
         over = compare(log_ratios(both[1].blocks, both[0].blocks))
-        rows.append([*row, f"{ratio(over.ratio)} ({interval(over.low, over.high)})" if over else DASH])
+        rows.append([*row, estimated(over) if over else DASH])
         ids.append(cell.id)
     heads = [
         f"at {paced}, µs",

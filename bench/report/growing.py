@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bench.figures import Grown
 from bench.record import CellSpec
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, interval, ratio, upper
+from bench.report.words import DASH, absence_word, estimated, upper
 
 __all__ = ["Growths", "grown_words", "growths", "spans", "was_asked"]
 
@@ -67,7 +67,7 @@ def grown_words(one: Grown) -> str:
     """Return the ratio with its interval, or what stands where there is none."""
     if one.estimate is None:
         return absence_word(one.absence) if one.absence else DASH
-    return f"{ratio(one.estimate.ratio)} ({interval(one.estimate.low, one.estimate.high)})"
+    return estimated(one.estimate)
 
 
 def was_asked(one: Grown) -> bool:

@@ -11,7 +11,7 @@ from bench.report.markup import Markup, el
 from bench.report.parts import absent, not_run, section, why
 from bench.report.tables import behind, gate_table, table
 from bench.report.view import GLANCE, View
-from bench.report.words import DASH, absence_word, interval, number, ratio
+from bench.report.words import DASH, absence_word, estimated, number
 from bench.shapes import LEAVING, Aborts, Slow
 from bench.stats import least_samples
 from bench.values import quantile_us
@@ -194,4 +194,4 @@ def _grown(found: View, cell: CellSpec) -> str:
     )
     if grown is None or grown.estimate is None:
         return absence_word(grown.absence) if grown and grown.absence else DASH
-    return f"{ratio(grown.estimate.ratio)} ({interval(grown.estimate.low, grown.estimate.high)})"
+    return estimated(grown.estimate)

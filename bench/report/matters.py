@@ -8,7 +8,7 @@ from bench.factorial import FACTORS, Decomposition
 from bench.metrics import metric
 from bench.report.choice import CAPACITY, OF_STREAMS
 from bench.report.view import View
-from bench.report.words import DASH, interval, level_name, ratio, upper
+from bench.report.words import DASH, estimated, level_name, upper
 
 __all__ = ["briefly", "dependences", "first_of", "judged", "matters", "most", "share_interval", "shared"]
 
@@ -99,9 +99,5 @@ def _depend(found: View, name: str) -> str:
 
 
 def _most_of_all(each: Interaction) -> str:
-    estimate = each.estimate
     first, second, at, against = map(level_name, (each.first, each.second, each.at, each.against))
-    return (
-        f"with {at} {first} over {second} is {ratio(estimate.ratio)} "
-        f"({interval(estimate.low, estimate.high)}) what it is with {against}"
-    )
+    return f"with {at} {first} over {second} is {estimated(each.estimate)} what it is with {against}"

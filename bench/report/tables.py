@@ -11,7 +11,16 @@ from bench.record import GateResult
 from bench.report.markup import Markup, el
 from bench.report.scores import score_words
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, interval, number, over, ratio, value_interval, verdict_word
+from bench.report.words import (
+    DASH,
+    absence_word,
+    estimated,
+    number,
+    over,
+    ratio,
+    value_interval,
+    verdict_word,
+)
 
 __all__ = [
     "added_table",
@@ -136,9 +145,7 @@ def contrasts_table(found: View, metrics: Sequence[str], questions: Sequence[str
             continue
         for outcome in outcomes:
             estimate = outcome.estimate
-            figure = (
-                f"{ratio(estimate.ratio)} ({interval(estimate.low, estimate.high)}), " if estimate else ""
-            )
+            figure = f"{estimated(estimate)}, " if estimate else ""
             row.append(figure + verdict_word(outcome))
         rows.append(row)
     return table(["contrast", *map(found.title, metrics)], rows)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bench.contrasts import Outcome, server_name
 from bench.metrics import Metric, metric
 from bench.record import Absence, Dropped
-from bench.stats import MARGIN, Interval
+from bench.stats import MARGIN, Estimate, Interval
 
 __all__ = [
     "CANNOT_TELL",
@@ -21,8 +21,8 @@ __all__ = [
     "between",
     "changed_versions",
     "duration",
+    "estimated",
     "inside",
-    "interval",
     "left_out",
     "level_name",
     "listed",
@@ -30,6 +30,7 @@ __all__ = [
     "over",
     "place",
     "ratio",
+    "ratio_interval",
     "sentence",
     "upper",
     "value_interval",
@@ -145,22 +146,29 @@ def _digits(value: float) -> int:
     return 1 if value >= 1.95 else 2 if value >= 0.195 else 3
 
 
-def interval(low: float, high: float) -> str:
-    """Return the ends of a ratio's interval, in the digits of `ratio`."""
-    return DASH.join(_ends(low, high))
-
-
 def _ends(low: float, high: float) -> tuple[str, str]:
+    """Return the ends of a ratio's interval, in the digits of `ratio`, or so many as tell them apart."""
     digits = min(_digits(low), max(2, _digits(high)))
     if f"{low:.{digits}f}" == f"{high:.{digits}f}":  # an interval of no width would claim too much
         digits += 1
     return f"{low:.{digits}f}", f"{high:.{digits}f}"
 
 
+def ratio_interval(value: float, low: float, high: float) -> tuple[str, str]:
+    """Return a ratio and its interval in the same digits, those that the interval can be told by."""
+    ends = _ends(low, high)
+    return f"{value:.{len(ends[0].partition('.')[2])}f}{TIMES}", DASH.join(ends)
+
+
+def estimated(estimate: Estimate) -> str:
+    """Return an estimate's ratio with its interval: 1.17x (1.14-1.19)."""
+    return "{} ({})".format(*ratio_interval(estimate.ratio, estimate.low, estimate.high))
+
+
 def between(low: float, high: float) -> str:
     """Return what lies between two ratios: 1.22-1.43x; ends that are far apart in digits of their own."""
     if high < 2 * low:
-        return interval(low, high) + TIMES
+        return DASH.join(_ends(low, high)) + TIMES
     return f"{ratio(low).removesuffix(TIMES)}{DASH}{ratio(high)}"
 
 
@@ -233,12 +241,11 @@ def sentence(
         # its own interval may leave one out, where the correction for all that was asked does not
         alone = "" if estimate.low <= 1 <= estimate.high else ", corrected for what was asked with it"
         return f"{upper(contrast.first)} {verb} {contrast.second}{under}: {verdict_word(outcome)}{alone}"
-    verb = says.format(ratio=ratio(estimate.ratio))
-    return (
-        f"{upper(contrast.first)} {verb} {contrast.second} "
-        f"({interval(estimate.low, estimate.high)}){f' on average, from {apart}' if apart else ''}{under}: "
-        f"{verdict_word(outcome)}"
-    )
+    value, ends = ratio_interval(estimate.ratio, estimate.low, estimate.high)
+    verb = says.format(ratio=value)
+    mean = f" on average, from {apart}" if apart else ""
+    said = f"{upper(contrast.first)} {verb} {contrast.second} ({ends}){mean}"
+    return f"{said}{under}: {verdict_word(outcome)}"
 
 
 def changed_versions(data: Mapping[str, str], installed: Mapping[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from bench.metrics import metric
 from bench.record import CellSpec
 from bench.report.cost import Share, share_of
 from bench.report.view import View
-from bench.report.words import DASH, absence_word, interval, number, ratio, value_interval
+from bench.report.words import DASH, absence_word, estimated, number, value_interval
 from bench.sample.charts import headed, known, read, told
 from bench.sample.sentences import bullets, table, wrapped
 
@@ -47,7 +47,7 @@ def _growth(found: View, *wanted: str) -> str:
 def _grown(one: Grown) -> str:
     if one.estimate is None:
         return absence_word(one.absence) if one.absence else DASH
-    return f"{ratio(one.estimate.ratio)} ({interval(one.estimate.low, one.estimate.high)})"
+    return estimated(one.estimate)
 
 
 def _value(found: View, cell: CellSpec, name: str) -> str:

@@ -90,7 +90,7 @@ def with_slow(result: Result) -> View:
 def test_slow_readers_are_told_by_what_they_do_to_others_and_what_is_held_for_them() -> None:
     found = with_slow(slow())
     # 6 ms over 2 ms in every block; 100 - 20 KiB held; 500 KiB for five
-    times = "3.0\N{MULTIPLICATION SIGN} (3.00\N{EN DASH}3.00)"
+    times = "3.00\N{MULTIPLICATION SIGN} (3.00\N{EN DASH}3.00)"
     assert row(found) == f"FastAPI handler, uvicorn ✓ pass 2.00 6.00 {times} 80.0 100 "
 
 

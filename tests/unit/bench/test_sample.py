@@ -170,7 +170,7 @@ def test_the_answers_are_the_ratios_of_the_records() -> None:
     pick, capacity, *_ = rows["Litestar over FastAPI"]
     assert pick == "Litestar"
     assert capacity.startswith(f"1.10{TIMES} (1.0")  # the made-up run has 1,650 and 1,500 requests/s
-    assert rows["The FastAPI app over the recipe"][1].startswith("3.0")
+    assert rows["The FastAPI app over the recipe"][1].startswith("2.99")  # of 3.0
     assert list(rows) == ["Litestar over FastAPI", "wire over httpx2", "The FastAPI app over the recipe"]
     assert [row[0] for row in table_rows(_block("answers more"))] == ["The Litestar app over the recipe"]
 
@@ -252,7 +252,7 @@ def test_growth_is_what_a_larger_load_does_to_each_cell() -> None:
     more = view(scaled(made_run(), **{"S3-16": 1.0, "S3-512": 0.8}))
     rows = table_rows(block(more, "growth retention churn", str))
     assert [len(row) for row in rows] == [2] * len(rows)
-    assert all(row[1].startswith(f"0.80{TIMES}") for row in rows)
+    assert all(re.match(f"0.80+{TIMES}", row[1]) for row in rows)
 
 
 def test_streams_are_what_seven_tenths_of_a_core_pay_for() -> None:
