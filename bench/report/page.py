@@ -113,15 +113,14 @@ def _card(answer: Answer) -> Markup:
     parts += [el("p", line + ".") for line in (*told, *filter(None, [answer.note]))]
     what, pairs = answer.pairs
     if pairs and len(pairs) != len(where):  # these are the pairs
-        rows = _rows([(where, figure) for where, _, figure in (line.partition(": ") for line in pairs)])
-        few = len(pairs) <= _ROWS and not answer.where
-        parts += (
-            [el("p", f"{upper(what)}:"), rows]
-            if few
-            else [behind(rows, f"{upper(what)}: {len(pairs)} pairs")]
-        )
+        rows = _rows([(place, figure) for place, _, figure in (line.partition(": ") for line in pairs)])
+        if len(pairs) <= _ROWS and not answer.where:
+            parts += [el("p", f"{upper(what)}:"), rows]
+        else:
+            parts.append(behind(rows, f"Pair by pair: {len(pairs)}"))
     if rest:
-        parts.append(behind(el("ul", *(el("li", line + ".") for line in rest)), "More"))
+        figures = el("ul", *(el("li", line + ".") for line in rest))
+        parts.append(behind(figures, f"Figure by figure: {len(rest)}"))
     return el("article", *parts)
 
 
