@@ -1,14 +1,15 @@
-"""Cores that stay awake while cells are timed: where that can be had, and the processes that do it.
+"""A core that stays awake while cells are timed: where that can be had, and the process that does it.
 
 A core with nothing to do halts, and is slow for a moment after it wakes; how slow is the host's affair and
-changes from one minute to the next. At a few thousand events/s a subject wakes for nearly each of them
-(docs/decisions/0022). A process that spins at SCHED_IDLE on each pinned core takes that out.
+changes from one minute to the next. At a few thousand events/s a subject wakes for nearly each of them. A
+process that spins at SCHED_IDLE on the subject's core takes that out. Not on the rig's: whoever wakes load
+engine or origin pays for it where that core is awake, which is the subject (docs/decisions/0022).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,18 +24,18 @@ _ASLEEP = Absence("not-asked", "--asleep was given")
 
 
 def choose_awake(pinning: Pinning, *, asleep: bool) -> list[int] | Absence:
-    """Return the cores that can be kept awake here, all that anything is pinned to; or why none can be."""
+    """Return the cores that can be kept awake here, those of the subject; or why none can be."""
     if asleep:
         return _ASLEEP
     if sys.platform != "linux":
         return Absence("unsupported", "only Linux knows SCHED_IDLE")
     if not pinning.pinned:
-        return Absence("unsupported", "nothing is pinned to them")
-    cpus = sorted(pinning.subject | pinning.rig)
-    if share_a_core(cpus):
-        return Absence("unsupported", "both are threads of one core, and one that spins slows the other")
+        return Absence("unsupported", "no core is the subject's alone")
+    if share_a_core(pinning.subject | pinning.rig):
+        return Absence("unsupported", "it and the rig's are threads of one, and spinning would slow the rig")
     if quota():
         return Absence("unsupported", "this system allows so much CPU time and no more, and spinning uses it")
+    cpus = sorted(pinning.subject)
     try:
         with keep_awake(cpus):
             return cpus
@@ -43,10 +44,10 @@ def choose_awake(pinning: Pinning, *, asleep: bool) -> list[int] | Absence:
 
 
 def words(awake: list[int] | Absence) -> str:
-    """Say it for people, to be read after `bench.environment.IDLE`."""
+    """Say it for people, to be read after `bench.environment.SUBJECTS_CORE`."""
     if isinstance(awake, Absence):
         return f"may sleep: {awake.detail}"
-    return f"stay awake (a process on each of {', '.join(map(str, awake))} spins at SCHED_IDLE)"
+    return "stays awake: a process spins on it at SCHED_IDLE"
 
 
 @contextmanager
@@ -69,7 +70,7 @@ def keep_awake(cpus: Sequence[int]) -> Iterator[dict[int, Process]]:
         yield found
 
 
-def share_a_core(cpus: Sequence[int], *, system: Path = Path("/sys/devices/system/cpu")) -> bool:
+def share_a_core(cpus: Collection[int], *, system: Path = Path("/sys/devices/system/cpu")) -> bool:
     """Return whether two of them are hardware threads of one core."""
     cores = [_read(system / f"cpu{cpu}/topology/thread_siblings_list") or f"core {cpu}" for cpu in cpus]
     return len(set(cores)) < len(cores)

@@ -19,7 +19,7 @@ from bench import folders
 from bench.awake import choose_awake
 from bench.awake import words as awake_words
 from bench.cells import choose, direct
-from bench.environment import IDLE, carriers, choose_pinning, fingerprint, packages
+from bench.environment import SUBJECTS_CORE, carriers, choose_pinning, fingerprint, packages
 from bench.listing import show_list
 from bench.own import cell_of, own_digests, own_scores
 from bench.plan import LEAST_BLOCKS, estimate, seconds_of
@@ -97,7 +97,7 @@ def _measure(
     dropped: list[Dropped] | None = None,
     before: Run | None = None,
 ) -> int:
-    console.print(f"[dim]{header.pinning}; idle cores {header.environment[IDLE]}[/]")
+    console.print(f"[dim]{header.pinning}; {SUBJECTS_CORE} {header.environment[SUBJECTS_CORE]}[/]")
     with Bar(console) as bar:
         outcome = run_plan(header, folder, dropped=dropped or [], before=before, bar=bar)
     write_report(folder / RECORDS, console)
@@ -161,7 +161,7 @@ def _the_same_now(header: RunRecord) -> RunRecord:
 
 
 def _environment(awake: list[int] | Absence, cells: Sequence[CellSpec]) -> dict[str, str]:
-    return fingerprint() | {IDLE: awake_words(awake)} | own_digests(cells)
+    return fingerprint() | {SUBJECTS_CORE: awake_words(awake)} | own_digests(cells)
 
 
 def _cell_now(cell: CellSpec) -> CellSpec | None:

@@ -16,10 +16,10 @@ import msgspec
 from shared.harness.peers import PEERS
 from shared.harness.process import ROOT
 
-__all__ = ["IDLE", "Pinning", "carriers", "choose_pinning", "fingerprint", "packages"]
+__all__ = ["SUBJECTS_CORE", "Pinning", "carriers", "choose_pinning", "fingerprint", "packages"]
 
-IDLE = "idle cores"
-"""What a run's environment calls how `bench.awake` leaves them."""
+SUBJECTS_CORE = "the subject's core"
+"""What a run's environment calls it, to say how `bench.awake` left it."""
 
 _CARRIERS = (
     "fastapi", "starlette", "litestar", "uvicorn", "hypercorn", "httptools", "h11", "uvloop", "anyio",

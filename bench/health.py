@@ -13,7 +13,7 @@ import msgspec
 from bench.agreement import Agreement, agreements
 from bench.cells import DIRECT
 from bench.check import HEADROOM_LEAST, cell_absence, headroom, quantile_ms
-from bench.environment import IDLE
+from bench.environment import SUBJECTS_CORE
 from bench.record import Absence, CellRecord, CrowdResult, GateResult, OpenResult, Part, Run, Timed
 from bench.stats import INTERVAL_BLOCKS, MARGIN
 from bench.usage import Span
@@ -90,7 +90,11 @@ def _blocks_health(run: Run) -> Health:
 def _pinning_health(run: Run) -> Health:
     pinned = bool(run.header.subject_cpus)
     level: Level = "good" if pinned else "doubtful"
-    idle = [f"idle cores {run.header.environment[IDLE]}"] if IDLE in run.header.environment else []
+    idle = (
+        [f"{SUBJECTS_CORE} {run.header.environment[SUBJECTS_CORE]}"]
+        if SUBJECTS_CORE in run.header.environment
+        else []
+    )
     meaning = "; ".join([run.header.pinning, *idle])
     return Health("Cores", level, "subject alone" if pinned else "shared", meaning)
 

@@ -22,16 +22,22 @@ _CPUCLOCK_SCHED = 2  # kernel: include/linux/posix-timers_types.h
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
+class Spun(msgspec.Struct, frozen=True):
+    """Of a core that is kept awake: the CPU time of what does that, and what the host has stolen from it."""
+
+    cpu_ns: int
+    steal_s: float
+
+
 class Usage(msgspec.Struct, frozen=True):
-    """Counters at one moment; meaningful as a difference of two. None: the system does not tell.
-    ``steal_s``: of each core that is kept awake, ``spun_ns``: by what does that; else of all together."""
+    """Counters at one moment; meaningful as a difference of two. None: the system does not tell."""
 
     at_ns: int
     cpu_ns: int
     wait_ns: int | None
     rig_cpu_ns: int | None
-    steal_s: tuple[float, ...] | None
-    spun_ns: tuple[int, ...]
+    steal_s: float | None
+    spun: tuple[Spun, ...] = ()
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -73,8 +79,10 @@ class Meter:
             cpu_ns=sum(used or 0 for used in map(_cpu_ns, pids)),
             wait_ns=_wait_ns(pids),
             rig_cpu_ns=_sum(map(_cpu_ns, self._rig)),
-            steal_s=_steal_s(self._spinners),
-            spun_ns=tuple(_cpu_ns(pid) or 0 for pid in self._spinners.values()),
+            steal_s=_steal_s("cpu"),
+            spun=tuple(
+                Spun(_cpu_ns(pid) or 0, _steal_s(f"cpu{core}") or 0.0) for core, pid in self._spinners.items()
+            ),
         )
 
 
@@ -93,15 +101,16 @@ def span(before: Usage, after: Usage) -> Span:
 
 
 def _stolen_s(before: Usage, after: Usage) -> float | None:
-    """A core that is kept awake is never idle, and the host may take any of its time: what it took is shared
-    out by who had the core how long."""
-    if before.steal_s is None or after.steal_s is None:
+    """A core that is kept awake is never idle, and the host may take any of its time: what it took there is
+    shared out by who had the core how long."""
+    stolen_s = _less(after.steal_s, before.steal_s)
+    if stolen_s is None:
         return None
-    taken_s = [late - early for early, late in zip(before.steal_s, after.steal_s, strict=True)]
-    spun_ns = [late - early for early, late in zip(before.spun_ns, after.spun_ns, strict=True)]
     elapsed_ns = after.at_ns - before.at_ns
-    used = [max(0.0, 1 - spun / elapsed_ns) for spun in spun_ns] or [1.0]
-    return sum(taken * share for taken, share in zip(taken_s, used, strict=True))
+    return stolen_s - sum(
+        (late.steal_s - early.steal_s) * min(1.0, (late.cpu_ns - early.cpu_ns) / elapsed_ns)
+        for early, late in zip(before.spun, after.spun, strict=True)
+    )
 
 
 def _less(after: float | None, before: float | None) -> float | None:
@@ -175,11 +184,12 @@ def _wait_ns(pids: tuple[int, ...]) -> int | None:
     return sum(waited) if waited else None
 
 
-def _steal_s(cores: Iterable[int]) -> tuple[float, ...] | None:
-    lines = {line.partition(" ")[0]: line.split() for line in _read(Path("/proc/stat")).splitlines()}
-    found = [lines.get(name, []) for name in [f"cpu{core}" for core in cores] or ["cpu"]]
-    known = all(len(fields) > 8 for fields in found)
-    return tuple(int(fields[8]) / _TICKS_PER_S for fields in found) if known else None
+def _steal_s(name: str) -> float | None:
+    for line in _read(Path("/proc/stat")).splitlines():
+        fields = line.split()
+        if fields[0] == name and len(fields) > 8:
+            return int(fields[8]) / _TICKS_PER_S
+    return None
 
 
 def _read(path: Path) -> str:

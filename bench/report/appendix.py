@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from statistics import median
 
-from bench.environment import IDLE
+from bench.environment import SUBJECTS_CORE
 from bench.metrics import metric
 from bench.record import Absence, CellSpec, Part
 from bench.report.curves import Spark, sparks
@@ -116,7 +116,7 @@ def repeat_section(found: View) -> Markup:
         *([f"part {part.id}", _part_words(part)] for part in header.parts),
         *([name, value] for name, value in header.settings.items()),
         *_loops(found.cells),
-        *([name, value] for name, value in header.environment.items() if name == IDLE),
+        *([name, value] for name, value in header.environment.items() if name == SUBJECTS_CORE),
         ["request", "GET with host, user-agent and accept; keep-alive connections over loopback"],
     ]
     csv = base64.b64encode(figures_csv(found).encode()).decode()

@@ -1,8 +1,9 @@
-"""Cores are kept awake by what takes nothing from anybody and ends with the rig; where not, it says why."""
+"""A core is kept awake by what takes nothing from anybody and ends with the rig; where not, it says why."""
 
 from __future__ import annotations
 
 import asyncio
+import html
 import os
 import re
 import signal
@@ -16,13 +17,13 @@ import pytest
 from bench import awake, command, folders
 from bench.awake import choose_awake, keep_awake, quota, share_a_core, words
 from bench.begin import _the_same_now
-from bench.environment import IDLE, Pinning
+from bench.environment import SUBJECTS_CORE, Pinning
 from bench.health import health
 from bench.perform import Rig
 from bench.record import Absence, RecordFile
 from bench.report import write_html
 from bench.report.compare import differences
-from bench.usage import Usage, span
+from bench.usage import Spun, Usage, span
 from shared.harness.process import ROOT, Process, ProcessFailed
 from tests.unit.bench.made import made_header, made_run
 from tests.unit.harness.leftovers import wait_until_gone
@@ -111,7 +112,7 @@ def test_where_the_system_refuses_it_is_absent_with_the_systems_word(
     [
         ("linux", _PINNED, True, Absence("not-asked", "--asleep was given")),
         ("darwin", _NO_CORE, False, Absence("unsupported", "only Linux knows SCHED_IDLE")),
-        ("linux", _NO_CORE, False, Absence("unsupported", "nothing is pinned to them")),
+        ("linux", _NO_CORE, False, Absence("unsupported", "no core is the subject's alone")),
     ],
 )
 def test_why_it_cannot_be_had_is_typed(
@@ -123,9 +124,7 @@ def test_why_it_cannot_be_had_is_typed(
 
 
 @linux
-@pytest.mark.parametrize(
-    ("fact", "told"), [("share_a_core", "threads of one core"), ("quota", "so much CPU")]
-)
+@pytest.mark.parametrize(("fact", "told"), [("share_a_core", "threads of one"), ("quota", "so much CPU")])
 def test_a_spinner_that_would_take_from_the_subject_is_not_started(
     fact: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,29 +171,35 @@ def test_a_quota_is_found_in_any_group_above(
 
 
 def test_what_the_host_took_from_a_spinner_is_not_the_runs() -> None:
-    """One core spun for half the time and lost 0.2 s, the other for none of it and lost 0.1 s."""
-    before = Usage(at_ns=0, cpu_ns=0, wait_ns=0, rig_cpu_ns=0, steal_s=(1.0, 2.0), spun_ns=(0, 0))
-    after = Usage(at_ns=10**9, cpu_ns=0, wait_ns=0, rig_cpu_ns=0, steal_s=(1.2, 2.1), spun_ns=(5 * 10**8, 0))
+    """Of 0.3 s, 0.2 s were taken from a core on which a spinner ran for half of the time."""
+    before = Usage(at_ns=0, cpu_ns=0, wait_ns=0, rig_cpu_ns=0, steal_s=3.0, spun=(Spun(0, 1.0),))
+    after = Usage(at_ns=10**9, cpu_ns=0, wait_ns=0, rig_cpu_ns=0, steal_s=3.3, spun=(Spun(5 * 10**8, 1.2),))
     assert span(before, after).steal_s == pytest.approx(0.2)
 
 
 @linux
 def test_a_record_page_health_and_comparison_say_how_the_cores_were_left(tmp_path: Path) -> None:
-    told = [words([0, 1]), words(Absence("not-asked", "--asleep was given"))]
+    told = [words([1]), words(Absence("not-asked", "--asleep was given"))]
     runs = [
         msgspec.structs.replace(
-            run, header=msgspec.structs.replace(run.header, environment=run.header.environment | {IDLE: text})
+            run,
+            header=msgspec.structs.replace(
+                run.header, environment=run.header.environment | {SUBJECTS_CORE: text}
+            ),
         )
         for run, text in zip([made_run(blocks=3)] * 2, told, strict=True)
     ]
-    assert differences(*runs) == [f"{IDLE}: {told[0]} against {told[1]}"]
-    assert differences(made_run(blocks=3), runs[0]) == [f"{IDLE}: none against {told[0]}"]
+    assert differences(*runs) == [f"{SUBJECTS_CORE}: {told[0]} against {told[1]}"]
+    assert differences(made_run(blocks=3), runs[0]) == [f"{SUBJECTS_CORE}: none against {told[0]}"]
     for run, text in zip(runs, told, strict=True):
-        assert re.search(rf"<t[hd][^>]*>{IDLE}</t[hd]><td[^>]*>{re.escape(text)}", write_html(run, {}))
+        assert re.search(
+            rf"<t[hd][^>]*>{html.escape(SUBJECTS_CORE)}</t[hd]><td[^>]*>{re.escape(text)}",
+            write_html(run, {}),
+        )
         (cores,) = (one for one in health(run) if one.name == "Cores")
-        assert cores.meaning.endswith(f"; {IDLE} {text}")
-    header = msgspec.structs.replace(made_header(), awake=[0, 1])
-    assert msgspec.json.decode(msgspec.json.encode(header), type=type(header)).awake == [0, 1]
+        assert cores.meaning.endswith(f"; {SUBJECTS_CORE} {text}")
+    header = msgspec.structs.replace(made_header(), awake=[1])
+    assert msgspec.json.decode(msgspec.json.encode(header), type=type(header)).awake == [1]
 
 
 def test_a_run_goes_on_as_it_was_begun(
@@ -202,7 +207,7 @@ def test_a_run_goes_on_as_it_was_begun(
 ) -> None:
     absence = Absence("not-asked", "--asleep was given")
     header = msgspec.structs.replace(made_header(), awake=absence)
-    assert _the_same_now(header).environment[IDLE] == words(absence)
+    assert _the_same_now(header).environment[SUBJECTS_CORE] == words(absence)
     monkeypatch.setattr(folders, "_RESULTS", tmp_path)
     (tmp_path / "one").mkdir()
     with RecordFile(tmp_path / "one" / "records.jsonl") as records:
