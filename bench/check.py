@@ -6,6 +6,7 @@ judge anything: each rule compares a run with itself.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from statistics import median
 
 from bench.cells import DIRECT
@@ -128,4 +129,9 @@ def _rate(result: Result) -> float | None:
 
 def quantile_ms(encoded: list[str], percent: float) -> float:
     """Return a quantile of merged histograms in ms."""
+    return _quantile_ms(tuple(encoded), percent)
+
+
+@lru_cache(maxsize=4096)  # each section asks the same of a cell once more
+def _quantile_ms(encoded: tuple[str, ...], percent: float) -> float:
     return float(merge_histograms(encoded).get_value_at_percentile(percent)) / 1e6
