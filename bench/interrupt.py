@@ -1,7 +1,8 @@
 """Ctrl-C and SIGTERM, so that neither is lost.
 
-A KeyboardInterrupt is raised wherever the program happens to be. From a finalizer, or from a loop's own code,
-nothing is raised any further; so it is noted as well.
+A KeyboardInterrupt is raised wherever the program happens to be. From a finalizer, from what runs around a
+fork (os.register_at_fork, which logging uses), or from a loop's own code, nothing is raised any further; so it
+is noted as well, and told by nobody.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -36,9 +38,15 @@ def interruptible() -> Iterator[Callable[[], None]]:
         if asked:
             raise KeyboardInterrupt
 
+    def unraisable(what: sys.UnraisableHookArgs) -> None:
+        if not isinstance(what.exc_value, KeyboardInterrupt):
+            tell(what)
+
+    tell, sys.unraisablehook = sys.unraisablehook, unraisable
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield again
     finally:
+        sys.unraisablehook = tell
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 
 import pytest
 import uvloop
@@ -23,6 +24,22 @@ def test_what_was_lost_is_raised_again(number: signal.Signals) -> None:
         with pytest.raises(KeyboardInterrupt):
             check_interrupt()
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(("error", "told"), [(KeyboardInterrupt, False), (RuntimeError, True)])
+def test_an_interrupt_in_a_finalizer_is_not_told_as_a_fault(
+    error: type[BaseException], told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: found.append(what.exc_type))
+
+    class Interrupted:
+        def __del__(self) -> None:
+            raise error
+
+    with interruptible():
+        Interrupted()
+    assert found == ([error] if told else [])
 
 
 @pytest.mark.parametrize(("error", "told"), [(KeyboardInterrupt, False), (RuntimeError, True)])
