@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM, so that neither is lost.
 
 A KeyboardInterrupt is raised wherever the program happens to be. From a finalizer, from what runs around a
-fork (os.register_at_fork, which logging uses), or from a loop's own code, nothing is raised any further; so it
-is noted as well, and told by nobody.
+fork (os.register_at_fork, which logging uses), or from a loop's own code, nothing is raised any further; so
+it is noted as well, and told by nobody.
 """
 
 from __future__ import annotations
