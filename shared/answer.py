@@ -7,7 +7,7 @@ the ways out, and invent a content type (docs/decisions).
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -128,17 +128,29 @@ class Answer:
     async def _send_body(self, send: Send) -> bytes:
         """Send the body but for what is to leave with its end, and return that: all, where it is one piece.
         Behind other pieces the last would wait for a slow client where its leaving cannot be told from the
-        end any more."""
-        response = self.response
-        body, client = response.body, response.client
+        end any more.
+
+        What is more than one piece is sent by a task of its own: to resume this one resumes each frame
+        between it and the server's, a framework's dozen among them, which have left the caches by the next
+        event (docs/decisions/0017)."""
+        body, client = self.response.body, self.response.client
         if isinstance(body, bytes):
             await self._send_chunk(send, body)
             return b""
-        async for chunk in body:
-            if body.ended and not response.record.bytes_sent and not client.uploading:
-                return chunk
-            await self._send_chunk(send, chunk)
+        pieces = aiter(body)
+        first = await anext(pieces, None)
+        if first is None:
+            return b""
+        if body.ended and not client.uploading:
+            return first
+        await self._send_chunk(send, first)
+        if not body.ended:
+            await asyncio.get_running_loop().create_task(self._send_pieces(send, pieces))
         return b""
+
+    async def _send_pieces(self, send: Send, pieces: AsyncIterator[bytes]) -> None:
+        async for piece in pieces:
+            await self._send_chunk(send, piece)
 
     async def _send_chunk(self, send: Send, chunk: bytes) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})

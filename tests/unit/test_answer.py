@@ -1,7 +1,7 @@
 """Every way out of an exchange: body closed once, record finished once, no clean end after a fault."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
@@ -87,6 +87,29 @@ async def test_each_piece_leaves_before_the_next_is_read() -> None:
     assert (body.read, x.server.body) == (2, b"onetwo")
     x.server.leave()
     await task
+
+
+@aio
+async def test_a_piece_wakes_nobody_but_who_sends_it() -> None:
+    """Not the frames of server and framework below the answer, which cost more than the piece."""
+    body = ScriptedBody([b"piece"] * 50)
+    x = Exchange(body)
+    resumed = 0
+
+    class Below:
+        def __await__(self) -> Generator[Any, None, None]:
+            nonlocal resumed
+            steps = x.play().__await__()
+            for waits_for in steps:
+                resumed += 1
+                yield waits_for
+
+    async def server() -> None:
+        await Below()
+
+    await asyncio.create_task(server())
+    assert x.record.bytes_sent == 250
+    assert resumed <= 3
 
 
 @aio
