@@ -130,9 +130,10 @@ class Answer:
         Behind other pieces the last would wait for a slow client where its leaving cannot be told from the
         end any more.
 
-        What is more than one piece is sent by a task of its own: to resume this one resumes each frame
+        From its second piece on it is sent by a task of its own: to resume this one resumes each frame
         between it and the server's, a framework's dozen among them, which have left the caches by the next
-        event (docs/decisions/0017)."""
+        event (docs/decisions/0017). Not the first: the client may have all with it, and its next request is
+        to find the connection free."""
         body, client = self.response.body, self.response.client
         if isinstance(body, bytes):
             await self._send_chunk(send, body)
@@ -144,11 +145,13 @@ class Answer:
         if body.ended and not client.uploading:
             return first
         await self._send_chunk(send, first)
-        if not body.ended:
-            await asyncio.get_running_loop().create_task(self._send_pieces(send, pieces))
+        second = await anext(pieces, None)
+        if second is not None:
+            await asyncio.get_running_loop().create_task(self._send_rest(send, second, pieces))
         return b""
 
-    async def _send_pieces(self, send: Send, pieces: AsyncIterator[bytes]) -> None:
+    async def _send_rest(self, send: Send, second: bytes, pieces: AsyncIterator[bytes]) -> None:
+        await self._send_chunk(send, second)
         async for piece in pieces:
             await self._send_chunk(send, piece)
 

@@ -109,7 +109,35 @@ async def test_a_piece_wakes_nobody_but_who_sends_it() -> None:
 
     await asyncio.create_task(server())
     assert x.record.bytes_sent == 250
-    assert resumed <= 3
+    assert resumed <= 4
+
+
+class Untold(ScriptedBody):
+    """One piece; that it was all is known to whoever asks for more."""
+
+    async def __anext__(self) -> bytes:
+        self.read += 1
+        if self.read > 1:
+            self.ended = True
+            raise StopAsyncIteration
+        return b"all"
+
+
+@aio
+async def test_a_body_that_does_not_tell_its_end_is_asked_for_it_in_the_same_turn_of_the_loop() -> None:
+    """By Content-Length the client knows that it has all: its next request is to find the connection free."""
+    body = Untold()
+    x = Exchange(body)
+    ended_a_turn_later: list[bool] = []
+
+    def sent(message: dict[str, Any]) -> None:
+        if message.get("body"):
+            asyncio.get_running_loop().call_soon(lambda: ended_a_turn_later.append(body.ended))
+
+    x.server.on_send = sent
+    await x.play()
+    await settle()
+    assert ended_a_turn_later == [True]
 
 
 @aio
