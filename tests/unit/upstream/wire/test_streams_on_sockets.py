@@ -43,6 +43,9 @@ async def _asked(pieces: list[bytes], to_head: bool) -> Answered | None:
         except UpstreamError:
             pass
         assert engine._pool.busy == 0
+        # Until its last piece has come: one behind a whole response would otherwise be the begin of the next
+        # exchange's answer, when that has been asked for meanwhile, and refused there.
+        await eventually(lambda: not engine._open, "the upstream to close")
         assert await read(await engine.send(asking(b"/after"))) == b"hello"
         assert (engine._pool.busy, engine._pool.waiting) == (0, 0)
         await eventually(lambda: upstream.open == engine._pool.idle == len(engine._open), "the rest to close")
