@@ -22,7 +22,7 @@ from bench.report.words import (
     upper,
     verdict_word,
 )
-from bench.stats import Interval, log_values, unpaired
+from bench.stats import MARGIN, Interval, log_values, unpaired
 
 __all__ = ["Agreement", "agreements", "changes", "differences", "show_comparison"]
 
@@ -52,8 +52,17 @@ class Agreement(NamedTuple):
 
     @property
     def agree(self) -> bool:
-        """Whether what both say is the same; so it is where one of them says nothing."""
-        return not self.called or self.one.verdict == self.other.verdict
+        """Whether one ratio could be what both say; so it is where one of them says nothing.
+
+        *Equivalent* and *slower* both hold for 1.03: they contradict each other only where the interval of
+        the second lies beyond the margin.
+        """
+        if not self.called or self.one.verdict == self.other.verdict:
+            return True
+        moved = [one.estimate for one in (self.one, self.other) if one.verdict != "equivalent"]
+        if len(moved) != 1 or moved[0] is None:
+            return False
+        return moved[0].low <= 1 + MARGIN and moved[0].high >= 1 / (1 + MARGIN)
 
 
 def differences(one: Run, other: Run) -> list[str]:

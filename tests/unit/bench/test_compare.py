@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 
 from bench import command
+from bench.contrasts import Outcome
 from bench.histogram import encode_histogram
 from bench.record import CellRecord, Record, RecordFile, Run
 from bench.report.compare import agreements, changes, differences, show_comparison
 from bench.report.view import view
-from bench.stats import unpaired
+from bench.stats import Estimate, Verdict, unpaired
 from tests.unit.bench.made import made_run
 from tests.unit.bench.simulated import noise
 
@@ -84,6 +85,32 @@ def test_what_one_of_them_cannot_tell_is_no_disagreement() -> None:
     judged = agreements(view(made_run()), view(vague))
     assert any(not each.called for each in judged)
     assert all(each.agree for each in judged if not each.called)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        (("equivalent", 1.02, 1.049), ("more", 1.02, 1.051), True),
+        (("equivalent", 0.96, 0.99), ("less", 0.94, 0.98), True),
+        (("equivalent", 1.02, 1.049), ("more", 1.06, 1.09), False),
+        (("equivalent", 0.96, 0.99), ("less", 0.91, 0.94), False),
+        (("more", 1.01, 1.03), ("less", 0.97, 0.99), False),
+        (("more", 1.01, 1.03), ("more", 1.5, 1.6), True),
+    ],
+)
+def test_two_runs_disagree_where_no_ratio_could_be_what_both_say(
+    one: tuple[Verdict, float, float], other: tuple[Verdict, float, float], agree: bool
+) -> None:
+    run = view(made_run())
+    judged = agreements(run, run)[0]
+
+    def said(call: tuple[Verdict, float, float]) -> Outcome:
+        verdict, low, high = call
+        estimate = Estimate(math.sqrt(low * high), low, high, 6, 0.0, 0.0)
+        return msgspec.structs.replace(judged.one, verdict=verdict, estimate=estimate)
+
+    assert judged._replace(one=said(one), other=said(other)).agree is agree
+    assert judged._replace(one=said(other), other=said(one)).agree is agree
 
 
 def test_a_change_of_one_cell_is_found_at_its_size() -> None:
