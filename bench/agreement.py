@@ -34,8 +34,7 @@ class Agreement(msgspec.Struct, frozen=True):
         least, most = 1 / (1 + MARGIN), 1 + MARGIN
         if least <= self.estimate.low and self.estimate.high <= most:
             return "agreed"
-        beyond = self.estimate.high < least or self.estimate.low > most
-        return "apart" if beyond else "cannot tell"
+        return "apart" if self.estimate.beyond_margin else "cannot tell"
 
     @property
     def missing(self) -> bool:

@@ -71,6 +71,11 @@ class Estimate(msgspec.Struct, frozen=True):
     p_difference: float
     p_equivalence: float
 
+    @property
+    def beyond_margin(self) -> bool:
+        """Whether no ratio within MARGIN of 1 is in the interval."""
+        return self.low > 1 + MARGIN or self.high < 1 / (1 + MARGIN)
+
 
 def t_cdf(t: float, df: int) -> float:
     """Return P(T <= t) for Student's t with a whole number of degrees of freedom, exactly.

@@ -22,7 +22,7 @@ from bench.report.words import (
     upper,
     verdict_word,
 )
-from bench.stats import MARGIN, Interval, log_values, unpaired
+from bench.stats import Interval, log_values, unpaired
 
 __all__ = ["Agreement", "agreements", "changes", "differences", "show_comparison"]
 
@@ -60,9 +60,7 @@ class Agreement(NamedTuple):
         if not self.called or self.one.verdict == self.other.verdict:
             return True
         moved = [one.estimate for one in (self.one, self.other) if one.verdict != "equivalent"]
-        if len(moved) != 1 or moved[0] is None:
-            return False
-        return moved[0].low <= 1 + MARGIN and moved[0].high >= 1 / (1 + MARGIN)
+        return len(moved) == 1 and moved[0] is not None and not moved[0].beyond_margin
 
 
 def differences(one: Run, other: Run) -> list[str]:

@@ -14,8 +14,8 @@
 
 state.py holds that table; what stands as "-" cannot happen, and raises. What arrives is read into one buffer
 that all connections share, parsed at once, and held as chunks; past HIGH_WATER bytes of them the socket rests
-until somebody takes them, unless they are the last. Writing waits only while the transport's
-buffer is over its mark.
+until somebody takes them, unless they are the last. Writing waits
+only while the transport's buffer is over its mark.
 """
 
 import asyncio
