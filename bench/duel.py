@@ -25,7 +25,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from bench.environment import Pinning, choose_pinning
+from bench.awake import choose_awake, keep_awake, words
+from bench.environment import SUBJECTS_CORE, Pinning, choose_pinning
 from bench.load import Address, Expected, request_bytes, run_closed, run_streams
 from bench.record import ClosedResult, StreamsResult
 from bench.scenarios import Closed, Streams
@@ -75,13 +76,16 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(refusal)
     pinning = choose_pinning()
     load = f"{options.streams} streams" if options.streams else f"{options.connections} connections"
+    awake = choose_awake(pinning, asleep=False)
     print(f"{options.rounds} rounds of {options.turns} windows, {load}; {pinning.words}")
+    print(f"{SUBJECTS_CORE} {words(awake)}")
     rounds: list[list[list[_Window]]] = []
     try:
-        for _ in range(options.rounds):
-            rounds.append(_round(options, pinning))
-            if sys.stderr.isatty():
-                print(f"\rround {len(rounds)}", end="\r", file=sys.stderr)
+        with keep_awake(awake if isinstance(awake, list) else []):
+            for _ in range(options.rounds):
+                rounds.append(_round(options, pinning))
+                if sys.stderr.isatty():
+                    print(f"\rround {len(rounds)}", end="\r", file=sys.stderr)
     except ProcessFailed as failure:
         print(f"duel: {failure}", file=sys.stderr)
         return 2
