@@ -227,6 +227,21 @@ async def test_what_a_cancelled_waiter_was_just_given_goes_to_the_next(as_link: 
     pool.close()
 
 
+@aio
+async def test_a_waiter_that_has_been_cancelled_but_has_not_run_yet_is_passed_over() -> None:
+    pool, link = _pool(maximum=1), Link()
+    await pool.take()
+    first, second = asyncio.create_task(pool.take()), asyncio.create_task(pool.take())
+    await settle()
+    first.cancel()
+    pool.give(link)
+    assert await second is link
+    assert first.cancelled()
+    pool.drop()
+    assert (pool.busy, pool.idle, pool.waiting) == (0, 0, 0)
+    pool.close()
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(

@@ -164,6 +164,7 @@ async def test_a_connection_that_ends_between_two_is_not_the_second_ones() -> No
         connection.abort()
 
 
+@pytest.mark.chance
 @pytest.mark.parametrize("seed", range(8))
 @aio
 async def test_whatever_is_cancelled_at_whatever_moment_nobody_gets_another_ones_answer(seed: int) -> None:
