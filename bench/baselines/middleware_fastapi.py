@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.baselines.middleware import identified, logged
 from fastapi_app.proxy import create_app
+from shared import collector
 from shared.settings import from_env
 
 __all__ = ["app"]
@@ -38,4 +37,4 @@ app = create_app(from_env())
 app.add_middleware(CORSMiddleware, allow_origins=["*"])
 app.add_middleware(RequestID)
 app.add_middleware(AccessLog)
-gc.freeze()  # as the app itself does
+collector.settle()  # as the app itself does

@@ -3,8 +3,6 @@ middleware_fastapi."""
 
 from __future__ import annotations
 
-import gc
-
 from litestar.config.cors import CORSConfig
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
@@ -12,6 +10,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from bench.baselines.middleware import identified, logged
 from litestar_app.proxy import create_app
+from shared import collector
 from shared.settings import from_env
 
 __all__ = ["app"]
@@ -38,4 +37,4 @@ class AccessLog(ASGIMiddleware):
 app = create_app(
     from_env(), middleware=[AccessLog(), RequestID()], cors_config=CORSConfig(allow_origins=["*"])
 )
-gc.freeze()  # as the app itself does
+collector.settle()  # as the app itself does
