@@ -129,7 +129,8 @@ def create_app(
     if prefix := settings.app.admin_prefix:
         routes.append(pages(prefix))
     if settings.app.route == "handler":
-        routes.append(route("/{path:path}", http_method=METHODS)(handle))
+        # "/" by itself: no path parameter here is empty, and a 404 to be handled costs two exceptions.
+        routes.append(route(["/", "/{path:path}"], http_method=METHODS)(handle))
     else:
         routes.append(asgi("/", is_mount=True, copy_scope=False)(mounted))
     return Litestar(
