@@ -89,7 +89,11 @@ async def open_socket(host: str, port: int) -> socket.socket:
     """
     loop = asyncio.get_running_loop()
     found = await _addresses(loop, host, port)
-    sock = await start_connection(found, happy_eyeballs_delay=RACE_DELAY_S, loop=loop)
+    try:
+        sock = await start_connection(found, happy_eyeballs_delay=RACE_DELAY_S, loop=loop)
+    except OSError as error:
+        error.__traceback__ = None  # whose frames hold it: a cycle that would wait for the collector
+        raise
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 

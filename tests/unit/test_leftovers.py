@@ -1,8 +1,11 @@
-"""What an exchange leaves in memory when it is over, however it ended: nothing the collector cannot find."""
+"""What an exchange leaves in memory when it is over, however it ended: nothing for the collector to find."""
 
+import asyncio
 import contextlib
 import gc
+import socket
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,56 +18,82 @@ from shared.upstream.wire.exchange import Exchange
 from shared.upstream.wire.response import ResponseReader
 from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk, end, scope_of, started
-from tests.unit.upstream.origin import HELLO, after_head, origin
+from tests.unit.upstream.origin import HELLO, Script, after_head, origin
 from tests.unit.upstream.origin import Connection as Sender
 
 _EXCHANGES = 12
 _SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
 _CUT = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
-_ONES = (Client, Connection, Exchange, ResponseReader)
+_TAB = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n4\r\nhalf\r\n"
+_OPEN = b"HTTP/1.1 200 OK\r\n\r\nall"
+_ONES = (Client, Connection, Exchange, ResponseReader, ProxyError, OSError)
+
+
+@contextlib.contextmanager
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def living() -> Counter[str]:
-    """How many of what an exchange is made of are there, after everything that can be collected was."""
-    gc.collect()
+    """How many of what an exchange is made of are there, and of the errors that end one."""
     return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, _ONES))
-
-
-def clients() -> int:
-    return sum(isinstance(one, Client) for one in gc.get_objects())
 
 
 @pytest.mark.parametrize(
     "answer",
-    [HELLO, _SHORT, _CUT, b"", b"no HTTP\r\n\r\n"],
-    ids=["whole", "short", "cut chunks", "none", "garbage"],
+    [HELLO, _OPEN, _SHORT, _CUT, _TAB, b"", b"no HTTP\r\n\r\n"],
+    ids=["whole", "to the end", "short", "cut chunks", "cut chunks, a tab", "none", "garbage"],
 )
 @aio
-async def test_an_exchange_leaves_nothing_that_the_collector_cannot_find(answer: bytes) -> None:
+async def test_an_exchange_leaves_the_collector_nothing(answer: bytes) -> None:
     async with (
         origin(after_head(answer, then=_close)) as server,
         open_proxy(parse(_environment(server.port))) as proxy,
     ):
-        before = living()
-        for _ in range(_EXCHANGES):
-            await _exchange(proxy)
-        await settle()
-        # the pool may still hold a connection, and that what it carried last
-        assert (living() - before).total() <= len(_ONES)
+        await _leaves_nothing(proxy)
+
+
+@aio
+async def test_an_upstream_that_is_not_there_leaves_the_collector_nothing() -> None:
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        async with open_proxy(parse(_environment(bound.getsockname()[1]))) as proxy:
+            await _leaves_nothing(proxy)
+
+
+@pytest.mark.parametrize("answer", [b"", _CUT], ids=["before the head", "in the body"])
+@aio
+async def test_an_upstream_that_falls_silent_leaves_the_collector_nothing(answer: bytes) -> None:
+    async with (
+        origin(_silent_after(answer)) as server,
+        open_proxy(parse(_environment(server.port, limit_s="0.01"))) as proxy,
+    ):
+        await _leaves_nothing(proxy)
+
+
+@pytest.mark.parametrize("answer", [b"", _CUT], ids=["before the head", "in the body"])
+@aio
+async def test_a_client_that_leaves_leaves_the_collector_nothing(answer: bytes) -> None:
+    async with (
+        origin(_silent_after(answer)) as server,
+        open_proxy(parse(_environment(server.port))) as proxy,
+    ):
+        await _leaves_nothing(proxy, leaves=True)
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["the server says when it is over", "it does not"])
 @aio
 async def test_a_watched_exchange_that_ended_well_leaves_the_collector_nothing(told: bool) -> None:
-    gc.collect()
-    gc.disable()
-    try:
-        before = clients()
+    with no_collector():
+        before = living()
         await _watched(told=told)
         await settle()
-        assert clients() == before
-    finally:
-        gc.enable()
+        assert living() <= before
 
 
 @aio
@@ -76,16 +105,21 @@ async def test_an_upload_that_ended_well_leaves_the_collector_nothing() -> None:
 
     async with origin(script) as server, open_proxy(parse(_environment(server.port))) as proxy:
         await _post(proxy)
-        gc.collect()
-        gc.disable()
-        try:
-            before = clients()
+        with no_collector():
+            before = living()
             for _ in range(_EXCHANGES - 1):
                 await _post(proxy)
             await settle()
-            assert clients() <= before
-        finally:
-            gc.enable()
+            assert living() <= before
+
+
+async def _leaves_nothing(proxy: Proxy, *, leaves: bool = False) -> None:
+    with no_collector():
+        before = living()
+        for _ in range(_EXCHANGES):
+            await _exchange(proxy, leaves=leaves)
+        await settle()
+        assert living() <= before
 
 
 async def _post(proxy: Proxy) -> None:
@@ -95,9 +129,14 @@ async def _post(proxy: Proxy) -> None:
     assert (client.status, client.body) == (200, b"hello")
 
 
-def _environment(port: int) -> dict[str, str]:
-    url = f"http://127.0.0.1:{port}"
-    return {"TANDEM_UPSTREAM_URL": url, "TANDEM_ENGINE": "wire", "TANDEM_ACCESS_LOG": "off"}
+def _environment(port: int, *, limit_s: str = "60") -> dict[str, str]:
+    return {
+        "TANDEM_UPSTREAM_URL": f"http://127.0.0.1:{port}",
+        "TANDEM_ENGINE": "wire",
+        "TANDEM_ACCESS_LOG": "off",
+        "TANDEM_RESPONSE_TIMEOUT": limit_s,
+        "TANDEM_READ_TIMEOUT": limit_s,
+    }
 
 
 async def _watched(*, told: bool) -> None:
@@ -109,11 +148,22 @@ async def _watched(*, told: bool) -> None:
     client.close()
 
 
-async def _exchange(proxy: Proxy) -> None:
+async def _exchange(proxy: Proxy, *, leaves: bool) -> None:
     client = FakeServer(end())
+    if leaves:
+        asyncio.get_running_loop().call_later(0.01, client.leave)
     with contextlib.suppress(ProxyError):  # how an app is told that its answer is not whole
         await proxy(scope_of(), client.receive, client.send)
-    assert client.sent
+
+
+def _silent_after(answer: bytes) -> Script:
+    async def script(connection: Sender) -> None:
+        await connection.head()
+        if answer:
+            await connection.send(answer)
+        await connection.gone()
+
+    return script
 
 
 def _close(connection: Sender) -> None:

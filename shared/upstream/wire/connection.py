@@ -157,7 +157,7 @@ class Connection(asyncio.BufferedProtocol):
         return BodyIncomplete() if self._reader.headed else Terminated()
 
     def _fail(self, error: Exception) -> None:
-        if self._failure is None:
+        if self._failure is None and self._reader is not None:  # who else would be told
             self._failure = error
 
     # the exchange's side
@@ -273,6 +273,9 @@ class Connection(asyncio.BufferedProtocol):
             followed=reader.followed,
         ):
             self.abort()
+            self._failure = None  # its traceback leads back to this
+            if reader is not None:
+                reader.close()
             return False
         self.state = TRANSITIONS[self.state]["reuse"]
         return True

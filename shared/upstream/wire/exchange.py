@@ -62,7 +62,7 @@ class Exchange:
 
     def renew(self, connection: Connection) -> None:
         """Go on with another connection, in the place of one that has ended."""
-        self._connection.abort()
+        self._connection.finish()
         self._connection = connection
 
     @property

@@ -126,8 +126,7 @@ class ResponseReader:
         if self.ended:
             if self.keep_alive and not self.followed and data[-1] in _LINE_END:
                 self.followed = self._is_followed(data, had, headed)
-            # It holds our methods: a cycle that would wait for the collector (docs/decisions/0017).
-            del self._parser
+            del self._parser  # as close() does
         elif self._framing != "length":
             self._tail = (self._tail + bytes(data[-_END:]))[-_END:]
             self._dry = 0 if len(self.chunks) > had else self._dry + len(data)
@@ -172,6 +171,14 @@ class ResponseReader:
             self.ended = True
         else:
             raise BodyIncomplete
+
+    def close(self) -> None:
+        """Nothing more is to be read. The parser holds methods of ours: a cycle, which would wait for the
+        collector (docs/decisions/0017)."""
+        if hasattr(self, "_parser"):
+            del self._parser
+        if self._unchunked is not None:
+            self._unchunked.close()
 
     # llhttp's callbacks
 

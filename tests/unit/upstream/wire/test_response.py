@@ -1,6 +1,7 @@
 """One response after the other through the reader: whole, byte by byte, and cut at every place."""
 
 import contextlib
+import gc
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -20,6 +21,10 @@ def _feed(*pieces: bytes, to_head: bool = False, end: bool = False) -> ResponseR
     if end:
         reader.end()
     return reader
+
+
+def _readers() -> int:
+    return sum(isinstance(one, ResponseReader) for one in gc.get_objects())
 
 
 def _into(reader: ResponseReader, pieces: Iterable[bytes]) -> None:
@@ -272,6 +277,24 @@ def test_a_connection_that_ends_before_the_head_was_terminated() -> None:
     for start in (b"", b"HTTP/1.1 200 OK\r\nX", b"HTTP/1.1 100 Continue\r\n\r\n"):
         with pytest.raises(Terminated):
             _feed(start, end=True)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"", LENGTH + b"hell", CHUNKED + b"4\r\nhe", CHUNKED.replace(b"\r\n\r\n", b"\t\r\n\r\n") + b"4\r\nhe"],
+    ids=["nothing", "length", "chunks", "chunks, a tab"],
+)
+def test_a_reader_that_is_closed_half_way_leaves_the_collector_nothing(start: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = _readers()
+        reader = _feed(start)
+        reader.close()
+        del reader
+        assert _readers() == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
