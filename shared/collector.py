@@ -3,26 +3,27 @@ after every large piece."""
 
 import gc
 
-__all__ = ["YOUNG", "settle"]
+__all__ = ["BETWEEN", "settle"]
 
-YOUNG = 10_000
+BETWEEN = 50_000
 """Objects made and not freed again before the collector looks for cycles; Python's own number is 700. An
-exchange in flight holds about a hundred, none of them garbage: each look finds nothing and costs as much as
-there is. One that fails leaves about as many in a cycle, through its error's traceback: up to a hundred of
-these, 3 MiB, wait to be collected (docs/decisions/0017)."""
+exchange in flight holds one to three hundred, none of them garbage, and leaves none, however it ends: where
+512 begin in one turn of the loop, a look for each 10,000 takes a seventh of the CPU. What a server leaves of
+a connection is garbage on hypercorn; what others' code leaves may be: up to so many, 5 to 15 MiB, wait to be
+collected (docs/decisions/0017)."""
 
-_OLDER = 2
-"""Looks at the young before one at what outlived them, and so on: what a server keeps of a client that has
-left is garbage soon, and would otherwise be the oldest and wait longest."""
+_ALL = 0
+"""No look at the young alone: what a server keeps of a client that has left would otherwise be among the
+oldest and wait longest. Python puts a look at all off as long as the newer are less than a quarter of them."""
 
 _LARGE = 4 << 20  # bytes, of which the allocator then keeps up to twice as many for what comes next
 
 
 def settle() -> None:
     """To be called once the app stands: what there is by now stays, and no collection walks through it; what
-    comes later is looked at each YOUNG objects."""
+    comes later is looked at each BETWEEN objects."""
     gc.freeze()
-    gc.set_threshold(YOUNG, _OLDER, _OLDER)
+    gc.set_threshold(BETWEEN, _ALL, _ALL)
     _keep_freed_pages()
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from shared.collector import YOUNG
+from shared.collector import BETWEEN
 
 # In a process of its own: what is frozen stays so.
 _CYCLES = f"""
@@ -21,9 +21,9 @@ class Cycle:
 collector.settle()
 print(gc.get_freeze_count() > 0)
 living = weakref.WeakSet()
-for _ in range({YOUNG}):
+for _ in range({BETWEEN}):
     living.add(Cycle())
-print(0 < len(living) < {YOUNG})
+print(0 < len(living) < {BETWEEN})
 """
 
 
