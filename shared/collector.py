@@ -14,7 +14,7 @@ collected (docs/decisions/0017)."""
 
 _ALL = 0
 """No look at the young alone: what a server keeps of a client that has left would otherwise be among the
-oldest and wait longest. Python puts a look at all off as long as the newer are less than a quarter of them."""
+oldest and wait longest. So each third look is at all, unless the newer are less than a quarter of them."""
 
 _LARGE = 4 << 20  # bytes, of which the allocator then keeps up to twice as many for what comes next
 
