@@ -141,9 +141,12 @@ class ResponseReader:
         """
         end = len(data)
         if self._framing == "length":
-            end -= sum(map(len, self.chunks[had:]))
+            body = b"".join(self.chunks[had:])
+            end -= len(body)
             if headed:
                 return end != 0
+            if bytes(data[end:]) != body:  # where it ends with an empty line, that is not to pass for the head's
+                return True
         last = (self._tail + bytes(data[max(0, end - _END) : end]))[-_END:]
         return not last.endswith(b"\r\n\r\n") or last[0] in _LINE_END
 

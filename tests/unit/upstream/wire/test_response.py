@@ -133,6 +133,17 @@ def test_no_byte_past_the_end_is_overlooked_whatever_it_is(name: str) -> None:
                 assert not reusable(reader), read
 
 
+@pytest.mark.parametrize("body", [b"\r\n", b"aX\r\n\r\n", b"X\r\n\r\nX\r\n\r\n", b"\r\n" * 6])
+def test_line_ends_are_the_bodys_as_long_as_it_is_and_no_longer(body: bytes) -> None:
+    data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    assert reusable(_feed(data))
+    for number in range(1, 20):
+        for extra in (b"\r" * number, b"\n" * number, b"\r\n" * number):
+            reader = _feed(data + extra)
+            assert b"".join(reader.chunks) == body
+            assert not reusable(reader), extra
+
+
 def test_a_connection_that_ends_after_the_response_is_not_used_again() -> None:
     assert not reusable(_feed(LENGTH + b"hello", end=True))
 
