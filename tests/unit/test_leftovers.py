@@ -16,7 +16,7 @@ from shared.settings import parse
 from shared.upstream.wire.connection import Connection
 from shared.upstream.wire.exchange import Exchange
 from shared.upstream.wire.response import ResponseReader
-from tests.unit.aio import aio, settle
+from tests.unit.aio import aio, eventually, settle
 from tests.unit.asgi import FakeServer, chunk, end, scope_of, started
 from tests.unit.upstream.origin import HELLO, Script, after_head, origin
 from tests.unit.upstream.origin import Connection as Sender
@@ -64,6 +64,20 @@ async def test_an_upstream_that_is_not_there_leaves_the_collector_nothing() -> N
         bound.bind(("127.0.0.1", 0))
         async with open_proxy(parse(_environment(bound.getsockname()[1]))) as proxy:
             await _leaves_nothing(proxy)
+
+
+@aio
+async def test_who_waits_for_a_connection_in_vain_leaves_the_collector_nothing() -> None:
+    async with (
+        origin(_silent_after(b"")) as server,
+        open_proxy(parse(_environment(server.port, pool="1"))) as proxy,
+    ):
+        first = FakeServer(end())
+        holding = asyncio.create_task(proxy(scope_of(), first.receive, first.send))
+        await eventually(lambda: server.open == 1, "the only connection to be taken")
+        await _leaves_nothing(proxy)
+        first.leave()
+        await asyncio.wait([holding])
 
 
 @pytest.mark.parametrize("answer", [b"", _CUT], ids=["before the head", "in the body"])
@@ -129,11 +143,13 @@ async def _post(proxy: Proxy) -> None:
     assert (client.status, client.body) == (200, b"hello")
 
 
-def _environment(port: int, *, limit_s: str = "60") -> dict[str, str]:
+def _environment(port: int, *, limit_s: str = "60", pool: str = "100") -> dict[str, str]:
     return {
         "TANDEM_UPSTREAM_URL": f"http://127.0.0.1:{port}",
         "TANDEM_ENGINE": "wire",
         "TANDEM_ACCESS_LOG": "off",
+        "TANDEM_MAX_CONNECTIONS": pool,
+        "TANDEM_POOL_TIMEOUT": "0.01",
         "TANDEM_RESPONSE_TIMEOUT": limit_s,
         "TANDEM_READ_TIMEOUT": limit_s,
     }

@@ -102,6 +102,7 @@ class Pool(Generic[C]):
         finally:
             timer.cancel()
             self._waiters.pop(waiter, None)
+            del waiter  # it holds the error whose traceback holds this: a cycle
 
     def _return(self, connection: C | None) -> None:
         if connection is None:
