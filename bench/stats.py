@@ -76,6 +76,11 @@ class Estimate(msgspec.Struct, frozen=True):
         """Whether no ratio within MARGIN of 1 is in the interval."""
         return self.low > 1 + MARGIN or self.high < 1 / (1 + MARGIN)
 
+    @property
+    def within_margin(self) -> bool:
+        """Whether only ratios within MARGIN of 1 are in the interval."""
+        return self.low > 1 / (1 + MARGIN) and self.high < 1 + MARGIN
+
 
 def t_cdf(t: float, df: int) -> float:
     """Return P(T <= t) for Student's t with a whole number of degrees of freedom, exactly.

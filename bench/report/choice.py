@@ -22,7 +22,6 @@ from bench.report.words import (
     between,
     level_name,
     listed,
-    ratio,
     ratio_interval,
     sentence,
     verdict_word,
@@ -94,6 +93,14 @@ def _figure(estimate: Estimate, *, turned: bool) -> str:
     return "{} ({})".format(*ratio_interval(value, low, high))
 
 
+def _figure_there(estimate: Estimate, *, turned: bool = False) -> str:
+    """Return what a ratio is under one choice: where it is not told from one by itself, with that."""
+    figure = _figure(estimate, turned=turned)
+    if estimate.within_margin:
+        return f"{figure[:-1]}, the same)"
+    return f"{figure[:-1]}, {CANNOT_TELL})" if estimate.low <= 1 <= estimate.high else figure
+
+
 def where_it_differs(found: View, outcome: Outcome) -> list[Under]:
     """Return an outcome under each of the other choices that are seen to change it, the least first."""
     by = found.depends_on(outcome.contrast, outcome.metric)
@@ -101,7 +108,8 @@ def where_it_differs(found: View, outcome: Outcome) -> list[Under]:
 
 
 def least_and_most(found: View, outcome: Outcome, *, turned: bool = False) -> str:
-    """Return "1.03x with mount to 1.27x with handler" of an outcome that others change; otherwise nothing."""
+    """Return "1.03x (1.01-1.05) with mount to 1.27x (1.25-1.29) with handler" of an outcome that others
+    change; otherwise nothing."""
     return _ends_of(where_it_differs(found, outcome), turned=turned)
 
 
@@ -111,7 +119,7 @@ def _ends_of(every: Sequence[Under], *, turned: bool) -> str:
     ends = (every[-1], every[0]) if turned else (every[0], every[-1])
     apart = [factor for factor in ends[0].levels if ends[0].levels[factor] != ends[1].levels[factor]]
     told = [
-        f"{ratio(1 / one.estimate.ratio if turned else one.estimate.ratio)} with "
+        f"{_figure_there(one.estimate, turned=turned)} with "
         + listed([level_name(one.levels[factor]) for factor in apart])
         for one in ends
     ]
@@ -121,7 +129,7 @@ def _ends_of(every: Sequence[Under], *, turned: bool) -> str:
 def rows_where(found: View, outcome: Outcome) -> list[tuple[str, str]]:
     """Return (with what, ratio with its interval) of an outcome under each choice that changes it."""
     return [
-        (", ".join(map(level_name, one.levels.values())), _figure(one.estimate, turned=False))
+        (", ".join(map(level_name, one.levels.values())), _figure_there(one.estimate))
         for one in where_it_differs(found, outcome)
     ]
 

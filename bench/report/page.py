@@ -84,8 +84,13 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
 def _piece(text: str, *, figure: bool) -> Markup | str:
     """Return a piece of the headline: each pick has a line of its own, and no interval is broken."""
     if figure:
-        return el("span", text.replace(DASH, DASH + _JOINED))
+        return el("span", _whole(text))
     return join([el("span", text.rstrip()), el("br")]) if text in ("; ", ". ") else text
+
+
+def _whole(text: str) -> str:
+    """Return text in which no interval is broken at the end of a line."""
+    return text.replace(DASH, DASH + _JOINED)
 
 
 def _verdict(found: View) -> Markup:
@@ -107,10 +112,10 @@ def _card(answer: Answer) -> Markup:
     parts = [el("h3", answer.question), el("p", upper(choice.who.removesuffix(H11)), class_="pick")]
     where = answer.where if len(answer.where) <= _ROWS else ()
     if words := f"{choice.figure} the {choice.unit} on average" if where and choice.figure else choice.words:
-        parts.append(el("p", f"{upper(words)}.", class_="figure"))
+        parts.append(el("p", f"{upper(_whole(words))}.", class_="figure"))
     if where:
         parts.append(_rows([(f"with {other}", figure) for other, figure in where]))
-    parts += [el("p", line + ".") for line in (*told, *filter(None, [answer.note]))]
+    parts += [el("p", _whole(line) + ".") for line in (*told, *filter(None, [answer.note]))]
     what, pairs = answer.pairs
     if pairs and len(pairs) != len(where):  # these are the pairs
         rows = _rows([(place, figure) for place, _, figure in (line.partition(": ") for line in pairs)])
@@ -119,7 +124,7 @@ def _card(answer: Answer) -> Markup:
         else:
             parts.append(behind(rows, f"Pair by pair: {len(pairs)}"))
     if rest:
-        figures = el("ul", *(el("li", line + ".") for line in rest))
+        figures = el("ul", *(el("li", _whole(line) + ".") for line in rest))
         parts.append(behind(figures, f"Figure by figure: {len(rest)}"))
     return el("article", *parts)
 

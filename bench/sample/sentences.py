@@ -100,7 +100,7 @@ def _pick(found: View, *wanted: str) -> str:
             if (outcome := found.outcome(contrast, name)).estimate
         ]
         sure = [one for one in outcomes if one.verdict in ("more", "less")]
-        parts = [", ".join(_better(found, one) for one in sure)] if sure else []
+        parts = [_better(found, one) for one in sure]
         if open_ := [f"{one.contrast.first} or {one.contrast.second}" for one in outcomes if one not in sure]:
             parts.append(f"it does not decide {', '.join(open_)}")
         lines += [f"By {inside(found.title(name))}: {'; '.join(parts)}"] if parts else []
@@ -113,7 +113,7 @@ def _better(found: View, outcome: Outcome) -> str:
     turned = outcome.verdict != metric(outcome.metric).better
     apart = least_and_most(found, outcome, turned=turned)
     who, loser = (second, first) if turned else (first, second)
-    much = how_much(outcome, turned=turned) + (f" on average ({apart})" if apart else "")
+    much = how_much(outcome, turned=turned) + (f" on average, from {apart}" if apart else "")
     return f"{who} over {loser} {much}"
 
 

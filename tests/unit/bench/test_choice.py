@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bench.cells import QUICK_CELLS, direct, vary
 from bench.metrics import metric
 from bench.record import CellRecord, CellSpec, End, GateResult, Run
-from bench.report import write_html
+from bench.report import write_html, write_terminal
 from bench.report.choice import how_much, least_and_most, pair_by_pair, pick, said, span
 from bench.report.headline import headline, resolution
 from bench.report.matters import dependences
@@ -71,8 +73,15 @@ APART = {
     ("litestar", "mount"): 15_600.0,
 }
 """Mount gives 1.4 in FastAPI and 1.2 in Litestar."""
+_INTERVAL = r"\(1\.\d\d-1\.\d\d\)"
+_APART = rf"1\.(19|20|21)x {_INTERVAL} with Litestar to 1\.(39|40|41)x {_INTERVAL} with FastAPI"
 ALIKE = APART | {("litestar", "mount"): 18_200.0}
 OPPOSED = APART | {("litestar", "mount"): 10_000.0}
+
+
+def _card(found: View, question: str) -> str:
+    page = write_html(found.run)
+    return re.sub("<[^>]+>", "", plain(page.partition(f">{question}<")[2].partition("</article>")[0]))
 
 
 def test_a_main_effect_that_holds_for_no_pair_is_told_with_where_it_is_least_and_most() -> None:
@@ -81,14 +90,13 @@ def test_a_main_effect_that_holds_for_no_pair_is_told_with_where_it_is_least_and
     outcome = found.outcome(route, "rps")
     assert found.depends_on(route, "rps") == ["framework"]
     mean = r"1\.(29|30)x \(1\.\d\d-1\.\d\d\)"
-    apart = r"1\.(19|20|21)x with Litestar to 1\.(39|40|41)x with FastAPI"
     assert re.fullmatch(
-        f"mount, {mean} the requests/s on average, from {apart}", plain(pick(found, route).whole)
+        f"mount, {mean} the requests/s on average, from {_APART}", plain(pick(found, route).whole)
     )
     told = plain(said(found, outcome))
-    assert re.search(rf"of handler \(1\.\d\d-1\.\d\d\) on average, from {apart}: faster$", told)
+    assert re.search(rf"of handler \(1\.\d\d-1\.\d\d\) on average, from {_APART}: faster$", told)
     assert re.search(
-        f"Mount over handler.*{mean} on average, from {apart}", plain(block(found, "answers", str))
+        f"Mount over handler.*{mean} on average, from {_APART}", plain(block(found, "answers", str))
     )
     pairs = [plain(line) for line in pair_by_pair(found, route, "rps")]
     assert [line.partition(":")[0] for line in pairs] == ["FastAPI", "Litestar"]
@@ -96,17 +104,36 @@ def test_a_main_effect_that_holds_for_no_pair_is_told_with_where_it_is_least_and
         middle, low, high = map(float, re.findall(r"\d\.\d\d", line))
         assert low <= middle <= high
         assert middle == pytest.approx(ratio, rel=0.02)
-    page = write_html(found.run)
-    card = re.sub("<[^>]+>", "", plain(page.partition(">Route<")[2].partition("</article>")[0]))
+    card = _card(found, "Route")
     assert re.search(r"with Litestar: 1\.\d\dx \(1\.\d\d-1\.\d\d\)with FastAPI: 1\.\d\dx \(1", card)
     assert re.search("the requests/s on average", plain(headline(found)))
+
+
+def test_an_end_that_its_own_interval_does_not_tell_from_one_is_not_told_as_a_difference() -> None:
+    lone = {("litestar", "mount"): 13_260.0}  # 1.02 in Litestar
+    noisy, calm = crossed(APART | lone, noise=0.02), crossed(APART | lone, noise=0.002)
+    figure = r"\d\.\d+x \(\d\.\d+-\d\.\d+"
+    for found, word in ((noisy, "cannot tell"), (calm, "the same")):
+        route = found.asked("route", main=True)[0]
+        outcome = found.outcome(route, "rps")
+        least, _, most = plain(least_and_most(found, outcome)).partition(" to ")
+        assert re.fullmatch(rf"{figure}, {word}\) with Litestar", least)
+        assert re.fullmatch(rf"{figure}\) with FastAPI", most)
+        assert re.search(rf"with Litestar: {figure}, {word}\)with FastAPI", _card(found, "Route"))
+
+
+def test_the_two_ends_stand_with_their_intervals_in_the_terminal_too() -> None:
+    told = io.StringIO()
+    write_terminal(crossed(APART).run, Console(file=told, width=80))
+    ends = rf"1\.1\dx {_INTERVAL} with mount to 1\.\d\dx {_INTERVAL} with handler"
+    assert re.search(f"Litestar / FastAPI {ends}".replace(" ", r"\s+"), plain(told.getvalue()))
 
 
 def test_who_loses_is_least_where_the_winner_is_most() -> None:
     found = crossed({key: 2e8 / rate for key, rate in APART.items()})
     route = found.asked("route", main=True)[0]
     told = plain(least_and_most(found, found.outcome(route, "rps"), turned=True))
-    assert re.fullmatch(r"1\.(19|20|21)x with Litestar to 1\.(39|40|41)x with FastAPI", told)
+    assert re.fullmatch(_APART, told)
     assert plain(pick(found, route).whole).startswith("handler, 1.")
     assert plain(pick(found, route).whole).endswith(told)
 
@@ -143,7 +170,7 @@ def test_a_choice_that_goes_both_ways_is_no_pick() -> None:
     route = found.asked("route", main=True)[0]
     choice = pick(found, route)
     assert choice.who == "it depends"
-    told = r"mount has 0\.7\dx with Litestar to 1\.\d\dx with FastAPI the requests/s of handler"
+    told = r"mount has 0\.7\dx \(0.+\) with Litestar to 1\.\d\dx \(1.+\) with FastAPI the requests/s of.+"
     assert re.fullmatch(told, plain(choice.words))
     assert "oute: it depends, mount has 0.7" in plain(headline(found))
 
