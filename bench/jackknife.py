@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bench.stats import CONFIDENCE, INTERVAL_BLOCKS, Interval, t_quantile
+from bench.stats import CONFIDENCE, INTERVAL_BLOCKS, Interval
+from bench.student import t_quantile
 
 __all__ = ["jackknife", "share_interval"]
 

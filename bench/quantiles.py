@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from bench.histogram import samples_ns
 from bench.record import Absence
-from bench.stats import CONFIDENCE, INTERVAL_BLOCKS, Interval, least_samples, t_quantile
+from bench.stats import CONFIDENCE, INTERVAL_BLOCKS, Interval, least_samples
+from bench.student import t_quantile
 
 __all__ = ["apart", "band_us", "quantile_interval", "quantiles_us"]
 

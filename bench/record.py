@@ -30,15 +30,11 @@ from bench.measured import (
     GateResult,
     HoldingResult,
     Integrity,
-    Left,
     OpenResult,
-    Reason,
     Result,
-    SlowReader,
     SlowResult,
     StreamsResult,
     Timed,
-    UploadResult,
 )
 from bench.score import Score
 from bench.shapes import Scenario
@@ -61,20 +57,16 @@ __all__ = [
     "GateResult",
     "HoldingResult",
     "Integrity",
-    "Left",
     "OpenResult",
     "Part",
-    "Reason",
     "Record",
     "RecordFile",
     "Result",
     "Run",
     "RunRecord",
-    "SlowReader",
     "SlowResult",
     "StreamsResult",
     "Timed",
-    "UploadResult",
     "read_records",
 ]
 

@@ -21,7 +21,7 @@ from bench.load.at_will import AtWill
 from bench.load.control import forget_watched, stats, watched
 from bench.load.expect import Address, Failures, request_bytes
 from bench.load.response import Mismatch
-from bench.record import AbortsResult, Absence, Left
+from bench.measured import AbortsResult, Absence, Left
 from bench.shapes import LEAVING, Aborts
 from bench.usage import Meter, descriptors, span
 from shared.harness.origin.payload import EVENT_SIZE, PATTERN, read_event

@@ -6,7 +6,7 @@ import asyncio
 
 from bench.load.expect import Address, Connection, Failures, connect_all, request_bytes
 from bench.load.response import Mismatch, Response, ResponseReader
-from bench.record import DownloadResult
+from bench.measured import DownloadResult
 from bench.scenarios import Download
 from bench.usage import Meter, span
 from shared.harness.origin.payload import is_pattern

@@ -8,7 +8,7 @@ import time
 from bench.histogram import encode_histogram
 from bench.load.expect import Address, Connection, Failures, connect_all, request_bytes
 from bench.load.response import Mismatch, Response, ResponseReader
-from bench.record import BurstResult
+from bench.measured import BurstResult
 from bench.scenarios import Burst
 from bench.usage import Meter, span
 from shared.harness.origin.payload import TINY_SIZE, tiny_event

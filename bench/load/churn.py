@@ -12,7 +12,7 @@ from itertools import repeat
 from bench.load.closed import Tally, timed
 from bench.load.expect import Address, Connection, Expected
 from bench.load.response import Mismatch, Response
-from bench.record import ClosedResult
+from bench.measured import ClosedResult
 from bench.scenarios import Closed
 from bench.usage import Meter
 

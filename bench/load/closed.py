@@ -11,7 +11,7 @@ import msgspec
 
 from bench.load.expect import Address, Connection, Expected, Failures, connect_all
 from bench.load.response import Mismatch, Response
-from bench.record import ClosedResult
+from bench.measured import ClosedResult
 from bench.scenarios import Closed
 from bench.usage import Meter, span
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar, cast
 
 from bench.load.response import Mismatch, Response, ResponseReader
-from bench.record import Integrity
+from bench.measured import Integrity
 
 __all__ = ["Address", "Connection", "Expected", "Failures", "connect_all", "request_bytes", "request_head"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.load.expect import Address, Connection, Expected, connect_all, request_bytes
 from bench.load.response import Mismatch, Response, ResponseReader
-from bench.record import GateResult
+from bench.measured import GateResult
 from bench.scenarios import Gate
 from shared.harness.origin.payload import EVENT_SIZE, JSON_BODY, pattern, read_event
 

@@ -6,7 +6,7 @@ import asyncio
 
 from bench.load.expect import Address, Connection, Failures, connect_all, request_bytes
 from bench.load.response import Mismatch, Response, ResponseReader
-from bench.record import HoldingResult
+from bench.measured import HoldingResult
 from bench.scenarios import Holding
 from bench.usage import Memory, Meter, memory, span
 

@@ -19,7 +19,7 @@ from bench.histogram import encode_histogram
 from bench.load.expect import Address, Connection, Failures, connect_all
 from bench.load.response import Mismatch, Response
 from bench.load.timer import Timer
-from bench.record import OpenResult
+from bench.measured import OpenResult
 from bench.shapes.shape import Paced
 from bench.usage import Meter, span
 

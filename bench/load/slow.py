@@ -17,7 +17,7 @@ from bench.load.control import forget_watched, watched
 from bench.load.expect import Address, request_bytes
 from bench.load.response import Mismatch
 from bench.load.streams import Watch, with_streams
-from bench.record import SlowReader, SlowResult, StreamsResult
+from bench.measured import SlowReader, SlowResult, StreamsResult
 from bench.shapes import Slow
 from bench.usage import Memory, Meter, memory
 from shared.harness.origin.payload import PATTERN

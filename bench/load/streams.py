@@ -16,7 +16,7 @@ from bench.histogram import encode_histogram
 from bench.load.expect import Address, Connection, Expected, Failures, connect_all, request_bytes
 from bench.load.response import Mismatch, Response, ResponseReader
 from bench.load.timer import Timer
-from bench.record import StreamsResult
+from bench.measured import StreamsResult
 from bench.scenarios import Streams
 from bench.usage import Meter, Span, span
 from shared.harness.origin.payload import EVENT_SIZE, JSON_BODY, read_event

@@ -14,7 +14,7 @@ from typing import cast
 from bench.load.control import Uploaded, forget_uploads, uploads
 from bench.load.expect import Address, Connection, Expected, Failures, connect_all, request_head
 from bench.load.response import Mismatch, Response
-from bench.record import UploadResult
+from bench.measured import UploadResult
 from bench.scenarios import Upload
 from bench.usage import Meter, span
 from shared.harness.origin.payload import PATTERN

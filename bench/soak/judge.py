@@ -16,7 +16,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from bench.stats import CONFIDENCE, t_quantile
+from bench.stats import CONFIDENCE
+from bench.student import t_quantile
 
 __all__ = ["Growth", "Trend", "Verdict", "growth"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.histogram import encode_histogram
-from bench.record import AbortsResult, Absence, Integrity, Left, Result, SlowReader, SlowResult
+from bench.measured import AbortsResult, Absence, Integrity, Left, Result, SlowReader, SlowResult
 from bench.report.leaving import leaving_section
 from bench.report.view import View, view
 from bench.scenarios import MORE, Aborts, Scenario, Slow

@@ -7,8 +7,8 @@ import pytest
 
 from bench.load import run_upload
 from bench.load.control import uploads
+from bench.measured import UploadResult
 from bench.metrics import metric
-from bench.record import UploadResult
 from bench.scenarios import Upload
 from bench.usage import Span
 from shared.harness.origin.payload import PATTERN, is_pattern, pattern

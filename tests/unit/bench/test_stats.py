@@ -15,10 +15,9 @@ from bench.stats import (
     holm,
     least_samples,
     median_interval,
-    t_cdf,
-    t_quantile,
     verdict,
 )
+from bench.student import t_cdf, t_quantile
 
 
 @pytest.mark.parametrize(
