@@ -14,8 +14,8 @@
 
 state.py holds that table; what stands as "-" cannot happen, and raises. What arrives is read into one buffer
 that all connections share, parsed at once, and held as chunks; past HIGH_WATER bytes of them the socket rests
-until somebody takes them, unless they are the last. Writing waits
-only while the transport's buffer is over its mark.
+until somebody takes them, unless they are the last. Writing waits only while the transport's buffer is over
+its mark.
 """
 
 import asyncio
@@ -118,12 +118,15 @@ class Connection(asyncio.BufferedProtocol):
             self._unasked("end")
             return False
         self._happens("end")
+        tls = self._transport.get_extra_info("ssl_object")
         try:
+            if tls is not None and not self._reader.ended and _is_cut(tls):
+                raise self._meaning(None)
             self._reader.end()
         except UpstreamError as error:
             self._fail(error)
         self._arrived.wake()
-        return self._transport.get_extra_info("ssl_object") is None  # TLS cannot be half open
+        return tls is None  # TLS cannot be half open
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._happens("lost")
@@ -286,3 +289,12 @@ class Connection(asyncio.BufferedProtocol):
         self._arrived.close()
         self._drained.close()
         self._transport.abort()
+
+
+def _is_cut(tls: ssl.SSLObject) -> bool:
+    """Whether the connection ended and TLS did not: a body that ends with it may have lost its end to anybody
+    on the way (RFC 9112 section 9.8). uvloop tells of that as a loss, asyncio as an end."""
+    try:
+        return tls.read(1) != b""
+    except ssl.SSLError:
+        return True

@@ -145,7 +145,9 @@ class ResponseReader:
             end -= len(body)
             if headed:
                 return end != 0
-            if bytes(data[end:]) != body:  # where it ends with an empty line, that is not to pass for the head's
+            if (
+                bytes(data[end:]) != body
+            ):  # where it ends with an empty line, that is not to pass for the head's
                 return True
         last = (self._tail + bytes(data[max(0, end - _END) : end]))[-_END:]
         return not last.endswith(b"\r\n\r\n") or last[0] in _LINE_END

@@ -1,8 +1,10 @@
 """The connection's states over a transport that only notes what it is told, and the rule of reuse."""
 
 import asyncio
+import contextlib
 import itertools
 import ssl
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -16,6 +18,15 @@ from tests.unit.upstream.origin import HELLO
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+OPEN = b"HTTP/1.1 200 OK\r\n\r\n"  # to the end of the connection
+
+
+def _wants(_: int) -> bytes:
+    raise ssl.SSLWantReadError
+
+
+ENDED, LEFT = SimpleNamespace(read=lambda _: b""), SimpleNamespace(read=lambda _: b"x")
+CUT = SimpleNamespace(read=_wants)
 
 
 class Transport(asyncio.Transport):
@@ -27,7 +38,7 @@ class Transport(asyncio.Transport):
         self.writes = 0
         self.aborted = 0
         self.reading = True
-        self.tls = False
+        self.tls: SimpleNamespace | None = None
         self.unsent: list[int] = []  # what it says it has not sent, the next time and on
 
     def write(self, data: Any) -> None:
@@ -47,7 +58,7 @@ class Transport(asyncio.Transport):
         self.reading = True
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return object() if self.tls else None
+        return self.tls
 
 
 class Wired:
@@ -143,12 +154,36 @@ async def test_who_ends_while_idle_is_told_once_more_when_the_transport_says_so(
 
 @aio
 async def test_half_open_goes_on_in_clear_text_alone() -> None:
-    for tls in (False, True):
+    for tls in (None, ENDED, CUT):
         wired = Wired()
         wired.transport.tls = tls
         wired.begin()
         wired.comes(HELLO[:-1])
-        assert wired.connection.eof_received() is not tls
+        assert wired.connection.eof_received() is (tls is None)
+
+
+@pytest.mark.parametrize(
+    ("came", "tls", "meaning"),
+    [
+        (b"", CUT, Terminated),
+        (OPEN, CUT, BodyIncomplete),
+        (OPEN, LEFT, BodyIncomplete),
+        (OPEN, ENDED, None),
+        (HELLO, CUT, None),
+    ],
+)
+@aio
+async def test_an_end_that_tls_does_not_tell_of_is_a_lost_connection(
+    came: bytes, tls: SimpleNamespace, meaning: type[Exception] | None
+) -> None:
+    wired = Wired()
+    wired.transport.tls = tls
+    wired.begin()
+    wired.comes(came)
+    wired.connection.eof_received()
+    wait = wired.connection.more if wired.reader.headed else wired.connection.head
+    with pytest.raises(meaning) if meaning else contextlib.nullcontext():
+        await wait(wired.reader, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,18 @@ from typing import Any, cast
 
 import pytest
 
-from shared.errors import ConnectFailed, ConnectRefused, ConnectTimeout, NameUnresolved, Terminated
+from shared.errors import (
+    BodyIncomplete,
+    ConnectFailed,
+    ConnectRefused,
+    ConnectTimeout,
+    NameUnresolved,
+    Terminated,
+)
 from shared.upstream.wire import WireUpstream
 from shared.upstream.wire.connection import Connection
 from tests.unit.aio import aio, eventually, settle
-from tests.unit.upstream.origin import HELLO, SHORT_S, answering, asking, engine_for, origin, read
+from tests.unit.upstream.origin import HELLO, SHORT_S, after_head, answering, asking, engine_for, origin, read
 from tests.unit.upstream.origin import Connection as Accepted
 from tests.unit.upstream.tls import Certificates
 
@@ -147,6 +154,26 @@ async def test_a_connection_over_tls_is_used_again_and_closed_like_any_other(tmp
                 assert await read(await engine.send(asking())) == b"hello"
             assert len(upstream.connections) == 1
         await eventually(lambda: upstream.open == 0, "its end")
+
+
+@aio
+async def test_a_body_without_a_length_is_whole_only_where_tls_says_that_it_ends(tmp_path: Path) -> None:
+    """RFC 9112 section 9.8: anybody on the way can end the connection; only the upstream can say so."""
+    certificates = Certificates(tmp_path)
+    where: dict[str, Any] = {"host": "localhost", "scheme": "https", "upstream_ca": certificates.ca}
+
+    def cuts(connection: Accepted) -> None:
+        connection.writer.transport.abort()  # without the alert, and with FIN
+
+    for way, whole in ((Accepted.close, True), (cuts, False)):
+        script = after_head(b"HTTP/1.1 200 OK\r\n\r\nhalf", then=way)
+        async with (
+            origin(script, certificates.server()) as upstream,
+            engine_for("wire", upstream.port, **where) as engine,
+        ):
+            answer = await engine.send(asking())
+            with contextlib.nullcontext() if whole else pytest.raises(BodyIncomplete):
+                assert await read(answer) == b"half"
 
 
 @aio
