@@ -276,7 +276,7 @@ class Connection(asyncio.BufferedProtocol):
             followed=reader.followed,
         ):
             self.abort()
-            self._failure = None  # its traceback leads back to this
+            self._failure = BodyIncomplete()  # for who still waits; the other's traceback leads back to this
             if reader is not None:
                 reader.close()
             return False

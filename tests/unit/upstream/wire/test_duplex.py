@@ -9,7 +9,7 @@ from shared.client import Client
 from shared.errors import BodyIncomplete, BodyTooLarge, ClientGone
 from shared.messages import Headers, UpstreamRequest
 from shared.upstream.wire import WireUpstream
-from tests.unit.aio import aio, eventually
+from tests.unit.aio import aio, eventually, settle
 from tests.unit.asgi import FakeServer, chunk, end, started
 from tests.unit.upstream.origin import (
     CHUNKED,
@@ -205,6 +205,21 @@ async def test_what_came_before_a_broken_end_is_handed_on_first() -> None:
         with pytest.raises(BodyIncomplete):
             await anext(pieces)
         await answer.body.aclose()
+
+
+@aio
+async def test_who_waits_for_a_body_that_another_closes_is_told_that_it_is_not_whole() -> None:
+    async with (
+        origin(after_head(HALF)) as upstream,
+        engine_for("wire", upstream.port, read_timeout=0) as engine,
+    ):
+        body = (await engine.send(asking())).body
+        assert await anext(body) == b"half"
+        waiting = asyncio.ensure_future(anext(body))
+        await settle()
+        await body.aclose()
+        with pytest.raises(BodyIncomplete):
+            await waiting
 
 
 @aio
