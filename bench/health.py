@@ -115,7 +115,7 @@ def _headroom_health(run: Run) -> Health:
         "Headroom",
         level,
         f"{room:.0f}{_TIMES}" if room >= 10 else f"{room:.1f}{_TIMES}",
-        f"the rig alone is at least that much faster than any cell ({worst})",
+        f"the rig alone is at least that much faster than any cell; closest is {worst}",
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bench.report.choice import UNTOLD
+from bench.metrics import metric
+from bench.report.choice import CAPACITY, OF_STREAMS, UNTOLD
 from bench.report.verdict import CHOICES, H11, Answer, picks
 from bench.report.view import View
-from bench.report.words import listed, upper
+from bench.report.words import SHORT, listed, upper
 from bench.stats import CONFIDENCE
 
-__all__ = ["doubts", "headed", "headline", "resolution"]
+__all__ = ["doubts", "headed", "headline", "judged_by", "resolution"]
 
 
 def resolution(found: View) -> str:
@@ -52,8 +53,15 @@ def _half_widths(found: View, name: str) -> str:
 
 def doubts(found: View) -> str:
     """Return what the health of the run says against its figures, in one sentence; empty when nothing."""
-    parts = [f"{one.name.lower()}: {one.value}" for one in found.health if one.level != "good"]
+    parts = [f"{one.name.lower()} {one.value} ({one.meaning})" for one in found.health if one.level != "good"]
     return f"Read with doubt: {'; '.join(parts)}." if parts else ""
+
+
+def judged_by(found: View) -> str:
+    """Return in what, and under which load, the picks are judged, in a sentence; empty where nothing was."""
+    name = found.first(*CAPACITY, *OF_STREAMS)
+    load = next((one for one in found.run.header.scenarios if one.id == metric(name).scenario), None)
+    return f"Judged by {SHORT[metric(name).kind]} ({load.words})." if load else ""
 
 
 def headline(found: View, *, figures: bool = True) -> str:

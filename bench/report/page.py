@@ -11,7 +11,7 @@ from bench.report.cost import calculator_section, ladder_section
 from bench.report.effects import effects_section, matters_section
 from bench.report.events import events_section
 from bench.report.figures import figures_section, growth_section
-from bench.report.headline import doubts, headed, resolution
+from bench.report.headline import doubts, headed, judged_by, resolution
 from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.leaving import leaving_section
@@ -67,8 +67,8 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
     header, end = found.run.header, found.run.end
     ended = f"{end.outcome} after {duration(end.seconds)}" if end else "cut off"
     facts = (
-        f"Tandem benchmark · {header.started_at} · {len(found.cells)} cells, {header.blocks} blocks, "
-        f"a fresh process each · {ended}"
+        f"Tandem benchmark: one streaming proxy in FastAPI and in Litestar · {header.started_at} · "
+        f"{len(found.cells)} cells, {header.blocks} blocks, a fresh process each · {ended}"
     )
     parts = [el("p", facts, class_="eyebrow"), el("p", resolution(found), class_="resolution")]
     changed = changed_versions(header.packages, installed)
@@ -76,9 +76,10 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
         parts.append(el("p", f"Not the versions installed here: {'; '.join(changed)}.", class_="badge"))
     pieces = [_piece(text, figure=figure) for text, figure in headed(found)]
     matter = " ".join(briefly(found))
-    lead = " ".join(filter(None, (doubts(found), f"{upper(header.pinning)}.")))
+    how = " ".join(filter(None, (judged_by(found), f"{upper(header.pinning)}.")))
+    leads = [el("p", text, class_="lead") for text in (how, doubts(found)) if text]
     most = [el("p", el("b", "What matters most? "), matter, class_="most")] if matter else []
-    return [*parts, el("h1", *pieces), *most, el("p", lead, class_="lead")]
+    return [*parts, el("h1", *pieces), *most, *leads]
 
 
 def _piece(text: str, *, figure: bool) -> Markup | str:

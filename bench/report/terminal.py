@@ -9,13 +9,15 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.health import complete_blocks
+from bench.metrics import metric
+from bench.report.choice import CAPACITY
 from bench.report.grid import COLUMNS, answers_table, cell_tables, differing, growth_tables
 from bench.report.growing import spans
 from bench.report.headline import headline, resolution
 from bench.report.matters import briefly
 from bench.report.verdict import client_cost
 from bench.report.view import View
-from bench.report.words import absence_word, changed_versions, duration, left_out, number
+from bench.report.words import SHORT, absence_word, changed_versions, duration, left_out, number
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["show"]
@@ -27,8 +29,8 @@ _MARKS = {"good": "", "doubtful": " !", "bad": " ✗"}  # colour alone would tel
 _UNTOLD = ("unsupported", "not-run", "not-asked", "below-resolution")
 """What a table says well enough."""
 _RATIOS = (
-    f"First over second, {CONFIDENCE * 100:g} % intervals, of pairs all. ?: cannot tell. =: the same within "
-    f"±{MARGIN * 100:g} %. ~: on average."
+    f"{CONFIDENCE * 100:g} % intervals, of pairs all. ?: cannot tell. =: the same within "
+    f"±{MARGIN * 100:g} %. ~: mean."
 )
 _UNITS = (
     "us/req (near saturation), us/event: CPU. response, first, event: ms added to direct (p50). "
@@ -54,7 +56,7 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
         console.print(Text(line, style="yellow"))
     console.print(Text(f"\n{headline(found, figures=False)}", style="bold"))
     console.print(answers_table(found, console, whole=whole))
-    console.print(Text(_RATIOS, style="dim"))
+    console.print(Text(_RATIOS + _load(found), style="dim"))
     for line in (
         *differing(found, None if whole else 1),  # all of them on the page
         *briefly(found),
@@ -69,6 +71,13 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
     for line in _left_out(found):
         console.print(Text(line, style="yellow"))
     _absences(found, console, whole=whole)
+
+
+def _load(found: View) -> str:
+    """Under which load capacity was read, which is what stands first in the table."""
+    name = found.first(*CAPACITY)
+    load = found.load(metric(name).scenario)
+    return f" {SHORT[metric(name).kind]}: {load}." if load else ""
 
 
 def _some(lines: Sequence[str], *, whole: bool, what: str) -> list[str]:

@@ -48,6 +48,12 @@ _PARSERS = {
     ),
     ("uvicorn", "uvicorn (h11)"): (PARSER, "httptools parses in C, h11 in Python"),
 }
+_MEANS: dict[Question, str] = {
+    "route": "A handler is an endpoint of the framework, a mount an ASGI app that hangs in it",
+    "engine": "What asks the upstream: wire is this project's own, each other one a library",
+    "recipe": "The recipe: the few lines around one shared httpx client that people copy",
+}
+"""What only who knows the project would know."""
 CHOICES: tuple[Question, ...] = ("framework", "server", "route", "loop", "engine")
 _CARDS = 9
 _LINES = 9  # of a card, however much of it is folded away
@@ -96,7 +102,8 @@ def picks(found: View) -> list[Answer]:
     for question in CHOICES:
         for place, contrast in enumerate(leading(found.asked(question))):
             title = upper(question) + (f": {contrast.first} or {contrast.second}" if place else "")
-            named, note = _PARSERS.get((contrast.first, contrast.second), (title, ""))
+            means = "" if place else _MEANS.get(question, "")
+            named, note = _PARSERS.get((contrast.first, contrast.second), (title, means))
             lines = _sentences(found, contrast)
             lines += client_cost(found, contrast).values() if question == "engine" else []
             name = found.first(*CAPACITY, *OF_STREAMS)
@@ -112,25 +119,32 @@ def picks(found: View) -> list[Answer]:
             _sentences(found, contrast),
             [contrast],
             first=True,
+            note=_MEANS["recipe"],
         )
         for contrast in found.asked("recipe")
     ]
-    for title, asked in _beside(found):
+    for title, asked, note in _beside(found):
         told = {contrast: line for contrast in asked if (line := _in_short(found, contrast))}
         if told:
             today = asked[0].question in ("django", "habit")
-            rows.append(Answer(title, span(found, [*told]), [*told.values()], [*told], today))
+            rows.append(Answer(title, span(found, [*told]), [*told.values()], [*told], today, note))
     return rows
 
 
-def _beside(found: View) -> Iterator[tuple[str, list[Contrast]]]:
-    """Yield what is asked of several at once. To leave Django is to leave its framework, or more."""
+def _beside(found: View) -> Iterator[tuple[str, list[Contrast], str]]:
+    """Yield what is asked of several at once, and what has to be known with it. To leave Django is
+    to leave its framework, or more."""
     django = found.asked("django")
     apps = [one for one in django if found.cell(one.pairs[0][0]).group == "product"]
-    yield "From Django to our apps", apps
-    yield "From Django, same client", [one for one in django if one not in apps]
+    yield (
+        "From Django to our apps",
+        apps,
+        "The client is another, too: this is not the framework's doing alone",
+    )
+    alike = [one for one in django if one not in apps]
+    yield "From Django, same client", alike, "The recipe in each: nothing but the framework is another"
     for question, title in _BESIDE.items():
-        yield title, found.asked(question)
+        yield title, found.asked(question), ""
 
 
 def _pairs(found: View, contrast: Contrast, name: str) -> tuple[str, list[str]]:
