@@ -58,10 +58,10 @@ def doubts(found: View) -> str:
 
 
 def judged_by(found: View) -> str:
-    """Return in what, and under which load, the picks are judged, in a sentence; empty where nothing was."""
+    """Return in what first, and under which load, choices are judged, in a sentence; empty without any."""
     name = found.first(*CAPACITY, *OF_STREAMS)
     load = next((one for one in found.run.header.scenarios if one.id == metric(name).scenario), None)
-    return f"Judged by {SHORT[metric(name).kind]} ({load.words})." if load else ""
+    return f"Judged first by {SHORT[metric(name).kind]} ({load.words})." if load else ""
 
 
 def headline(found: View, *, figures: bool = True) -> str:
@@ -78,8 +78,11 @@ def headed(found: View) -> list[tuple[str, bool]]:
     picked = [one for one in asked if one.choice.loser]
     pieces: list[tuple[str, bool]] = []
     mean = " on average" if any(one.where for one in picked) else ""
+    told = ""
     for one in picked:
-        unit = "" if pieces else f" the {one.choice.unit}{mean}"  # in what the figures are is said once
+        # in what the figures are is said where it changes
+        unit = f" the {one.choice.unit}{mean}" if one.choice.unit != told else ""
+        told = one.choice.unit
         pieces += [("; " if pieces else "Pick ", False), (_who(one), False)]
         pieces.append((f", {one.choice.figure}{unit}", True))
     if rest := _rest([one for one in asked if not one.choice.loser]):

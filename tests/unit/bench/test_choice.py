@@ -23,7 +23,7 @@ from bench.report.view import View, view
 from bench.report.words import DASH, TIMES
 from bench.sample.blocks import block
 from bench.scenarios import MORE, Closed
-from tests.unit.bench.made import closed, made_header, made_run, scaled
+from tests.unit.bench.made import closed, made_header, made_run, scaled, streams
 
 _CELLS = [
     cell
@@ -204,6 +204,17 @@ def test_the_headline_has_an_interval_with_each_figure_and_says_of_what() -> Non
     )
     for figure in re.findall(r"\d\.\d+x(.{3})", text):
         assert re.match(r" \(\d", figure)
+
+
+def test_the_headline_says_anew_in_what_its_figures_are_where_that_changes() -> None:
+    random = np.random.default_rng(3)
+    apps = [cell.id for cell in QUICK_CELLS if cell.group == "product"]
+    cheaper = {f"{cell}/S5": streams(20.0, 1_000_000, random) for cell in apps if cell.startswith("litestar")}
+    alike = {f"{cell}/S3": closed(600.0 if cell.endswith("httpx2") else 1500.0) for cell in apps}
+    text = plain(headline(view(made_run(changes=cheaper | alike))))
+    figure = r"\d\.\d+x \([^)]+\)"
+    picked = rf"Litestar over FastAPI \(for streams\), {figure} the CPU per event.*"
+    assert re.match(f"Pick {picked}; wire over httpx2, {figure} the requests/s", text)
 
 
 def test_many_contrasts_are_told_from_the_lowest_end_to_the_highest_with_what_was_told() -> None:
