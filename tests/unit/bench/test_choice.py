@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.cells import QUICK_CELLS, direct, vary
 from bench.metrics import metric
-from bench.record import CellRecord, CellSpec, End, GateResult, Run
+from bench.record import CellRecord, CellSpec, End, GateResult, Result, Run
 from bench.report import write_html, write_terminal
 from bench.report.choice import how_much, least_and_most, pair_by_pair, pick, said, span
 from bench.report.headline import headline, resolution
@@ -209,8 +209,12 @@ def test_the_headline_has_an_interval_with_each_figure_and_says_of_what() -> Non
 def test_the_headline_says_anew_in_what_its_figures_are_where_that_changes() -> None:
     random = np.random.default_rng(3)
     apps = [cell.id for cell in QUICK_CELLS if cell.group == "product"]
-    cheaper = {f"{cell}/S5": streams(20.0, 1_000_000, random) for cell in apps if cell.startswith("litestar")}
-    alike = {f"{cell}/S3": closed(600.0 if cell.endswith("httpx2") else 1500.0) for cell in apps}
+    cheaper: dict[str, Result] = {
+        f"{cell}/S5": streams(20.0, 1_000_000, random) for cell in apps if cell.startswith("litestar")
+    }
+    alike: dict[str, Result] = {
+        f"{cell}/S3": closed(600.0 if cell.endswith("httpx2") else 1500.0) for cell in apps
+    }
     text = plain(headline(view(made_run(changes=cheaper | alike))))
     figure = r"\d\.\d+x \([^)]+\)"
     picked = rf"Litestar over FastAPI \(for streams\), {figure} the CPU per event.*"
