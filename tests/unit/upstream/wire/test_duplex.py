@@ -214,8 +214,9 @@ async def test_who_waits_for_a_body_that_another_closes_is_told_that_it_is_not_w
         engine_for("wire", upstream.port, read_timeout=0) as engine,
     ):
         body = (await engine.send(asking())).body
-        assert await anext(body) == b"half"
-        waiting = asyncio.ensure_future(anext(body))
+        pieces = aiter(body)
+        assert await anext(pieces) == b"half"
+        waiting = asyncio.ensure_future(anext(pieces))
         await settle()
         await body.aclose()
         with pytest.raises(BodyIncomplete):
