@@ -32,7 +32,7 @@ from bench.record import ClosedResult, StreamsResult
 from bench.scenarios import Closed, Streams
 from bench.stats import compare
 from bench.usage import Meter
-from shared.harness.origin.fast import loop_factory
+from shared.harness.loop import loop_factory
 from shared.harness.origin.payload import JSON_BODY, pattern
 from shared.harness.process import ROOT, Process, ProcessFailed
 from shared.harness.servers import PROFILES, command, port

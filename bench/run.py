@@ -47,7 +47,7 @@ from bench.shapes import Gate, Scenario
 from bench.start import start
 from bench.stored import RECORDS
 from bench.usage import memory, peak_kib
-from shared.harness.origin.fast import loop_factory
+from shared.harness.loop import loop_factory
 from shared.harness.process import ROOT, Process, ProcessFailed
 
 __all__ = ["SETTINGS", "START_STOP_S", "run_plan"]

@@ -19,7 +19,7 @@ from bench.cells import choose
 from bench.record import CellSpec
 from bench.soak.report import faults, progress, show
 from bench.soak.run import PLACES, Plan, RigFault, Soaked, soak
-from shared.harness.origin.fast import loop_factory
+from shared.harness.loop import loop_factory
 from shared.harness.process import ROOT, ProcessFailed
 
 __all__ = ["main"]

@@ -38,13 +38,14 @@ from collections.abc import Callable
 from typing import cast
 from urllib.parse import parse_qs
 
+from shared.harness.loop import loop_factory
 from shared.harness.origin.chunked import ChunkedError, ChunkedReader
 from shared.harness.origin.fast_bodies import HIGH_WATER, paced, send_body, send_burst, stay, stepped
 from shared.harness.origin.payload import JSON_BODY
 from shared.harness.origin.uploads import Upload, Uploads
 from shared.harness.origin.watched import Watched
 
-__all__ = ["FastOrigin", "OriginState", "loop_factory", "main"]
+__all__ = ["FastOrigin", "OriginState", "main"]
 
 _MAX_HEAD = 64 * 1024
 
@@ -270,17 +271,6 @@ async def _serve(host: str, port: int) -> None:
     gc.disable()
     await stopped.wait()
     server.close()
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the rig's event loops, for both of its ends: uvloop's, or None for asyncio's own
-    where there is no uvloop.
-    """
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def main(arguments: list[str] | None = None) -> int:
