@@ -22,7 +22,7 @@ from bench.report.queue import queue_section
 from bench.report.tables import behind, conditions_table
 from bench.report.verdict import H11, Answer, leading_answers, picks
 from bench.report.view import View
-from bench.report.words import DASH, changed_versions, duration, level_name, upper
+from bench.report.words import DASH, TIMES, changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["page"]
@@ -90,8 +90,8 @@ def _piece(text: str, *, figure: bool) -> Markup | str:
 
 
 def _whole(text: str) -> str:
-    """Return text in which no interval is broken at the end of a line."""
-    return text.replace(DASH, DASH + _JOINED)
+    """Return text in which no line ends within an interval or before it."""
+    return text.replace(DASH, DASH + _JOINED).replace(f"{TIMES} (", f"{TIMES}\N{NO-BREAK SPACE}(")
 
 
 def _verdict(found: View) -> Markup:
