@@ -48,8 +48,9 @@ async def test_an_origin_that_sleeps_shows_as_what_it_slept_in_every_response_ti
     least, middle = min(slept_ms), statistics.median(slept_ms)
     assert least >= delay_ms - 1
     for found in (result.response, result.service):
-        assert quantile_ms(found, 0) >= 0.99 * least
-        assert 0.99 * middle <= quantile_ms(found, 50) <= 1.5 * middle
+        # What this process is late comes on top, so from above only the least is held.
+        assert 0.99 * least <= quantile_ms(found, 0) <= 1.5 * middle
+        assert quantile_ms(found, 50) >= 0.99 * middle
 
 
 @aio
