@@ -50,8 +50,8 @@ async def test_a_tool_counts_what_the_origin_answered_and_refuses_any_other_stat
         async with asyncio.timeout(30):
             printed, _ = await process.communicate()
     if right:
-        # it says requests a second, over the second that it took itself and a little more
-        assert 0.5 * requests < TOOLS[name].read(printed.decode()) < 1.05 * requests
+        # it says requests a second, over the second that it took itself, or a few where nothing went on
+        assert 0.2 * requests < TOOLS[name].read(printed.decode()) < 1.05 * requests
     else:
         with pytest.raises(ValueError, match=r"503|Non-2xx"):
             TOOLS[name].read(printed.decode())
