@@ -141,13 +141,12 @@ class ResponseReader:
         """
         end = len(data)
         if self._framing == "length":
-            body = b"".join(self.chunks[had:])
-            end -= len(body)
+            body = self.chunks[had:]
+            end -= sum(map(len, body))
             if headed:
                 return end != 0
-            if (
-                bytes(data[end:]) != body
-            ):  # where it ends with an empty line, that is not to pass for the head's
+            # A body that ends with an empty line is not to pass for the head's end.
+            if bytes(data[end:]) != b"".join(body):
                 return True
         last = (self._tail + bytes(data[max(0, end - _END) : end]))[-_END:]
         return not last.endswith(b"\r\n\r\n") or last[0] in _LINE_END
