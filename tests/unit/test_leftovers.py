@@ -5,7 +5,7 @@ import contextlib
 import gc
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -90,14 +90,29 @@ async def test_an_upstream_that_falls_silent_leaves_the_collector_nothing(answer
         await _leaves_nothing(proxy)
 
 
-@pytest.mark.parametrize("answer", [b"", _CUT], ids=["before the head", "in the body"])
 @aio
-async def test_a_client_that_leaves_leaves_the_collector_nothing(answer: bytes) -> None:
+async def test_a_client_that_leaves_before_the_head_leaves_the_collector_nothing() -> None:
+    clients: list[FakeServer] = []
+
+    async def script(connection: Sender) -> None:
+        await connection.head()
+        clients.pop().leave()
+        await connection.gone()
+
+    async with origin(script) as server, open_proxy(parse(_environment(server.port))) as proxy:
+        await _leaves_nothing(proxy, asked=clients.append)
+
+
+@aio
+async def test_a_client_that_leaves_in_the_body_leaves_the_collector_nothing() -> None:
+    def leaving(client: FakeServer) -> None:
+        client.on_send = lambda message: client.leave() if message.get("body") else None
+
     async with (
-        origin(_silent_after(answer)) as server,
+        origin(_silent_after(_CUT)) as server,
         open_proxy(parse(_environment(server.port))) as proxy,
     ):
-        await _leaves_nothing(proxy, leaves=True)
+        await _leaves_nothing(proxy, asked=leaving)
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["the server says when it is over", "it does not"])
@@ -127,11 +142,11 @@ async def test_an_upload_that_ended_well_leaves_the_collector_nothing() -> None:
             assert living() <= before
 
 
-async def _leaves_nothing(proxy: Proxy, *, leaves: bool = False) -> None:
+async def _leaves_nothing(proxy: Proxy, *, asked: Callable[[FakeServer], None] | None = None) -> None:
     with no_collector():
         before = living()
         for _ in range(_EXCHANGES):
-            await _exchange(proxy, leaves=leaves)
+            await _exchange(proxy, asked)
         await settle()
         assert living() <= before
 
@@ -164,10 +179,10 @@ async def _watched(*, told: bool) -> None:
     client.close()
 
 
-async def _exchange(proxy: Proxy, *, leaves: bool) -> None:
+async def _exchange(proxy: Proxy, asked: Callable[[FakeServer], None] | None) -> None:
     client = FakeServer(end())
-    if leaves:
-        asyncio.get_running_loop().call_later(0.01, client.leave)
+    if asked is not None:
+        asked(client)
     with contextlib.suppress(ProxyError):  # how an app is told that its answer is not whole
         await proxy(scope_of(), client.receive, client.send)
 
