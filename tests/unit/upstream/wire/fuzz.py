@@ -16,7 +16,12 @@ from collections.abc import Callable
 import hypothesis
 
 from tests.unit.aio import LOOPS
-from tests.unit.upstream.wire import test_against_h11, test_pool, test_response_any, test_streams_on_sockets
+from tests.unit.upstream.wire import (
+    test_against_h11,
+    test_pool_any,
+    test_response_any,
+    test_streams_on_sockets,
+)
 from tests.unit.upstream.wire.churn import churn
 
 __all__ = ["main"]
@@ -34,7 +39,7 @@ _GENERATED: dict[str, Callable[[], None]] = {
     "against h11": test_against_h11.test_where_the_two_differ_the_reason_is_on_the_list,
     "valid streams, on sockets": test_streams_on_sockets.test_a_valid_stream_is_read_as_what_was_generated,
     "broken streams, on sockets": test_streams_on_sockets.test_a_broken_stream_ends_and_leaves_nothing,
-    "pool, of fakes": test_pool.test_the_count_is_exact_after_every_step,
+    "pool, of fakes": test_pool_any.test_the_count_is_exact_after_every_step,
 }
 _EXCHANGES = 500
 
