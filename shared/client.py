@@ -14,12 +14,13 @@ from types import TracebackType
 
 from shared.clients import Clients
 from shared.errors import ClientGone, ProxyError, Stopped
-from shared.upload import LOOK_AHEAD, REST_S, Receive, Upload
+from shared.upload import LOOK_AHEAD, Receive, Upload
 
-__all__ = ["LOOK_AHEAD", "REST_S", "Client", "Receive"]
+__all__ = ["LOOK_AHEAD", "Client", "Receive"]
 
 LAST_SEND_S = 1.0  # what a server may take for its last send() once the client is gone
 LINGER_S = 30.0  # in all, for what is sent after the answer: nginx's lingering_time
+LINGER_REST_S = 2.0  # without a byte of it: a segment that was lost has come again by then
 REFIRE_S = 0.01
 
 
@@ -125,7 +126,7 @@ class Client(Upload):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_S):
                 while self.uploading and not self.stopped:
-                    async with asyncio.timeout(REST_S):
+                    async with asyncio.timeout(LINGER_REST_S):
                         await self._something()
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ def _is_stopped(server: FakeServer, client: Client) -> None:
 async def test_lingering_ends_with_the_upload_with_the_client_and_with_the_proxy(
     what: Callable[[FakeServer, Client], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.client.REST_S", 60.0)
+    monkeypatch.setattr("shared.client.LINGER_REST_S", 60.0)
     server = FakeServer(chunk(b"some"))
     client = started(server)
     lingering = asyncio.ensure_future(client.linger())
@@ -44,7 +44,7 @@ async def test_lingering_ends_with_the_upload_with_the_client_and_with_the_proxy
 
 @aio
 async def test_a_client_that_rests_is_waited_for_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.client.REST_S", 0.02)
+    monkeypatch.setattr("shared.client.LINGER_REST_S", 0.02)
     server = FakeServer(chunk(b"some"))
     client = started(server)
     await asyncio.wait_for(client.linger(), 5)

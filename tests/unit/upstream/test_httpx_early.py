@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.client import LOOK_AHEAD, REST_S, Client
+from shared.client import LOOK_AHEAD, Client
 from shared.errors import Terminated
 from shared.upstream.network import ANSWERED_S
 from tests.unit.aio import aio, settle
