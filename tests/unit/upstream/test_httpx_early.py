@@ -6,6 +6,7 @@ import pytest
 
 from shared.client import LOOK_AHEAD, Client
 from shared.errors import Terminated
+from shared.upload import REST_S
 from shared.upstream.network import ANSWERED_S
 from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk
