@@ -96,11 +96,13 @@ async def get(app: App, target: str) -> AsyncIterator[Response]:
 async def test_each_record_arrives_as_its_path_finishes(app: App) -> None:
     paths = ["/slow", "/a", "/b", "/c", "/d"]
     async with (
-        app.origin(slow=held()) as origin,
+        app.origin(slow=held(), a=held()) as origin,
         get(app, "/-/fanout?chars=3&" + query_of(paths)) as response,
     ):
         assert (response.status, response.headers["content-type"]) == (200, "application/x-ndjson")
         assert "date" in response.headers
+        await origin.asked("/slow", "/a")
+        origin.release("/a")
         others = [await response.record() for _ in range(4)]
         assert origin.busy == ["/slow"]
         origin.release("/slow")
