@@ -13,6 +13,13 @@ from tests.unit.aio import aio, settle
 from tests.unit.asgi import FakeServer, chunk, end, started
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No limit is reached but one that a test sets."""
+    monkeypatch.setattr("shared.client.LINGER_S", 600.0)
+    monkeypatch.setattr("shared.client.LINGER_REST_S", 600.0)
+
+
 def _ends(server: FakeServer, client: Client) -> None:
     server.say(chunk(b"more"), end())
 
@@ -28,16 +35,15 @@ def _is_stopped(server: FakeServer, client: Client) -> None:
 @pytest.mark.parametrize("what", [_ends, _leaves, _is_stopped])
 @aio
 async def test_lingering_ends_with_the_upload_with_the_client_and_with_the_proxy(
-    what: Callable[[FakeServer, Client], None], monkeypatch: pytest.MonkeyPatch
+    what: Callable[[FakeServer, Client], None],
 ) -> None:
-    monkeypatch.setattr("shared.client.LINGER_REST_S", 60.0)
     server = FakeServer(chunk(b"some"))
     client = started(server)
     lingering = asyncio.ensure_future(client.linger())
     await settle()
     assert not lingering.done()
     what(server, client)
-    await asyncio.wait_for(lingering, 5)
+    await lingering
     client.close()
     server.leave()
 
@@ -47,7 +53,7 @@ async def test_a_client_that_rests_is_waited_for_no_more(monkeypatch: pytest.Mon
     monkeypatch.setattr("shared.client.LINGER_REST_S", 0.02)
     server = FakeServer(chunk(b"some"))
     client = started(server)
-    await asyncio.wait_for(client.linger(), 5)
+    await client.linger()
     assert client.uploading
     client.close()
     server.leave()
@@ -100,5 +106,5 @@ async def test_the_answer_is_ended_after_the_upload_where_the_client_has_it_alre
     assert (server.status, server.body) == (413, b"no")
     assert server.complete is not held
     server.say(end())
-    await asyncio.wait_for(playing, 5)
+    await playing
     assert server.complete

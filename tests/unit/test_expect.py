@@ -43,6 +43,12 @@ def test_who_asks_first(fields: Headers, version: str, asks: bool) -> None:
     assert asks_first(by_name([HOST, *fields]), version) is asks
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody goes on without a word from the upstream, however long this process stands still."""
+    monkeypatch.setattr(module, "EXPECT_S", 600.0)
+
+
 @contextlib.asynccontextmanager
 async def _proxied(script: Script, engine: str = "wire") -> AsyncIterator[tuple[FakeServer, Any]]:
     """A server whose client withholds "hello" until it is told to go on, and the exchange's task."""

@@ -27,7 +27,7 @@ engines = pytest.mark.parametrize("engine", ENGINES)
 @asynccontextmanager
 async def proxy_to(origin: Origin, **settings: str) -> AsyncIterator[Proxy]:
     """A running core without a server; settings are variables without their prefix."""
-    env = {"TANDEM_UPSTREAM_URL": origin.url, "TANDEM_ACCESS_LOG": "off"}
+    env = {"TANDEM_UPSTREAM_URL": origin.url, "TANDEM_ACCESS_LOG": "off", "TANDEM_KEEPALIVE_EXPIRY": "600"}
     env |= {f"TANDEM_{name.upper()}": value for name, value in settings.items()}
     async with open_proxy(parse(env)) as proxy:
         yield proxy

@@ -97,7 +97,7 @@ async def test_each_failure_is_that_records_own(engine: str) -> None:
     async with (
         Origin(pages) as origin,
         proxy_to(
-            origin, engine=engine, response_timeout="1", read_timeout="1", max_connections="20"
+            origin, engine=engine, response_timeout="2.5", read_timeout="2.5", max_connections="20"
         ) as proxy,
     ):
         found = await records(proxy, query)

@@ -19,6 +19,7 @@ __all__ = [
     "ENGINES",
     "HALF",
     "HELLO",
+    "PATIENT_S",
     "SHORT_S",
     "Connection",
     "Origin",
@@ -35,6 +36,8 @@ __all__ = [
 
 ENGINES = ("httpx2", "httpx", "wire", "aiohttp")
 SHORT_S = 0.15  # a timeout that a test waits for
+PATIENT_S = 1.5  # one that it has to stay within first: a busy machine stands still for a second
+_NEVER_S = 600  # what was to be closed is not closed by this
 CHUNKED: Headers = [(b"Transfer-Encoding", b"chunked")]
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -170,6 +173,7 @@ async def engine_for(
 ) -> AsyncIterator[Upstream]:
     """The engine in front of that port. `connect_timeout=0.2` is TANDEM_CONNECT_TIMEOUT."""
     env = {"TANDEM_UPSTREAM_URL": f"{scheme}://{host}:{port}", "TANDEM_ENGINE": name}
+    env |= {"TANDEM_KEEPALIVE_EXPIRY": str(_NEVER_S)}
     env |= {f"TANDEM_{key.upper()}": str(value) for key, value in settings.items()}
     upstream = open_upstream(parse(env))
     try:

@@ -13,7 +13,7 @@ from tests.unit.upstream.origin import (
     CHUNKED,
     HALF,
     HELLO,
-    SHORT_S,
+    PATIENT_S,
     Connection,
     answering,
     asking,
@@ -266,7 +266,7 @@ async def test_an_upload_that_is_left_unread_costs_no_answer_that_has_begun() ->
     body = upload(*[bytes(LOOK_AHEAD)] * 400)
     async with (
         origin(answer_only) as upstream,
-        engine_for("aiohttp", upstream.port, write_timeout=SHORT_S) as client,
+        engine_for("aiohttp", upstream.port, write_timeout=PATIENT_S) as client,
     ):
         answer = await client.send(asking(method=b"POST", headers=CHUNKED, body=body))
         assert await anext(aiter(answer.body)) == b"half"

@@ -14,6 +14,7 @@ from tests.unit.upstream.origin import (
     CHUNKED,
     ENGINES,
     HELLO,
+    PATIENT_S,
     SHORT_S,
     Connection,
     asking,
@@ -40,7 +41,7 @@ async def test_an_upload_that_was_answered_and_left_unread_gets_the_answer(engin
 
     async with (
         origin(script) as upstream,
-        engine_for(engine, upstream.port, write_timeout=ANSWERED_S + 3 * SHORT_S) as client,
+        engine_for(engine, upstream.port, write_timeout=ANSWERED_S + SHORT_S + PATIENT_S) as client,
     ):
         answer = await client.send(asking(method=b"POST", headers=CHUNKED, body=body))
         assert answer.status == 413

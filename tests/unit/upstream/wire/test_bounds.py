@@ -15,6 +15,7 @@ from tests.unit.upstream.origin import (
     CHUNKED,
     HALF,
     HELLO,
+    PATIENT_S,
     SHORT_S,
     Script,
     after_head,
@@ -78,6 +79,7 @@ async def test_of_an_upload_that_nobody_takes_little_is_held_whatever_its_size()
         while server.bytes_taken != before:  # until nothing moves: the kernel's buffers are full, too
             before = server.bytes_taken
             await asyncio.sleep(0.1)
+            await settle(100)  # where the machine stood still meanwhile
         (connection,) = engine._open
         unsent = connection._transport.get_write_buffer_size()
         assert 0 < unsent <= HIGH_WATER + 2 * len(piece)
@@ -223,12 +225,12 @@ async def test_without_a_read_timeout_a_body_may_rest() -> None:
 
     async with (
         origin(resting) as upstream,
-        engine_for("wire", upstream.port, read_timeout=0, response_timeout=SHORT_S) as engine,
+        engine_for("wire", upstream.port, read_timeout=0, response_timeout=PATIENT_S) as engine,
     ):
         pieces = aiter((await engine.send(asking())).body)
         assert await anext(pieces) == b"hell"
         waiting = asyncio.ensure_future(anext(pieces))
-        await asyncio.sleep(2 * SHORT_S)  # longer than the head might have taken
+        await asyncio.sleep(1.2 * PATIENT_S)  # longer than the head might have taken
         await settle()
         assert not waiting.done()
         go.set()

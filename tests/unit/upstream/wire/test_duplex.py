@@ -15,6 +15,7 @@ from tests.unit.upstream.origin import (
     CHUNKED,
     HALF,
     HELLO,
+    PATIENT_S,
     Connection,
     Origin,
     after_head,
@@ -139,7 +140,7 @@ async def test_an_upstream_that_no_longer_reads_may_still_finish_its_answer() ->
     server, client = _uploading(*[b"x" * 65536] * 200)
     async with (
         origin(slow) as upstream,
-        engine_for("wire", upstream.port, write_timeout=0.2) as engine,
+        engine_for("wire", upstream.port, write_timeout=PATIENT_S) as engine,
     ):
         answer = await engine.send(asking(method=b"POST", headers=CHUNKED, body=client))
         pieces = aiter(answer.body)
