@@ -35,11 +35,13 @@ __all__ = [
 ]
 
 CLOSED = Closed(id="S3", title="", path="/json", connections=4, window_s=0.1, warm_slice_s=0.02, warm_most=4)
-OPEN = Open(id="S2", title="", path="/json", rate=400, window_s=0.25, arrivals="constant", connections=8)
+OPEN = Open(
+    id="S2", title="", path="/json", rate=400, window_s=0.25, arrivals="constant", connections=8, drain_s=30.0
+)
 STREAMS = Streams(
     id="S5", title="", streams=5, every_us=5000, window_s=0.25, open_every_s=0.002, settle_s=0.02
 )
-GATE = Gate(id="S0", title="", deadline_s=1.0)
+GATE = Gate(id="S0", title="", deadline_s=30.0)
 
 Get = Callable[[FastOrigin, bytes], None]
 

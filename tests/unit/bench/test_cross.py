@@ -6,6 +6,7 @@ import asyncio
 import io
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -46,12 +47,13 @@ async def test_a_tool_counts_what_the_origin_answered_and_refuses_any_other_stat
 
     async with origin(get) as (address, _):
         argv = TOOLS[name].argv(f"http://{address.host}:{address.port}/json", 4, 1)
+        began = time.monotonic()
         process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
-        async with asyncio.timeout(30):
-            printed, _ = await process.communicate()
+        printed, _ = await process.communicate()
+        seconds = time.monotonic() - began
     if right:
-        # it says requests a second, over the second that it took itself, or a few where nothing went on
-        assert 0.2 * requests < TOOLS[name].read(printed.decode()) < 1.05 * requests
+        # it says requests a second, over the second that it took itself, or more, but no more than these
+        assert 0.8 * requests / seconds < TOOLS[name].read(printed.decode()) < 1.05 * requests
     else:
         with pytest.raises(ValueError, match=r"503|Non-2xx"):
             TOOLS[name].read(printed.decode())

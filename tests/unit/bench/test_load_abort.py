@@ -92,11 +92,11 @@ async def test_who_cannot_come_any_more_hides_nobody_who_was_never_let_go() -> N
     class Crowded(Exchange):
         def from_client(self, data: bytes) -> bytes:
             nonlocal taken
-            taken += 1
-            return data if taken <= 4 else b""
+            taken += b" /hold" in data
+            return b"" if b" /hold" in data and taken > 4 else data
 
     async with origin() as (address, _), relay(address, left=lambda _: None, make=Crowded) as front:
-        scenario = msgspec.structs.replace(DEAF, together=2, arrival_s=0.3)
+        scenario = msgspec.structs.replace(DEAF, together=2, arrival_s=3.0)
         result = await run_aborts(front, address, scenario, meter=meter())
     left = result.points[LEAVING[0]]
     assert (left.clients, left.never) == (4, 4)
@@ -140,16 +140,22 @@ async def test_an_upstream_that_is_closed_before_the_client_leaves_is_no_time_of
     closing: list[asyncio.TimerHandle] = []
 
     class Early(Exchange):
+        stepped = False
+
+        def from_client(self, data: bytes) -> bytes:
+            self.stepped = b" /step/" in data
+            return data
+
         def from_origin(self, data: bytes) -> None:
             super().from_origin(data)
-            if b"event-stream" in data and self.upstream is not None:
+            if self.stepped and self.upstream is not None:
                 closing.append(asyncio.get_running_loop().call_later(0.005, self.upstream.abort))
 
         def upstream_lost(self) -> None:
             pass
 
     # the clients leave one after the other, the last of them well after its upstream was closed
-    short = msgspec.structs.replace(ABORTS, together=6, arrival_s=0.3)
+    short = msgspec.structs.replace(ABORTS, together=6)
     async with origin() as (address, _), relay(address, make=Early) as front:
         result = await run_aborts(front, address, short, meter=meter())
     value = metric("gone-head@S9").of(result)
@@ -178,7 +184,7 @@ async def test_a_point_that_nobody_comes_to_is_an_absence_and_not_a_time() -> No
             FastOrigin.get(connection, target)
 
     async with origin(silent) as (address, _):
-        short = msgspec.structs.replace(ABORTS, arrival_s=0.2)
+        short = msgspec.structs.replace(ABORTS, arrival_s=3.0)
         result = await run_aborts(address, address, short, meter=meter())
     value = metric("gone-head@S9").of(result)
     assert isinstance(value, Absence)

@@ -132,4 +132,4 @@ async def test_a_pool_is_filled_with_as_many_as_the_subject_keeps(places: int, i
             start_server, "bench.baselines.bare:app", profile="uvicorn-httptools", env=env
         ) as running:
             subject = Address(running.host, running.port)
-            assert await fill_pool(subject, address, 20, patience_s=0.5) == idle
+            assert await fill_pool(subject, address, 20, patience_s=2.5) == idle

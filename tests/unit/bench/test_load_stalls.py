@@ -17,11 +17,14 @@ from shared.harness.origin.payload import EVENT_SIZE, event
 from tests.unit.aio import aio
 from tests.unit.bench.origins import STREAMS, answer, meter, origin, write
 from tests.unit.bench.relay import Exchange, let_go, relay
+from tests.unit.bench.undisturbed import undisturbed
 
-LONGER = msgspec.structs.replace(STREAMS, window_s=0.7)
+LONGER = msgspec.structs.replace(STREAMS, window_s=1.5)
 EVERY_S = STREAMS.every_us / 1e6
 PAUSE_S = 0.15
 """Thirty times the pacing: a stall is ten."""
+LATE_S = 0.1
+"""As late this process may be: what it stood still would be told in the same figures."""
 
 
 def most_s(encoded: str) -> float:
@@ -49,7 +52,7 @@ async def test_an_origin_that_stalls_is_told_as_stalls_and_not_as_distortion() -
         push()
 
     async with origin(get) as (address, _):
-        result = await run_streams(address, LONGER, meter=meter())
+        result = await undisturbed(lambda: run_streams(address, LONGER, meter=meter()), late_s=LATE_S)
     assert result.integrity.failures == {}
     assert metric("unstalled").of(result) == pytest.approx(100 * (1 - result.stalls / result.events))
     assert result.stalls >= LONGER.streams
@@ -80,7 +83,7 @@ async def test_a_proxy_that_stalls_is_told_as_distortion_and_delay_of_that_size(
             super().from_origin(b"".join(held))
 
     async with origin() as (address, _), relay(address, make=Stalling) as front:
-        result = await run_streams(front, LONGER, meter=meter())
+        result = await undisturbed(lambda: run_streams(front, LONGER, meter=meter()), late_s=LATE_S)
     assert result.integrity.failures == {}
     assert result.stalls >= LONGER.streams
     for found in (result.gap, result.delay):

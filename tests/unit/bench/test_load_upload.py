@@ -17,7 +17,7 @@ from tests.unit.bench.origins import answer, meter, origin
 from tests.unit.bench.relay import Exchange, relay
 
 SIZE = 3_000_001
-UPLOAD = Upload(id="S7-10m-up", title="", size=SIZE, times=2, deadline_s=5.0)
+UPLOAD = Upload(id="S7-10m-up", title="", size=SIZE, times=2, deadline_s=30.0)
 
 
 async def _through(make: type[Exchange], scenario: Upload = UPLOAD) -> UploadResult:
@@ -129,7 +129,7 @@ def test_a_proxy_that_does_less_than_hand_everything_on_is_found(make: type[Exch
 
 
 # more than the buffers of two sockets hold
-MORE = Upload(id="S7-10m-up", title="", size=50_000_000, times=1, deadline_s=5.0)
+MORE = Upload(id="S7-10m-up", title="", size=50_000_000, times=1, deadline_s=30.0)
 
 
 class Stuck(Exchange):

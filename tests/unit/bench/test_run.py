@@ -27,10 +27,10 @@ from tests.unit.bench.made import made_header
 from tests.unit.harness.leftovers import wait_until_gone
 
 SHORT: list[Scenario] = [
-    Gate(id="S0", title="", deadline_s=5.0),
+    Gate(id="S0", title="", deadline_s=30.0),
     # Long enough for a proxy that spends tens of milliseconds on a request, on a machine that others use too.
     Closed(id="S3", title="", path="/json", connections=4, window_s=0.5, warm_slice_s=0.03, warm_most=3),
-    Open(id="S2", title="", path="/json", rate=100, window_s=0.1),
+    Open(id="S2", title="", path="/json", rate=100, window_s=0.1, drain_s=30.0),
     Streams(id="S5", title="", streams=3, every_us=10_000, window_s=0.1, settle_s=0.02),
 ]
 POSTS: list[Scenario] = [
@@ -169,7 +169,7 @@ def test_ctrl_c_keeps_what_is_done_reports_it_and_stops_every_child(tmp_path: Pa
         text=True,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not any(b'"cell":"static"' in path.read_bytes() for path in tmp_path.glob("*/records.jsonl")):
             assert process.poll() is None
             assert time.monotonic() < deadline, "no record appeared"
@@ -178,7 +178,7 @@ def test_ctrl_c_keeps_what_is_done_reports_it_and_stops_every_child(tmp_path: Pa
             assert time.monotonic() < deadline, "no child appeared"
             time.sleep(0.001)
         os.kill(process.pid, signal.SIGINT)
-        printed, _ = process.communicate(timeout=30)
+        printed, _ = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()

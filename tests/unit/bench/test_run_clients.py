@@ -21,7 +21,7 @@ from tests.unit.bench.made import made_header
 from tests.unit.bench.test_sections import text_of
 
 SHORT: list[Scenario] = [
-    Gate(id="S0", title="", deadline_s=5.0),
+    Gate(id="S0", title="", deadline_s=30.0),
     Burst(id="S6", title="", events=200, times=6),
     Slow(
         id="S8",
