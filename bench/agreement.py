@@ -8,7 +8,7 @@ import msgspec
 
 from bench.record import Absence, Run, RunRecord
 from bench.shapes import Closed
-from bench.stats import MARGIN, Estimate, compare, log_ratios
+from bench.stats import MARGIN, Estimate, blocks_lacking, compare, log_ratios
 
 __all__ = ["OURS", "Agreement", "agreements", "loops"]
 
@@ -70,5 +70,5 @@ def _agreement(run: Run, tool: str, version: str) -> Agreement:
     theirs, ours = ({one.block: one.rates[who] for one in run.crosses} for who in (tool, OURS))
     estimate = compare(log_ratios(theirs, ours))
     if estimate is None:
-        return absent(Absence("too-few-samples", f"{len(run.crosses)} of 3 blocks"))
+        return absent(Absence("too-few-samples", blocks_lacking(len(run.crosses))))
     return Agreement(tool, cell, scenario, estimate, None)

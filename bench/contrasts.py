@@ -28,7 +28,7 @@ from bench.cells import FACTORS, framework_name
 from bench.figures import Figure, asked_pairs
 from bench.metrics import METRICS
 from bench.record import Absence, CellSpec
-from bench.stats import Estimate, Verdict, compare, holm, verdict
+from bench.stats import Estimate, Verdict, blocks_lacking, compare, holm, verdict
 
 __all__ = ["Contrast", "Outcome", "Question", "contrasts", "judge", "server_name"]
 
@@ -261,4 +261,4 @@ def _estimate(
         for block in one.blocks.keys() & other.blocks.keys():
             per_block.setdefault(block, []).append(math.log(one.blocks[block] / other.blocks[block]))
     whole = [sum(logs) / len(logs) for _, logs in sorted(per_block.items()) if len(logs) == len(pairs)]
-    return compare(whole) or Absence("too-few-samples", f"{len(whole)} of 3 blocks")
+    return compare(whole) or Absence("too-few-samples", blocks_lacking(len(whole)))

@@ -11,7 +11,7 @@ from bench.check import cell_absence
 from bench.metrics import Metric, metric, metrics_in
 from bench.quantiles import apart, quantiles_us
 from bench.record import Absence, GateResult, OpenResult, Run, StreamsResult
-from bench.stats import Estimate, Interval, compare, difference, log_ratios, median_interval
+from bench.stats import Estimate, Interval, blocks_lacking, compare, difference, log_ratios, median_interval
 from bench.values import Source
 
 __all__ = [
@@ -65,7 +65,7 @@ def figure(run: Run, cell: str, of: Metric) -> Figure:
     if not all(blocks.values()):  # ratios are what is judged, and there is none to nothing
         return Figure(cell, of.id, blocks, None, Absence("below-resolution", "none at all in some block"))
     if middle is None:
-        return Figure(cell, of.id, blocks, None, Absence("too-few-samples", f"{len(blocks)} of 3 blocks"))
+        return Figure(cell, of.id, blocks, None, Absence("too-few-samples", blocks_lacking(len(blocks))))
     return Figure(cell, of.id, blocks, middle, None)
 
 
@@ -124,7 +124,7 @@ def _paired(
     shared = sorted(through.blocks.keys() & direct.blocks.keys())
     middle = difference([through.blocks[block] - direct.blocks[block] for block in shared])
     if middle is None:
-        return Added(cell, name, quantile, None, Absence("too-few-samples", f"{len(shared)} of 3 blocks"))
+        return Added(cell, name, quantile, None, Absence("too-few-samples", blocks_lacking(len(shared))))
     if middle.low <= 0 <= middle.high:
         return Added(cell, name, quantile, middle, Absence("below-resolution", "the interval holds zero"))
     return Added(cell, name, quantile, middle, None)

@@ -160,11 +160,13 @@ def _rig_busy(spans: Iterable[Span]) -> float | None:
 
 def _rig_health(run: Run) -> Health:
     meaning = "load engine and origin together, in any cell's window"
-    most = _rig_busy(_spans(run, (cell.id for cell in run.header.cells if cell.id != DIRECT)))
-    if most is None:
+    cells = [cell for cell in run.header.cells if cell.id != DIRECT]
+    busy = {cell.label: most for cell in cells if (most := _rig_busy(_spans(run, [cell.id]))) is not None}
+    if not busy:
         return Health("Rig's core", "doubtful", "unknown", f"{meaning}: this system does not tell")
+    who, most = max(busy.items(), key=lambda one: one[1])
     level: Level = "good" if most < _RIG_BUSY_FLAG else "doubtful"
-    return Health("Rig's core", level, f"{most:.0%} busy at most", meaning)
+    return Health("Rig's core", level, f"{most:.0%} busy at most", f"{meaning}; most in {who}")
 
 
 def _waits(spans: Iterable[Span]) -> float | None:
@@ -253,7 +255,12 @@ def _cross_words(one: Agreement) -> str:
 def _failure_health(run: Run) -> Health:
     failed = {record.cell for record in run.cells if _has_failed(record)}
     if not failed:
-        return Health("Failures", "good", "none", "every response had the right status, length and bytes")
+        return Health(
+            "Failures",
+            "good",
+            "no response was wrong",
+            "every response had the right status, length and bytes",
+        )
     # a baseline that fails is a finding about the baseline; anything else puts the run in doubt
     baselines = {cell.id for cell in run.header.cells if cell.group in ("baseline", "peer")}
     level: Level = "doubtful" if failed <= baselines else "bad"

@@ -10,7 +10,7 @@ import msgspec
 from bench.cells import framework_name
 from bench.figures import Figure
 from bench.record import Absence, CellSpec
-from bench.stats import Interval, difference
+from bench.stats import Interval, blocks_lacking, difference
 
 __all__ = ["Rung", "ladders"]
 
@@ -88,7 +88,7 @@ def _climb(wanted: list[tuple[str, str]], all_figures: Mapping[tuple[str, str], 
         values = {block: known[cell][block] for block in shared}
         added = difference([values[block] - below[block] for block in shared])
         if added is None:
-            rungs.append(Rung(layer, cell, absence=Absence("too-few-samples", f"{len(shared)} of 3 blocks")))
+            rungs.append(Rung(layer, cell, absence=Absence("too-few-samples", blocks_lacking(len(shared)))))
             continue
         start = sum(below.values()) / len(shared)
         rungs.append(Rung(layer, cell, start, start + added.value, added))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from bench.histogram import samples_ns
 from bench.record import Absence
-from bench.stats import CONFIDENCE, INTERVAL_BLOCKS, Interval, least_samples
+from bench.stats import CONFIDENCE, INTERVAL_BLOCKS, Interval, blocks_lacking, least_samples
 from bench.student import t_quantile
 
 __all__ = ["apart", "band_us", "quantile_interval", "quantiles_us"]
@@ -66,7 +66,7 @@ def _quantile(blocks: Sequence[Samples], quantile: float) -> Interval | Absence:
     count, least = sum(map(len, blocks)), least_samples(quantile)
     if count < least:
         return Absence("too-few-samples", f"{count} samples, p{quantile * 100:g} needs {least}")
-    return quantile_interval(blocks, quantile) or Absence("too-few-samples", f"{len(blocks)} of 3 blocks")
+    return quantile_interval(blocks, quantile) or Absence("too-few-samples", blocks_lacking(len(blocks)))
 
 
 def apart(first: Interval, second: Interval) -> Interval:

@@ -13,7 +13,7 @@ import msgspec
 from bench.cells import DIRECT
 from bench.figures import Figure
 from bench.record import Absence, Run
-from bench.stats import Interval, difference
+from bench.stats import Interval, blocks_lacking, difference
 
 __all__ = ["Slope", "slopes"]
 
@@ -55,7 +55,7 @@ def _slope(cell: str, small: str, all_figures: Mapping[tuple[str, str], Figure])
     fixed = [few.blocks[block] - _SMALL_BYTES * us for block, us in zip(shared, per_byte, strict=True)]
     request_us, mb_us = difference(fixed), difference([us * 1e6 for us in per_byte])
     if mb_us is None:
-        return Slope(cell, absence=Absence("too-few-samples", f"{len(shared)} of 3 blocks"))
+        return Slope(cell, absence=Absence("too-few-samples", blocks_lacking(len(shared))))
     if mb_us.low <= 0 <= mb_us.high:
         return Slope(cell, request_us, mb_us, Absence("below-resolution", "the interval holds zero"))
     return Slope(cell, request_us, mb_us)

@@ -26,6 +26,7 @@ __all__ = [
     "Estimate",
     "Interval",
     "Verdict",
+    "blocks_lacking",
     "compare",
     "difference",
     "holm",
@@ -49,6 +50,11 @@ _ALPHA = 1 - CONFIDENCE
 _BOOTSTRAP_BLOCKS = 20
 
 Verdict = Literal["more", "less", "equivalent", "cannot-tell"]
+
+
+def blocks_lacking(count: int) -> str:
+    """Return why so few blocks have no interval, for an absence."""
+    return f"{count} of the {INTERVAL_BLOCKS} blocks that a figure needs"
 
 
 class Interval(msgspec.Struct, frozen=True):

@@ -68,20 +68,22 @@ def missing_section(found: View) -> Markup:
         for (titles, absence), labels in alike.items()
     ]
     labels = {cell.id: cell.label for cell in found.cells}
-    rows += [
-        [
-            "; ".join(labels.get(cell, cell) for cell in cells),
-            f"all of {part}" if part else "all",
-            "not run",
-            why,
-        ]
-        for part, why, cells in left_out(found.run.dropped)
-    ]
+    together: dict[tuple[str, str], list[str]] = {}
+    for part, reason, cells in left_out(found.run.dropped):
+        who = "; ".join(labels.get(cell, cell) for cell in cells)
+        together.setdefault((who, reason), []).append(part)
+    rows += [[who, _all_of(found, parts), "not run", reason] for (who, reason), parts in together.items()]
     if not rows:
         return Markup("")
     return section(
-        "missing", "What is missing, and why", table(["cell", "metric", "what it is", "reason"], rows)
+        "missing", "What is missing, and why", table(["cell", "figures", "what it is", "reason"], rows)
     )
+
+
+def _all_of(found: View, parts: Sequence[str]) -> str:
+    """Return the loads of these parts of a plan; of a plan in one, all."""
+    loads = {part.id: ", ".join(part.scenarios) for part in found.run.header.parts}
+    return "; ".join(f"all of part {part} ({loads[part]})" if part in loads else "all" for part in parts)
 
 
 def _loops(cells: Sequence[CellSpec]) -> list[list[str]]:

@@ -106,7 +106,7 @@ def dots(rows: Sequence[Row], *, unit: str, title: str) -> Markup:
 
         drawn, bottom = laid(rows, frame, marks)
         return [
-            *axis(ticks, scale, frame, bottom, partial(_tick, ticks[-1], unit), through=strips(rows, frame)),
+            *_units(ticks, unit, scale, frame, bottom, strips(rows, frame)),
             *drawn,
         ], bottom + AXIS
 
@@ -133,11 +133,24 @@ def _from_zero(
 
         drawn, bottom = laid(rows, frame, marks)
         return [
-            *axis(ticks, scale, frame, bottom, partial(_tick, ticks[-1], unit), through=strips(rows, frame)),
+            *_units(ticks, unit, scale, frame, bottom, strips(rows, frame)),
             *drawn,
         ], bottom + AXIS
 
     return draw
+
+
+def _units(
+    ticks: Sequence[float],
+    unit: str,
+    scale: Scale,
+    frame: Frame,
+    bottom: float,
+    through: Sequence[tuple[float, float]],
+) -> list[Markup]:
+    """Return the axis with its last tick labelled in any case, for it alone says the unit."""
+    last = ticks[-1]
+    return axis(ticks, scale, frame, bottom, partial(_tick, last, unit), through=through, first=last)
 
 
 def _tick(last: float, unit: str, tick: float) -> str:

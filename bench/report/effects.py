@@ -13,7 +13,7 @@ from bench.record import Absence
 from bench.report.charts import effects, split
 from bench.report.choice import where_it_differs
 from bench.report.frame import Row
-from bench.report.markup import Markup, el
+from bench.report.markup import Markup, el, unbroken
 from bench.report.matters import dependences, first_of, judged, share_interval, shared
 from bench.report.parts import absent, section, under_loads, why
 from bench.report.tables import behind, contrasts_table, table
@@ -45,7 +45,8 @@ _HEADS = {
 }
 _RESOLUTION = (
     " The first row is what this run can resolve in one pair; effects over several pairs, drawn stronger, "
-    "are finer. Below such a mean stands what it is with another choice, where one changes it."
+    "are finer. Below such a mean stands what it is with another choice, where one changes it: with each, or "
+    "of many at least and at most."
 )
 _EFFECTS = ("rps", "mb-s", "cpu-event", "kib-stream")
 
@@ -76,7 +77,7 @@ def matters_section(found: View) -> Markup:
     if said := dependences(found):
         parts += [
             el("h3", "Which choices depend on each other"),
-            *(el("p", line) for line in said),
+            *(el("p", unbroken(line)) for line in said),
             behind(
                 _interactions_table(found), "Every ratio of ratios, and in other metrics those that are seen"
             ),
@@ -94,7 +95,7 @@ def _shares(found: View, one: Decomposition) -> list[Markup]:
     return [
         el("h3", title),
         split([*shares, *rest], title=f"{title}: shares of the variation"),
-        el("p", shared(one)),
+        el("p", unbroken(shared(one))),
     ]
 
 
@@ -175,7 +176,7 @@ def _client_costs(found: View) -> list[Markup]:
     for contrast in found.asked("engine"):
         for name, line in client_cost(found, contrast).items():
             usual = metric(name).id == metric(name).kind
-            said = el("li", f"{upper(over([found.outcome(contrast, name)]))}. {line}.")
+            said = el("li", unbroken(f"{upper(over([found.outcome(contrast, name)]))}. {line}."))
             (whole if contrast.main and usual else each).append(said)
     shown, folded = (whole, each) if len(whole) + len(each) > GLANCE else ([*whole, *each], [])
     if not shown:
@@ -233,18 +234,22 @@ def _rows(found: View, name: str, asked: Sequence[Contrast]) -> list[Row]:
 
 
 def _rows_where(found: View, contrast: Contrast, name: str) -> list[Row]:
-    """Return a main effect with each choice that changes it, where they are few."""
+    """Return a main effect with each choice that changes it; where they are many what it is at least and at
+    most."""
     every = where_it_differs(found, found.outcome(contrast, name))
+    shown = [("with ", one) for one in every]
+    if len(every) > _FEW:
+        shown = [("at least: ", every[0]), ("at most: ", every[-1])]
     return [
         Row(
-            f"with {', '.join(map(level_name, one.levels.values()))}",
+            f"{how}{', '.join(map(level_name, one.levels.values()))}",
             estimated(one.estimate),
             values=(one.estimate.ratio,),
             low=one.estimate.low,
             high=one.estimate.high,
             tip=f"{contrast.first} over {contrast.second}: their intervals hold all at once",
         )
-        for one in (every if len(every) <= _FEW else ())
+        for how, one in shown
     ]
 
 

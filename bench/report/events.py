@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from bench.check import cell_absence
@@ -13,11 +14,12 @@ from bench.report.curves import Lane, raster
 from bench.report.frame import Row
 from bench.report.latency import tone_of
 from bench.report.markup import Markup, el
-from bench.report.parts import absent, few, key, not_run, section, tone, why
+from bench.report.parts import absent, few, key, not_run, ran, section, tone, why
 from bench.report.tables import behind, table
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, number
 from bench.scenarios import Streams
+from bench.stats import INTERVAL_BLOCKS
 
 __all__ = ["events_section"]
 
@@ -36,6 +38,7 @@ def events_section(found: View) -> Markup:
         key(found),
     ]
     for scenario in asked:
+        cells, idle = ran(found, _asked(found, scenario.id), scenario.id)
         parts.append(el("h3", scenario.words))
         parts += _raster(found, scenario)
         for what, field in (
@@ -45,8 +48,8 @@ def events_section(found: View) -> Markup:
             heading = f"{what}: p50, p90, p99"
             parts.append(el("h4", heading))
             chart = partial(ranges, title=f"{heading}, {scenario.load}")
-            parts += few(found, _rows(found, scenario.id, field), chart)
-        parts.append(behind(_table(found, scenario.id)))
+            parts += few(found, _rows(found, cells, scenario.id, field), chart)
+        parts += [*idle, behind(_table(found, scenario.id))]
     return section("events", title, *parts)
 
 
@@ -72,19 +75,24 @@ def _quantiles(found: View, cell: CellSpec, scenario: str, field: str) -> list[f
     return [quantile_us(encoded, quantile) for quantile in (0.5, 0.9, 0.99)]
 
 
-def _rows(found: View, scenario: str, field: str) -> list[Row]:
+def _asked(found: View, scenario: str) -> list[CellSpec]:
+    absences = ((cell, cell_absence(found.run, cell.id, scenario)) for cell in found.run.header.cells)
+    return [cell for cell, absence in absences if absence is None or absence.reason != "not-asked"]
+
+
+def _rows(found: View, cells: Sequence[CellSpec], scenario: str, field: str) -> list[Row]:
     rows = []
-    for cell in found.run.header.cells:
+    for cell in cells:
         absence = cell_absence(found.run, cell.id, scenario)
-        if absence is not None and absence.reason == "not-asked":
-            continue
         if absence is not None:
             rows.append(Row(cell.label, absence_word(absence), tip=absence.detail, cell=cell.id))
             continue
         values = _quantiles(found, cell, scenario, field)
         have = tuple(value / 1e3 for value in values if not isinstance(value, Absence))
         note = " · ".join(number(value) for value in have) + " ms"
-        rows.append(Row(cell.label, note, tone(cell), have, cell=cell.id))
+        blocks = len(_streams(found, cell.id, scenario))
+        fewer = f", {blocks} block{'s'[: blocks - 1]}" if blocks < INTERVAL_BLOCKS else ""
+        rows.append(Row(cell.label + fewer, note, tone(cell), have, cell=cell.id))
     return rows
 
 

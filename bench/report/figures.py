@@ -12,7 +12,7 @@ from bench.report.charts import bars, dots
 from bench.report.frame import Row
 from bench.report.growing import growths
 from bench.report.markup import Markup, el
-from bench.report.parts import few, key, section, tone, under_loads, why
+from bench.report.parts import few, key, ran, section, tone, under_loads, why
 from bench.report.scores import beside
 from bench.report.tables import behind, cells_table, table
 from bench.report.view import View
@@ -44,7 +44,8 @@ def figures_section(found: View) -> Markup:
         ),
         key(found),
     ]
-    parts += under_loads(found, found.shown(*FIGURES), _bars)
+    ends = {group[-1] for group in found.by_load(found.shown(*FIGURES))}
+    parts += under_loads(found, found.shown(*FIGURES), partial(_bars, ends=ends))
     parts += _near_saturation(found)
     parts += [why(words)] if (words := beside(found)) else []
     tabled = found.shown(
@@ -95,10 +96,12 @@ def _busy(found: View, cell: CellSpec, scenario: str) -> str:
     return f"{median(span.cpu_s / span.seconds for span in spans):.0%}"
 
 
-def _bars(found: View, name: str) -> list[Markup]:
+def _bars(found: View, name: str, ends: set[str]) -> list[Markup]:
+    """One metric; behind the last of a load (``ends``) stands who was not run."""
     of = metric(name)
     places = found.places(name)
-    rows = [bar(found, cell, name, places.get(cell.id)) for cell in found.asked_of(name)]
+    cells, idle = ran(found, found.asked_of(name), of.scenario)
+    rows = [bar(found, cell, name, places.get(cell.id)) for cell in cells]
     values = [value for row in rows for value in row.values]
     chart = dots if values and max(values) > _FAR * min(values) else bars
     drawn = few(found, rows, partial(chart, unit=of.unit, title=f"{found.title(name)} by cell"))
@@ -107,7 +110,7 @@ def _bars(found: View, name: str) -> list[Markup]:
     rig = found.figures[DIRECT, name].middle if (DIRECT, name) in found.figures else None
     if rig is not None and of.kind in ("rps", "mb-s"):
         parts.append(why(f"The rig alone, nothing in between, reaches {number(rig.value)} {of.unit}."))
-    return parts
+    return parts + (idle if name in ends else [])
 
 
 def bar(found: View, cell: CellSpec, name: str, shared: tuple[int, int] | None = None) -> Row:

@@ -11,12 +11,17 @@ from rich.text import Text
 from bench.contrasts import Contrast, Outcome
 from bench.metrics import metric
 from bench.record import Absence, CellSpec
-from bench.report.choice import UNTOLD, how_much, least_and_most
+from bench.report.choice import (
+    UNTOLD,
+    how_much,
+    least_and_most,
+    where_it_differs,
+)
 from bench.report.growing import growths
 from bench.report.tails import heads, tail_rows, words
 from bench.report.verdict import PARSER, Answer, picks
 from bench.report.view import View
-from bench.report.words import DASH, SHORT, absence_word, between, number
+from bench.report.words import CANNOT_TELL, DASH, SHORT, absence_word, between, number
 
 __all__ = ["COLUMNS", "answers_table", "cell_tables", "differing", "growth_tables"]
 
@@ -50,6 +55,7 @@ COLUMNS = {
 _FIRST = ("rps", "cpu-event", "response-p50")
 """What questions are answered in where there is no room for more."""
 _ENDLESS = 10_000
+_APART = 1.5
 _NARROW = {"below resolution": "\N{ALMOST EQUAL TO}0", "too few samples": "too few"}
 """What stands for long words: the table has to fit into 80 columns."""
 _ADDED = {"response": "response", "first event": "first", "event": "event"}
@@ -63,8 +69,10 @@ def answers_table(found: View, console: Console, *, whole: bool) -> Table:
     engine = next(iter(found.asked("engine")), None)
     if engine is not None and not whole:
         answers = [one for one in answers if _against(one.contrasts[0], engine.first)]
-    if not whole and found.crowded:  # what is left of two servers where the parser is held equal
-        answers = [one for one in answers if one.question != PARSER]
+    if not whole and found.crowded:  # PARSER: what is left of two servers where it is held equal
+        answers = [
+            one for one in answers if one.question != PARSER and (one.first or len(one.contrasts) == 1)
+        ]
     names = _judged(found, answers)
     room = console.options.update(width=_ENDLESS)  # or a table that is too wide would tell no more than that
     while console.measure(table := _answers(found, answers, names), options=room).maximum > console.width:
@@ -133,18 +141,30 @@ def _ratio(found: View, outcome: Outcome) -> str:
     return how_much(outcome) + (" =" if outcome.verdict == "equivalent" else "")
 
 
-def differing(found: View, most: int | None) -> Iterator[str]:
-    """Yield in one line what ``most`` of the choices that are asked first are at least and at most, where
-    others change them; in what stands first in the table."""
+def differing(found: View, *, whole: bool) -> Iterator[str]:
+    """Yield what each choice that is asked first is at least and at most, where others change it; in what
+    stands first in the table. Unless the ``whole`` is wanted, the first, and those whose ends differ much."""
     answers = [one for one in picks(found) if one.first and len(one.contrasts) == 1]
     for name in _judged(found, answers)[:1]:
-        told = [
-            f"{_of(one)} {apart}"
-            for one in answers
-            if (apart := least_and_most(found, found.outcome(one.contrasts[0], name)))
-        ]
-        if told:
-            yield f"~ {SHORT[metric(name).kind]}: {'; '.join(told[:most])}."
+        outcomes = [(one, found.outcome(one.contrasts[0], name)) for one in answers]
+        told = [(one, outcome) for one, outcome in outcomes if least_and_most(found, outcome)]
+        for place, (one, outcome) in enumerate(told):
+            if whole or not place or _much(found, outcome):
+                yield f"~ {_of(one)} {_marked(least_and_most(found, outcome))}"
+
+
+def _much(found: View, outcome: Outcome) -> bool:
+    """Whether one end would be judged otherwise than the mean, or the ends lie half as much again apart."""
+    ends = [one.estimate for one in where_it_differs(found, outcome)]
+    unsure = any(one.low <= 1 <= one.high or one.within_margin for one in ends)
+    return unsure or ends[-1].ratio >= _APART * ends[0].ratio
+
+
+def _marked(text: str) -> str:
+    """Return two ends as short as the table tells a ratio."""
+    for unsure, mark in ((f", {CANNOT_TELL})", ") ?"), (", the same)", ") =")):
+        text = text.replace(unsure, mark)
+    return text.replace(" and ", ", ")
 
 
 def cell_tables(found: View, cells: Sequence[CellSpec], *, whole: bool) -> Iterator[tuple[str, Table]]:

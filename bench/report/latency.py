@@ -22,7 +22,7 @@ from bench.report.tails import tails_part
 from bench.report.view import View
 from bench.report.words import DASH, absence_word, number
 from bench.scenarios import SWEEP, Open
-from bench.stats import CONFIDENCE, Interval, least_samples
+from bench.stats import CONFIDENCE, INTERVAL_BLOCKS, Interval, blocks_lacking, least_samples
 
 __all__ = ["added_section", "load_section", "percentile_section", "supported"]
 
@@ -51,8 +51,9 @@ def load_section(found: View) -> Markup:
             if absence is not None:
                 rows.append([*row, absence_word(absence), absence.detail])
                 continue
-            carried[cell.id] = f"{cell.label} {rate:,g}/s"
             encoded = _responses(found, cell.id, scenario)
+            few_blocks = f" ({blocks_lacking(len(encoded))})" if len(encoded) < INTERVAL_BLOCKS else ""
+            carried[cell.id] = f"{cell.label} {rate:,g}/s{few_blocks}"
             values = {q: quantile_us(encoded, q) for q in points}
             rows.append([*row, _ms(values[0.5]), *map(_tail, quantiles_us(encoded, [0.99]))])
             for quantile, value in values.items():

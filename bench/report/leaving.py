@@ -8,7 +8,7 @@ from bench.check import cell_absence
 from bench.figures import Figure
 from bench.record import AbortsResult, Absence, CellSpec, SlowResult
 from bench.report.markup import Markup, el
-from bench.report.parts import absent, not_run, section, why
+from bench.report.parts import absent, not_run, ran, section, why
 from bench.report.tables import behind, gate_table, table
 from bench.report.view import GLANCE, View
 from bench.report.words import DASH, absence_word, estimated, number
@@ -69,7 +69,7 @@ def _aborts(found: View) -> list[Markup]:
     planned = next((one for one in found.run.header.scenarios if isinstance(one, Aborts)), None)
     if planned is None:
         return [not_run("How soon the upstream is let go, before and after the head", "S9")]
-    cells = _asked(found, planned.id)
+    cells, idle = ran(found, _asked(found, planned.id), planned.id)
     results = {
         cell.id: [r for r in found.run.by_block(cell.id, planned.id).values() if isinstance(r, AbortsResult)]
         for cell in cells
@@ -85,6 +85,7 @@ def _aborts(found: View) -> list[Markup]:
             "nobody, and its pool has one place less. Kept: what its processes still hold when all is quiet."
         ),
         table(heads, rows, cells=[cell.id for cell in cells]),
+        *idle,
     ]
     if 0 < few < (least := least_samples(0.99)):
         lacking = f"{few} clients left at a point in the blocks that were run, it needs {least}"
@@ -136,7 +137,7 @@ def _slow(found: View) -> list[Markup]:
     planned = next((one for one in found.run.header.scenarios if isinstance(one, Slow)), None)
     if planned is None:
         return [not_run("Slow readers beside healthy streams", "S8")]
-    cells = _asked(found, planned.id)
+    cells, idle = ran(found, _asked(found, planned.id), planned.id)
     rows = [[cell.label, *_slow_row(found, cell, planned)] for cell in cells]
     heads = [
         "cell",
@@ -156,6 +157,7 @@ def _slow(found: View) -> list[Markup]:
             "back, and fails."
         ),
         table(heads, rows, cells=[cell.id for cell in cells]),
+        *idle,
     ]
 
 

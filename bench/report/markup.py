@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-__all__ = ["Markup", "el", "join"]
+__all__ = ["Markup", "el", "join", "unbroken"]
+
+_JOINED = "\N{WORD JOINER}"
+_DASH = "\N{EN DASH}"
+_BEFORE = ("\N{MULTIPLICATION SIGN} (", "% (")
 
 _VOID = frozenset(("meta", "br", "input", "line", "rect", "circle", "polyline", "path"))
 
@@ -18,6 +22,13 @@ class Markup(str):
 def join(parts: list[Markup] | list[str]) -> Markup:
     """Return the parts one after the other, plain text escaped."""
     return Markup("".join(part if isinstance(part, Markup) else escape(part) for part in parts))
+
+
+def unbroken(text: str) -> str:
+    """Return text in which no line ends within an interval or before it."""
+    for before in _BEFORE:
+        text = text.replace(before, before.replace(" ", "\N{NO-BREAK SPACE}"))
+    return text.replace(_DASH, _DASH + _JOINED)
 
 
 def el(tag: str, /, *children: str, **attributes: str | float | None) -> Markup:

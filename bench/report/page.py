@@ -15,22 +15,20 @@ from bench.report.headline import doubts, headed, judged_by, resolution
 from bench.report.holding import memory_section
 from bench.report.latency import added_section, load_section, percentile_section
 from bench.report.leaving import leaving_section
-from bench.report.markup import Markup, el, join
+from bench.report.markup import Markup, el, join, unbroken
 from bench.report.matters import briefly
 from bench.report.parts import data, section, why
 from bench.report.queue import queue_section
 from bench.report.tables import behind, conditions_table
 from bench.report.verdict import H11, Answer, leading_answers, picks
 from bench.report.view import View
-from bench.report.words import DASH, TIMES, changed_versions, duration, level_name, upper
+from bench.report.words import changed_versions, duration, level_name, upper
 from bench.stats import CONFIDENCE, MARGIN
 
 __all__ = ["page"]
 
 _ROWS = 4
 """Of a card, that stand open."""
-_JOINED = "\N{WORD JOINER}"
-"""Where a line would break within an interval."""
 _MARKS = {"good": "✓", "doubtful": "!", "bad": "✗"}
 
 _SECTIONS = (
@@ -78,20 +76,15 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
     matter = " ".join(briefly(found))
     how = " ".join(filter(None, (judged_by(found), f"{upper(header.pinning)}.")))
     leads = [el("p", text, class_="lead") for text in (how, doubts(found)) if text]
-    most = [el("p", el("b", "What matters most? "), matter, class_="most")] if matter else []
+    most = [el("p", el("b", "What matters most? "), unbroken(matter), class_="most")] if matter else []
     return [*parts, el("h1", *pieces), *most, *leads]
 
 
 def _piece(text: str, *, figure: bool) -> Markup | str:
     """Return a piece of the headline: each pick has a line of its own, and no interval is broken."""
     if figure:
-        return el("span", _whole(text))
+        return el("span", unbroken(text))
     return join([el("span", text.rstrip()), el("br")]) if text in ("; ", ". ") else text
-
-
-def _whole(text: str) -> str:
-    """Return text in which no line ends within an interval or before it."""
-    return text.replace(DASH, DASH + _JOINED).replace(f"{TIMES} (", f"{TIMES}\N{NO-BREAK SPACE}(")
 
 
 def _verdict(found: View) -> Markup:
@@ -113,10 +106,10 @@ def _card(answer: Answer) -> Markup:
     parts = [el("h3", answer.question), el("p", upper(choice.who.removesuffix(H11)), class_="pick")]
     where = answer.where if len(answer.where) <= _ROWS else ()
     if words := f"{choice.figure} the {choice.unit} on average" if where and choice.figure else choice.words:
-        parts.append(el("p", f"{upper(_whole(words))}.", class_="figure"))
+        parts.append(el("p", f"{upper(unbroken(words))}.", class_="figure"))
     if where:
         parts.append(_rows([(f"with {other}", figure) for other, figure in where]))
-    parts += [el("p", _whole(line) + ".") for line in (*told, *filter(None, [answer.note]))]
+    parts += [el("p", unbroken(line) + ".") for line in (*told, *filter(None, [answer.note]))]
     what, pairs = answer.pairs
     if pairs and len(pairs) != len(where):  # these are the pairs
         rows = _rows([(place, figure) for place, _, figure in (line.partition(": ") for line in pairs)])
@@ -125,7 +118,7 @@ def _card(answer: Answer) -> Markup:
         else:
             parts.append(behind(rows, f"Pair by pair: {len(pairs)}"))
     if rest:
-        figures = el("ul", *(el("li", _whole(line) + ".") for line in rest))
+        figures = el("ul", *(el("li", unbroken(line) + ".") for line in rest))
         parts.append(behind(figures, f"Figure by figure: {len(rest)}"))
     return el("article", *parts)
 

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from bench.cells import DIRECT
+from bench.check import cell_absence
 from bench.metrics import metric
 from bench.record import Absence, CellSpec
-from bench.report.markup import Markup, el
+from bench.report.markup import Markup, el, unbroken
 from bench.report.tables import behind
 from bench.report.view import GLANCE, View
 from bench.report.words import absence_word, upper
 
-__all__ = ["absent", "data", "few", "key", "not_run", "section", "tone", "under_loads", "why"]
+__all__ = [
+    "absent",
+    "data",
+    "few",
+    "key",
+    "lacking",
+    "not_run",
+    "ran",
+    "section",
+    "tone",
+    "under_loads",
+    "why",
+]
 
 _TONES = ("fastapi", "litestar")
+_NAMED = 8  # cells in a line
 
 
 def data(values: Mapping[str, object], name: str) -> Markup:
@@ -32,7 +46,7 @@ def section(name: str, title: str, *parts: Markup) -> Markup:
 
 def why(text: str) -> Markup:
     """Return the paragraph that says how to read what follows."""
-    return el("p", text, class_="why")
+    return el("p", unbroken(text), class_="why")
 
 
 def absent(what: str, absence: Absence) -> Markup:
@@ -40,6 +54,27 @@ def absent(what: str, absence: Absence) -> Markup:
     return el(
         "p", el("b", f"{upper(absence_word(absence))}. "), f"{what}: {absence.detail}.", class_="absent"
     )
+
+
+def lacking(absences: Iterable[tuple[str, Absence]]) -> list[Markup]:
+    """Return a line for each reason why figures are missing, with all (names) that it holds for; of many
+    their number: the section on what is missing has their names."""
+    alike: dict[Absence, list[str]] = {}
+    for name, absence in absences:
+        alike.setdefault(absence, []).append(name)
+    many = "{} cells, named under What is missing"
+    return [
+        absent("; ".join(names) if len(names) <= _NAMED else many.format(len(names)), absence)
+        for absence, names in alike.items()
+    ]
+
+
+def ran(found: View, cells: Sequence[CellSpec], scenario: str) -> tuple[list[CellSpec], list[Markup]]:
+    """Return those of the cells that a scenario was run of, and lines that say which it was not, and why."""
+    absences = {cell.id: cell_absence(found.run, cell.id, scenario) for cell in cells}
+    idle = {cell: one for cell, one in absences.items() if one is not None and one.reason == "not-run"}
+    lines = lacking((cell.label, idle[cell.id]) for cell in cells if cell.id in idle)
+    return [cell for cell in cells if cell.id not in idle], lines
 
 
 class _Drawn(Protocol):

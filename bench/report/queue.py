@@ -8,7 +8,7 @@ from bench.check import cell_absence
 from bench.queueing import in_turn
 from bench.record import CrowdResult
 from bench.report.markup import Markup
-from bench.report.parts import absent, section, why
+from bench.report.parts import lacking, section, why
 from bench.report.tables import table
 from bench.report.view import View
 from bench.report.words import DASH, number, upper
@@ -45,11 +45,11 @@ def queue_section(found: View) -> Markup:
         rows = [[cell.label, *_figures(found, cell.id, scenario.id)] for cell in there]
         parts.append(why(f"{upper(scenario.words)}."))
         parts += [table(_HEADS, rows, cells=[cell.id for cell in there])] if rows else []
-        parts += [
-            absent(cell.label, why_not)
+        parts += lacking(
+            (cell.label, why_not)
             for cell in found.cells
             if (why_not := missing[cell.id]) and why_not.reason != "not-asked"
-        ]
+        )
     return section("queue", "When the pool is full", *parts)
 
 

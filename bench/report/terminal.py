@@ -58,7 +58,7 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
     console.print(answers_table(found, console, whole=whole))
     console.print(Text(_RATIOS + _load(found), style="dim"))
     for line in (
-        *differing(found, None if whole else 1),  # all of them on the page
+        *differing(found, whole=whole),  # all of them on the page
         *briefly(found),
         *_client(found),
         *([] if whole or found.run.header.parts else spans(found)),
@@ -68,7 +68,7 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
         console.print(Text(f"First answer, ms (importing the app): {started}"))
     _print_tables(found, console, whole=whole)
     console.print(Text(_UNITS, style="dim"))
-    for line in _left_out(found):
+    for line in _left_out(found, whole=whole or not found.crowded):
         console.print(Text(line, style="yellow"))
     _absences(found, console, whole=whole)
 
@@ -161,11 +161,16 @@ def _blocks_done(found: View) -> Iterator[str]:
         yield f"{complete} of {blocks} blocks{of} are complete."
 
 
-def _left_out(found: View) -> Iterator[str]:
-    """Yield what the plan had no time for: how many cells of each part, or which."""
+def _left_out(found: View, *, whole: bool) -> Iterator[str]:
+    """Yield which cells the plan left out, or how many of each part; unless ``whole``, of how many parts."""
+    out = left_out(found.run.dropped)
+    parts = {name for name, *_ in out if name}
+    short = not whole and len(parts) > _FEW
     together: dict[str, list[str]] = {}
-    for name, why, cells in left_out(found.run.dropped):
-        who = f"{len(cells)} of {name}" if name else ", ".join(cells)
-        together.setdefault(why, []).append(who)
+    for name, why, cells in out:
+        if not (name and short):
+            together.setdefault(why, []).append(f"{len(cells)} of {name}" if name else ", ".join(cells))
     for why, every in together.items():
         yield f"Cells {why}: {', '.join(every)}."
+    if short:
+        yield f"{len(parts)} parts of the plan lack cells: which, and why, on the page."

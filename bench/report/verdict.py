@@ -89,11 +89,11 @@ def _unsure(line: str) -> bool:
     return f": {CANNOT_TELL}" in line
 
 
-_BESIDE: dict[Question, str] = {
-    "ceiling": "What safety costs",
-    "peer": "Other proxies",
-    "habit": "In the recipe's place",
+_BESIDE: dict[Question, tuple[str, str]] = {
+    "ceiling": ("What safety costs", "Over the sketch: the same job, with nothing checked"),
+    "peer": ("Other proxies", ""),
 }
+"""A title, and what has to be known with it."""
 
 
 def picks(found: View) -> list[Answer]:
@@ -123,28 +123,36 @@ def picks(found: View) -> list[Answer]:
         )
         for contrast in found.asked("recipe")
     ]
-    for title, asked, note in _beside(found):
+    for title, asked, note, today in _beside(found):
         told = {contrast: line for contrast in asked if (line := _in_short(found, contrast))}
         if told:
-            today = asked[0].question in ("django", "habit")
             rows.append(Answer(title, span(found, [*told]), [*told.values()], [*told], today, note))
     return rows
 
 
-def _beside(found: View) -> Iterator[tuple[str, list[Contrast], str]]:
-    """Yield what is asked of several at once, and what has to be known with it. To leave Django is
-    to leave its framework, or more."""
-    django = found.asked("django")
-    apps = [one for one in django if found.cell(one.pairs[0][0]).group == "product"]
-    yield (
-        "From Django to our apps",
-        apps,
-        "The client is another, too: this is not the framework's doing alone",
-    )
-    alike = [one for one in django if one not in apps]
-    yield "From Django, same client", alike, "The recipe in each: nothing but the framework is another"
-    for question, title in _BESIDE.items():
-        yield title, found.asked(question), ""
+def _beside(found: View) -> Iterator[tuple[str, list[Contrast], str, bool]]:
+    """Yield what is asked of several at once, what has to be known with it, and whether it is of what people
+    have. To leave Django is to leave its framework, or more."""
+    apps, alike = _of_ours(found, "django")
+    too = "The client is another, too: this is not the framework's doing alone"
+    yield "From Django to our apps", apps, too, True
+    yield "From Django, same client", alike, "The recipe in each: nothing but the framework is another", True
+    apps, recipes = _of_ours(found, "habit")
+    yield "From other ways to our app", apps, _ways(apps), True
+    yield "The recipe over other ways", recipes, _ways(recipes), False
+    for question, (title, note) in _BESIDE.items():
+        yield title, found.asked(question), note, False
+
+
+def _of_ours(found: View, question: Question) -> tuple[list[Contrast], list[Contrast]]:
+    """Return (those that hold an app of ours against what people have, the others)."""
+    asked = found.asked(question)
+    apps = [one for one in asked if found.cell(one.pairs[0][0]).group == "product"]
+    return apps, [one for one in asked if one not in apps]
+
+
+def _ways(asked: Sequence[Contrast]) -> str:
+    return f"What people write as well: {'; '.join(one.second for one in asked)}"
 
 
 def _pairs(found: View, contrast: Contrast, name: str) -> tuple[str, list[str]]:

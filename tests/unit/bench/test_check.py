@@ -186,6 +186,13 @@ def test_a_disturbed_machine_is_flagged(changed: dict[str, float], name: str) ->
     assert level(run, name) == "doubtful"
 
 
+def test_a_busy_rig_names_the_cell_that_made_it_busy() -> None:
+    span: Span = msgspec.structs.replace(made_span(1.0, 1.0), rig_busy=0.9)
+    run = made_run(changes={"recipe-fastapi/S3": replaced(closed(1500), span=span)})
+    (found,) = [one for one in health(run) if one.name == "Rig's core"]
+    assert found.meaning.endswith("most in recipe in FastAPI, uvicorn")
+
+
 @pytest.mark.parametrize(
     ("field", "name"), [("rig_busy", "Rig's core"), ("steal_s", "Steal"), ("wait_s", "Waits for the core")]
 )

@@ -117,7 +117,7 @@ def checked(
             "doubtful",
             "wrk 1.04\N{MULTIPLICATION SIGN} (1.01\N{EN DASH}1.07), cannot tell",
         ),
-        (checked(1.0, blocks=2), "doubtful", "wrk 2 of 3 blocks"),
+        (checked(1.0, blocks=2), "doubtful", "wrk 2 of the 3 blocks that a figure needs"),
         (checked(1.0, failures={"wrk": "Socket errors"}), "doubtful", "wrk block 1: Socket errors"),
         (checked(1.0, blocks=0), "good", "wrk not run: the run ended before; hey not installed"),
     ],

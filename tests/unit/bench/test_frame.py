@@ -9,7 +9,7 @@ import pytest
 
 from bench.record import Absence
 from bench.report import tails as told
-from bench.report.charts import effects
+from bench.report.charts import dots, effects
 from bench.report.frame import NARROW, WIDE, Row, axis, laid, log, strips
 from bench.report.markup import el
 from bench.report.view import view
@@ -33,6 +33,13 @@ def test_one_is_named_whatever_stands_beside_it() -> None:
     crowded = [0.9, 0.95, 1.0, 1.05, 2.0, 10.0]
     assert "1" not in named(crowded, None)
     assert named(crowded, 1.0) == ["1", "2", "10"]
+
+
+@pytest.mark.parametrize("most", [950.0, 1_900.0, 21_000.0, 92_800.0])
+def test_an_axis_of_figures_says_its_unit_however_near_its_last_ticks_are(most: float) -> None:
+    rows = [Row("least", "", values=(10.0,)), Row("most", "", values=(most,))]
+    for drawn in re.findall(r"<svg.*?</svg>", dots(rows, unit="µs", title="dots"), re.DOTALL):
+        assert len(re.findall(r">[\d,]+ µs</text>", drawn)) == 1
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.9, 1.05), (0.5, 1.2), (0.3, 20.0), (0.001, 1.1), (1.1, 60.0)])

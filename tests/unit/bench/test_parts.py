@@ -12,6 +12,7 @@ from bench.check import cell_absence
 from bench.record import Absence, Dropped, GateResult, Part, Run
 from bench.report import show_comparison, write_html, write_terminal
 from bench.report.holding import memory_section
+from bench.report.parts import lacking
 from bench.report.tables import gate_table, memory_table
 from bench.report.view import view
 from bench.scenarios import Holding
@@ -145,6 +146,7 @@ def test_the_page_shows_under_each_load_who_was_asked_and_names_the_parts() -> N
     assert "part few" in page
     assert "TANDEM_MAX_CONNECTIONS 7" in page
     assert "left out from the start: no time" in page
+    assert "all of part few (S0, S2, S5)" in page
     missing = page.partition('id="missing"')[2].partition("</section>")[0]
     assert "not asked" not in missing
     assert write_html(run) == page
@@ -169,3 +171,10 @@ def test_side_by_side_two_runs_in_parts_agree_on_what_was_asked_and_on_nothing_e
     of_events = [line for line in text.splitlines() if "cpu-event" in line and "/" in line]
     assert any(line.startswith("wire / httpx2, over 1 pairs") for line in of_events)
     assert not any("recipe" in line for line in of_events)
+
+
+def test_what_is_missing_for_one_reason_stands_in_one_line_and_many_cells_as_their_number() -> None:
+    few, none = Absence("not-run", "no time"), Absence("failed", "it died")
+    assert [text.count("class") for text in lacking([("one", few), ("two", few), ("three", none)])] == [1, 1]
+    assert "one; two: no time." in lacking([("one", few), ("two", few)])[0]
+    assert "9 cells, named under" in lacking([(str(n), few) for n in range(9)])[0]

@@ -103,4 +103,4 @@ def test_too_few_samples_and_too_few_blocks_say_so() -> None:
     block = encode_histogram(list(range(1000, 300_000, 1000)))
     few, enough = quantiles_us([block, block], (0.999, 0.9))
     assert few == Absence("too-few-samples", "598 samples, p99.9 needs 3688")
-    assert enough == Absence("too-few-samples", "2 of 3 blocks")
+    assert enough == Absence("too-few-samples", "2 of the 3 blocks that a figure needs")

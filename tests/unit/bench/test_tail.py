@@ -106,7 +106,7 @@ def test_of_a_known_sweep_the_capacity_is_known() -> None:
 
 def test_fewer_than_three_blocks_are_too_few_samples() -> None:
     for found in tails(swept(2), "litestar-handler-uvicorn-httptools-wire"):
-        assert found.absence == Absence("too-few-samples", "2 of 3 blocks")
+        assert found.absence == Absence("too-few-samples", "2 of the 3 blocks that a figure needs")
 
 
 def test_the_interval_of_a_capacity_holds_the_true_one_in_95_of_100_runs() -> None:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from bench.record import Run
+from bench.record import Dropped, Run
 from bench.report import write_html, write_terminal
 from bench.report.view import GLANCE, view
-from bench.report.words import upper
+from bench.report.words import TIMES, upper
 from tests.unit.bench.browser import Page, browser, installed
 from tests.unit.bench.made import made_run
 from tests.unit.bench.whole import FAILS, whole_run
@@ -49,6 +50,11 @@ def test_the_terminal_tells_the_full_plan_on_one_screen(run: Run) -> None:
     for said in ("This run can resolve", "Pick Litestar over FastAPI", "uvicorn (h11) / hypercorn", "nginx"):
         assert said in text
     assert "all 79 cells: on the page" in text
+    # of a mean that holds for no pair its ends: of the first choice, and where they are far apart
+    assert [line.split(" with ")[0].split(TIMES)[0] for line in lines if line.startswith("~ ")] == [
+        "~ Litestar / FastAPI 1.10",
+        "~ wire / httpx2 2.05",
+    ]
     assert len(printed(made_run())) < len(lines)
 
 
@@ -75,6 +81,20 @@ def test_all_that_one_screen_leaves_out_is_printed_when_asked_for_and_stands_on_
         table = text.partition(f"{upper(kind)}, the larger load over the smaller")[2]
         assert table
         assert all(word.lower() in table.lower() for word in load.split())
+
+
+def test_who_was_not_run_stands_below_a_chart_and_a_table_and_not_as_an_empty_row(
+    run: Run,
+) -> None:
+    part = next(one for one in run.header.parts if "S9" in one.scenarios)
+    out = part.cells[-2:]
+    cells = [one for one in run.cells if one.part != part.id or one.cell not in out]
+    dropped = [*run.dropped, *(Dropped(cell, 0, "no time", part.id) for cell in out)]
+    page = write_html(msgspec.structs.replace(run, cells=cells, dropped=dropped))
+    section = page.partition('id="leaving"')[2].partition("</section>")[0]
+    labels = [view(run).cell(cell).label for cell in out]
+    assert section.count(f"<b>Not run. </b>{'; '.join(labels)}: no time.") == 2  # S8 and S9
+    assert not any(f">{label}</th><td>not run</td>" in section for label in labels)
 
 
 def test_its_page_can_be_sent_by_mail(page: str) -> None:
