@@ -26,8 +26,9 @@ from bench.record import (
     SlowResult,
     StreamsResult,
 )
+from bench.stats import INTERVAL_BLOCKS
 
-__all__ = ["HEADROOM_LEAST", "cell_absence", "headroom", "quantile_ms"]
+__all__ = ["HEADROOM_LEAST", "cell_absence", "headroom", "left_out", "quantile_ms"]
 
 HEADROOM_LEAST = 1.2
 _CARRIED = 0.97  # of the offered load, below which a cell is saturated
@@ -59,6 +60,9 @@ def cell_absence(run: Run, cell: str, scenario: str) -> Absence | None:
         if (absence := _result_absence(result)) is not None:
             return absence
     if (absence := _saturation(results)) is not None:
+        return absence
+    # what was left out after too few blocks is no gap in the blocks: pairs without it keep their answer
+    if len(records) < INTERVAL_BLOCKS and (absence := left_out(run, cell, part)) is not None:
         return absence
     room = headroom(run, cell, scenario) if cell != DIRECT else None
     if room is not None and room < HEADROOM_LEAST:
@@ -105,10 +109,17 @@ def headroom(run: Run, cell: str, scenario: str) -> float | None:
     return median(direct) / median(through) if direct and through and median(through) > 0 else None
 
 
-def _not_run(run: Run, cell: str, part: Part) -> Absence:
+def left_out(run: Run, cell: str, part: Part) -> Absence | None:
+    """Return why a cell was left out of a part, from the start or later; None for one that was not."""
     for dropped in run.dropped:
         if dropped.cell == cell and dropped.part in ("", part.id):
             return Absence("not-run", dropped.why)
+    return None
+
+
+def _not_run(run: Run, cell: str, part: Part) -> Absence:
+    if (absence := left_out(run, cell, part)) is not None:
+        return absence
     if cell not in part.cells:
         return Absence("not-asked", "the plan asks this of other cells")
     return Absence("not-run", "the run ended before its turn")

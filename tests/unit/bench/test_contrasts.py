@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from bench.contrasts import Contrast, contrasts, judge
 from bench.figures import added_delays, extra_cost, figures, grown
 from bench.histogram import encode_histogram
 from bench.metrics import quantile_us
-from bench.record import Absence, Run
+from bench.record import Absence, Dropped, Run
 from tests.unit.bench.made import made_run, scaled
 from tests.unit.bench.simulated import run_of
 
@@ -147,6 +148,23 @@ def test_a_missing_cell_is_an_absence_with_its_name_and_spoils_no_other_contrast
         assert (one.estimate is None) == broken
         if broken:
             assert one.absence == Absence("failed", "recipe-fastapi: it died")
+
+
+@pytest.mark.parametrize("whole", [1, 2])
+def test_a_cell_left_out_after_the_first_blocks_spoils_no_main_effect(whole: int) -> None:
+    """The first block shows that not all cells fit into the time: the others answer what they can."""
+    run = run_of(np.random.default_rng(6))
+    cell = "litestar-mount-uvicorn-httptools"
+    cells = [record for record in run.cells if record.cell != cell or record.block < whole]
+    run = msgspec.structs.replace(run, cells=cells, dropped=[Dropped(cell, whole, "no time")])
+    found = [each for each in judge(contrasts(run.header.cells), figures(run)) if each.metric == "cpu-request"]
+    pair = ((cell, cell.replace("litestar", "fastapi")),)
+    (single,) = [each for each in found if each.contrast.pairs == pair]
+    assert single.absence == Absence("not-run", f"{cell}: no time")
+    for question in ("framework", "route"):
+        (main,) = [each for each in found if each.contrast.main and each.contrast.question == question]
+        assert main.estimate is not None
+        assert main.pairs == len(main.contrast.pairs) - 1
 
 
 def test_added_delay_is_the_difference_to_the_direct_leg() -> None:
