@@ -61,9 +61,10 @@ def tails_part(found: View) -> list[Markup]:
     return [
         el("h3", "Capacity at a tail: completions/s"),
         why(
-            "Read off this sweep between the rates that were measured, all blocks merged; in brackets the "
-            f"same were each p99 at an end of its {CONFIDENCE * 100:g} % interval. At least: no measured "
-            "rate went beyond the limit."
+            "Read off this sweep on a straight line between the rates that were measured, all blocks "
+            "merged; in brackets, which suppose no line, the highest rate that surely stayed within the "
+            f"limit and the lowest that surely did not: all of the {CONFIDENCE * 100:g} % interval of its "
+            "p99. At least: no measured rate went beyond the limit."
         ),
         table(
             ["cell", *heads()],

@@ -157,7 +157,9 @@ def test_a_cell_left_out_after_the_first_blocks_spoils_no_main_effect(whole: int
     cell = "litestar-mount-uvicorn-httptools"
     cells = [record for record in run.cells if record.cell != cell or record.block < whole]
     run = msgspec.structs.replace(run, cells=cells, dropped=[Dropped(cell, whole, "no time")])
-    found = [each for each in judge(contrasts(run.header.cells), figures(run)) if each.metric == "cpu-request"]
+    found = [
+        each for each in judge(contrasts(run.header.cells), figures(run)) if each.metric == "cpu-request"
+    ]
     pair = ((cell, cell.replace("litestar", "fastapi")),)
     (single,) = [each for each in found if each.contrast.pairs == pair]
     assert single.absence == Absence("not-run", f"{cell}: no time")
