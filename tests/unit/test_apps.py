@@ -67,7 +67,7 @@ def origin() -> Iterator[Origin]:
 
 
 def ask(port: int, target: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with contextlib.closing(connection):
         connection.request("GET", target)
         answer = connection.getresponse()
@@ -86,7 +86,10 @@ def serves_until_the_upstream_is_gone(port: int, origin: Origin) -> None:
 
 
 def ended_well(process: Process) -> None:
-    assert process.stop() in (0, -15)  # uvicorn ends itself with the signal that asked it to stop
+    assert process.stop(deadline_s=30) in (
+        0,
+        -15,
+    )  # uvicorn ends itself with the signal that asked it to stop
     log = process.log()
     for bad in ("Traceback", "ResourceWarning", "Task was destroyed", "never retrieved", "never awaited"):
         assert bad not in log, log
@@ -123,7 +126,7 @@ def test_a_mistake_is_one_line_and_a_status(name: str, wrong: str, request: pyte
     if wrong:
         env["TANDEM_UPSTREAM_URL"] = wrong
     ended = subprocess.run(
-        COMMANDS[name], check=False, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30
+        COMMANDS[name], check=False, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
     )
     value = f"={wrong!r} is not understood" if wrong else " is not set"
     assert ended.stderr == f"tandem: TANDEM_UPSTREAM_URL{value}: it takes http(s)://host[:port][/base]\n"
@@ -138,7 +141,7 @@ def test_a_mistake_is_one_line_and_a_status(name: str, wrong: str, request: pyte
 def test_hypercorn_without_its_supervisor_ends_with_a_status(app: str) -> None:
     env = {key: value for key, value in os.environ.items() if not key.startswith("TANDEM_")}
     argv = [*COMMANDS[f"hypercorn {app}"], "--workers", "0"]
-    ended = subprocess.run(argv, check=False, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(argv, check=False, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert ended.stderr.startswith("tandem: TANDEM_UPSTREAM_URL is not set")
     assert len(ended.stderr.splitlines()) == 1

@@ -15,7 +15,10 @@ def test_the_client_learns_of_it_and_the_server_can_stop(profile: str) -> None:
         "tests.unit.early_answer:app", profile=profile, env={"TANDEM_DRAIN_TIMEOUT": "1"}
     ) as server:
         upload_to(server.port)
-        assert server.stop() in (0, -15)  # uvicorn ends itself with the signal that asked it to stop
+        assert server.stop(deadline_s=30) in (
+            0,
+            -15,
+        )  # uvicorn ends itself with the signal that asked it to stop
     assert "Traceback" not in server.process.log()
 
 

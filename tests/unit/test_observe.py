@@ -265,7 +265,7 @@ class Worker:
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
-            self._process.communicate(timeout=10)
+            self._process.communicate(timeout=60)
 
 
 @pytest.fixture

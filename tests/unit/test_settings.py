@@ -225,7 +225,7 @@ def test_nobody_is_asked_for_a_passphrase(files: Files) -> None:
             stdout=subprocess.PIPE,
             stderr=terminal,
             start_new_session=True,
-            timeout=10,
+            timeout=60,
         )
     finally:
         os.close(terminal)
@@ -253,7 +253,7 @@ def test_from_env_ends_the_process_with_one_line_and_status_1() -> None:
         env=env,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert ended.returncode == 1
     assert ended.stdout == ""

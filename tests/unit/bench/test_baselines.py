@@ -96,7 +96,7 @@ def test_the_middleware_that_is_timed_does_what_people_add_it_for(name: str) -> 
     with Process.start([sys.executable, "-m", "shared.harness.origin.fast"], name="origin") as origin:
         url = origin.wait_for(lambda log: log.split()[-1] if "\n" in log else None, what="address")
         with start.start(cell, url, settings={"TANDEM_DRAIN_TIMEOUT": "1"}) as running:
-            client = http.client.HTTPConnection(running.host, running.port, timeout=10)
+            client = http.client.HTTPConnection(running.host, running.port, timeout=60)
             client.request("GET", "/json", headers={"Origin": "http://a.test", "X-Request-ID": "mine"})
             with client.getresponse() as answer:
                 assert (answer.status, answer.read()) == (200, JSON_BODY)

@@ -37,7 +37,7 @@ def test_cpu_of_a_tree_holds_the_child_that_does_the_work() -> None:
         assert len(tree(process.pid)) == 2
         meter = Meter(process.pid, rig=(os.getpid(),))
         before = meter.read()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (used := span(before, meter.read())).cpu_s < 0.02:
             assert time.monotonic() < deadline, "no CPU time was seen"
             time.sleep(0.01)

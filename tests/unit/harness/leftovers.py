@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["group_members", "wait_until_gone"]
 
-_DEADLINE_S = 10.0
+_DEADLINE_S = 30.0
 
 
 def wait_until_gone(pid: int) -> None:

@@ -19,7 +19,7 @@ import trustme
 from shared.harness.origin.demo import EXAMPLES, listing, url
 from shared.harness.process import Process
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 ARGV = (sys.executable, "-m", "shared.harness.origin.demo")
 
 
@@ -110,11 +110,11 @@ def test_what_arrived_is_told_in_its_order(origin: Process) -> None:
 def test_events_come_one_by_one_until_the_client_leaves(origin: Process) -> None:
     with connect(origin) as client:
         client.sendall(b"GET /sse?every=0.05 HTTP/1.1\r\nHost: demo\r\n\r\n")
-        received, reads = b"", 0
-        while b"id: 5\n" not in received:
-            received += client.recv(65536)
-            reads += 1
-    assert reads >= 5, "each event is sent when it happens"
+        received, alone = b"", 0
+        while alone < 5 and received.count(b"id: ") < 100:
+            received += (piece := client.recv(65536))
+            alone += piece.count(b"id: ") == 1  # who reads late finds several at once, now and then
+    assert alone == 5, "each event is sent when it happens"
     assert b"content-type: text/event-stream" in received
     assert re.fullmatch(r"after \d+ events", closes(origin, "GET /sse"))
 
@@ -215,7 +215,7 @@ def test_it_stops_with_a_stream_open_and_prints_no_traceback() -> None:
     with Process.start(ARGV, name="the demo origin") as origin, connect(origin) as client:
         client.sendall(b"GET /sse HTTP/1.1\r\nHost: demo\r\n\r\n")
         client.recv(1024)
-        assert origin.stop() == -15
+        assert origin.stop(deadline_s=DEADLINE_S) == -15
     assert "GET /sse cut by shutdown" in origin.log()
     assert "Traceback" not in origin.log()
 

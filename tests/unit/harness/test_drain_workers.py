@@ -57,7 +57,7 @@ async def download(number: signal.Signals, origin: Origin) -> None:
         up.release()
         assert await response.rest() == b"56789"
         assert response.complete
-        assert await within(10, "the end", asyncio.to_thread(server.process.wait, deadline_s=9)) == 0
+        assert await within(30, "the end", asyncio.to_thread(server.process.wait, deadline_s=29)) == 0
 
 
 def said(words: str, times: int = 1) -> Callable[[str], bool | None]:

@@ -25,7 +25,7 @@ from shared.harness.servers import (
 from tests.unit.harness.leftovers import group_members
 
 APP = "tests.unit.harness.apps:says_scope"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 every_profile = pytest.mark.parametrize("profile", PROFILES)
 

@@ -51,7 +51,7 @@ def test_a_subject_proxies_to_the_upstream_it_is_given(app: str) -> None:
         start_server("tests.unit.harness.apps:says_scope", profile="uvicorn-httptools") as upstream,
         start(subject, upstream.url, settings=settings) as proxy,
     ):
-        client = http.client.HTTPConnection(proxy.host, proxy.port, timeout=10)
+        client = http.client.HTTPConnection(proxy.host, proxy.port, timeout=30)
         client.request("GET", "/dovecote", headers={"Host": "loft.example"})
         told = json.loads(client.getresponse().read())
         client.close()
@@ -66,7 +66,7 @@ def test_the_callers_own_settings_do_not_reach_a_subject(monkeypatch: pytest.Mon
         start_server("tests.unit.harness.apps:says_scope", profile="uvicorn-httptools") as upstream,
         start(Subject("fastapi", "handler", "uvicorn-httptools"), upstream.url) as proxy,
     ):
-        client = http.client.HTTPConnection(proxy.host, proxy.port, timeout=10)
+        client = http.client.HTTPConnection(proxy.host, proxy.port, timeout=30)
         client.request("GET", "/", headers={"Host": "loft.example"})
         told = json.loads(client.getresponse().read())
         client.close()
