@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import ssl
 import struct
+import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -77,6 +80,12 @@ class Connection:
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
+
+    async def delivered(self) -> None:
+        """Wait until the other side's kernel has it all: on a busy machine even a loopback takes a while."""
+        sock: socket.socket = self.writer.get_extra_info("socket")
+        while sys.platform == "linux" and fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)) != bytes(4):
+            await asyncio.sleep(0.001)
 
     def reset(self) -> None:
         """Close with RST."""

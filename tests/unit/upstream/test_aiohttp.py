@@ -102,6 +102,7 @@ async def test_what_follows_an_answer_answers_nobody(when: str, extra: bytes) ->
         await ended.wait()
         if when == "when idle":
             await connection.send(extra)
+        await connection.delivered()
         followed.set()
         await answering(HELLO)(connection)
 
