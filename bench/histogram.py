@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import binascii
+import zlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from hdrh.codec import HdrCookieException, HdrHistogramSettingsException, HdrLengthException
 from hdrh.histogram import HdrHistogram
 
 __all__ = ["encode_histogram", "merge_histograms", "samples_ns"]
+
+_DAMAGED = (
+    UnicodeError,
+    binascii.Error,
+    zlib.error,
+    HdrCookieException,
+    HdrLengthException,
+    HdrHistogramSettingsException,
+)
+"""What the library raises for bytes that are no histogram."""
 
 
 def _histogram() -> HdrHistogram:
@@ -29,10 +42,16 @@ def encode_histogram(values_ns: Sequence[int]) -> str:
 
 
 def merge_histograms(encoded: Iterable[str]) -> HdrHistogram:
-    """Return one histogram of all samples: percentiles are merged, never averaged."""
+    """Return one histogram of all samples: percentiles are merged, never averaged.
+
+    Raises ValueError for one that is not whole.
+    """
     merged = _histogram()
     for text in encoded:
-        merged.decode_and_add(text.encode("ascii"))
+        try:
+            merged.decode_and_add(text.encode("ascii"))
+        except _DAMAGED as error:
+            raise ValueError(f"a histogram that is damaged: {error}") from None
     return merged
 
 

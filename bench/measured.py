@@ -6,7 +6,7 @@ nanoseconds.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -46,6 +46,9 @@ Reason = Literal[
 ]
 
 
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Absence(msgspec.Struct, frozen=True, tag="absence"):
     """A figure that is missing, and why."""
 
@@ -74,7 +77,7 @@ class ClosedResult(msgspec.Struct, frozen=True, tag="closed"):
     answers in all, warm-up and end included; ``memory``: the subject's tree before the first of them and
     after the last, where the scenario asks for many paths."""
 
-    completed: int
+    completed: Count
     warmup: list[int]
     span: Span
     integrity: Integrity = Integrity()
@@ -87,8 +90,8 @@ class OpenResult(msgspec.Struct, frozen=True, tag="open"):
     """An open-loop window. ``response`` counts from the intended start, ``first`` from there to the first
     byte, ``service`` from the actual send; ``lag`` is the difference. Encoded histograms."""
 
-    offered: int
-    completed: int
+    offered: Count
+    completed: Count
     span: Span
     response: str
     service: str
@@ -104,9 +107,9 @@ class StreamsResult(msgspec.Struct, frozen=True, tag="streams"):
     window's events of one stream, each the origin's stamp and its arrival, in µs from the first stamp."""
 
     opened: int
-    events: int
+    events: Count
     expected: float
-    deliveries: int
+    deliveries: Count
     stalls: int
     span: Span
     ttfe: str
@@ -121,7 +124,7 @@ class StreamsResult(msgspec.Struct, frozen=True, tag="streams"):
 class DownloadResult(msgspec.Struct, frozen=True, tag="download"):
     """Large bodies that came whole, one after the other: how many, and their bytes in all."""
 
-    completed: int
+    completed: Count
     size: int
     span: Span
     integrity: Integrity = Integrity()
@@ -135,9 +138,9 @@ class BurstResult(msgspec.Struct, frozen=True, tag="burst"):
     """Bursts of ``events`` that came whole and in order, and the reads that brought them. ``whole``: request
     to last byte; ``spread``: first byte of an event to last. Encoded histograms, one sample a burst."""
 
-    completed: int
-    events: int
-    deliveries: int
+    completed: Count
+    events: Count
+    deliveries: Count
     span: Span
     whole: str
     spread: str

@@ -20,6 +20,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from bench.damage import damage
 from bench.measured import (
     AbortsResult,
     Absence,
@@ -235,15 +236,13 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises ValueError, one line with file and line number, for anything else that is no record.
     """
     decoder = msgspec.json.Decoder(Record)
-    lines = unpacked(path).split(b"\n")
+    *lines, _ = unpacked(path).split(b"\n")  # what has no end was cut short, as `RecordFile` says of it
     for number, line in enumerate(lines, 1):
         if not line:
             continue
         try:
             record = decoder.decode(line)
-        except msgspec.MsgspecError as error:
-            if number == len(lines):
-                return
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ValueError(
                 f"{_named(path)}, line {number}: not a record of this benchmark: {error}"
             ) from None
@@ -264,14 +263,20 @@ class Run(msgspec.Struct, frozen=True, dict=True):
 
     @classmethod
     def read(cls, path: Path) -> Run:
-        """Read a file of records. Raises ValueError when it does not begin with a run record."""
+        """Read a file of records. Raises ValueError when it does not begin with a run record, or holds what
+        is not its run's or not whole."""
         records = list(read_records(path))
         if not records or not isinstance(records[0], RunRecord):
             raise ValueError(f"{_named(path)} does not begin with a run record")
+        if any(isinstance(record, RunRecord) for record in records[1:]):
+            raise ValueError(f"{_named(path)} holds the records of more than one run")
+        cells = [record for record in records if isinstance(record, CellRecord)]
+        if wrong := damage(records[0], cells):
+            raise ValueError(f"{_named(path)}: {wrong}")
         last = records[-1]
         return cls(
             header=records[0],
-            cells=[record for record in records if isinstance(record, CellRecord)],
+            cells=cells,
             dropped=[record for record in records if isinstance(record, Dropped)],
             end=last if isinstance(last, End) else None,
             file=path.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from pathlib import Path
 
 __all__ = ["PACKED", "RECORDS", "pack", "records_in", "unpacked"]
@@ -17,13 +18,13 @@ def records_in(folder: Path) -> Path | None:
 
 
 def unpacked(path: Path) -> bytes:
-    """Return the lines of a file of records, packed or not. Raises ValueError for one that is cut short."""
+    """Return the lines of a file of records, packed or not. Raises ValueError for one that is damaged."""
     data = path.read_bytes()
     if path.suffix != ".gz":
         return data
     try:
         return gzip.decompress(data)
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path.parent.name}/{path.name}: {error}") from None
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -46,7 +47,7 @@ class Span(msgspec.Struct, frozen=True):
     fell on other times than those when a core was merely kept awake. None: the system does not tell, as macOS
     does not."""
 
-    seconds: float
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
     cpu_s: float
     wait_s: float | None
     rig_busy: float | None

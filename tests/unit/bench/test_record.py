@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 
 from bench.histogram import encode_histogram, merge_histograms
 from bench.record import Absence, CellRecord, Dropped, End, Record, RecordFile, Run, read_records
+from bench.stored import PACKED, pack
 from tests.unit.bench.made import closed, made_header, made_run
 
 
@@ -64,6 +66,71 @@ def test_what_is_no_record_file_is_refused_in_one_line(tmp_path: Path, content: 
     assert "\n" not in str(refused.value)
     assert str(refused.value).startswith(f"{tmp_path.name}/records.jsonl")  # which run it is
     assert str(tmp_path) not in str(refused.value)
+
+
+def changed(content: bytes, old: bytes, new: bytes) -> bytes:
+    """The same with the first occurrence of ``old`` replaced."""
+    assert old in content
+    return content.replace(old, new, 1)
+
+
+def results_of(content: bytes, name: str, of: str) -> bytes:
+    """The same with a result of one scenario in the place of another's, in the first process."""
+    lines = content.split(b"\n")
+    record = msgspec.json.decode(lines[1])
+    record["results"][name] = record["results"][of]
+    return b"\n".join([lines[0], msgspec.json.encode(record), *lines[2:]])
+
+
+@pytest.mark.parametrize(
+    ("damaged", "message"),
+    [
+        (lambda whole: changed(whole, b'"response":"HIST', b'"response":"HISt'), "S2: a histogram that is"),
+        (lambda whole: changed(whole, b'"seconds":', b'"seconds":-'), "line 2: .*>= 0.0"),
+        (lambda whole: changed(whole, b'"seconds":1.0,', b'"seconds":0,'), "in no time"),
+        (lambda whole: changed(whole, b'"completed":', b'"completed":-'), "line 2: .*>= 0"),
+        (lambda whole: changed(whole, b'"cell":"direct"', b'"cell":"nobody"'), "nobody, block 1 is not in"),
+        (lambda whole: changed(whole, b'"block":0', b'"block":3'), "direct, block 4 is not in the plan"),
+        (lambda whole: changed(whole, b'"block":0', b'"block":1'), "direct, block 2 is there twice"),
+        (lambda whole: changed(whole, b'"S5":{', b'"S6":{'), "direct, block 1: S6 is not in the plan"),
+        (lambda whole: results_of(whole, "S3", "S0"), "direct, block 1: S3 has a result of another"),
+        (lambda whole: whole + whole, "the records of more than one run"),
+        (lambda whole: changed(whole, b"FastAPI handler", b"FastAPI\xe9handler"), "line 1: not a record"),
+    ],
+)
+def test_records_that_a_run_would_not_write_are_refused_in_one_line(
+    tmp_path: Path, damaged: Callable[[bytes], bytes], message: str
+) -> None:
+    path = tmp_path / "records.jsonl"
+    write(path, made_run(blocks=3))
+    whole = path.read_bytes()
+    path.write_bytes(damaged(whole))
+    with pytest.raises(ValueError, match=message) as refused:
+        Run.read(path)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(f"{tmp_path.name}/records.jsonl")
+
+
+def test_a_packed_file_that_has_lost_a_byte_is_refused_in_one_line(tmp_path: Path) -> None:
+    write(tmp_path / "records.jsonl", made_run(blocks=3))
+    whole = pack((tmp_path / "records.jsonl").read_bytes())
+    for at in range(10, len(whole), len(whole) // 50):
+        (tmp_path / PACKED).write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match=rf"^{tmp_path.name}/{PACKED}: "):
+            Run.read(tmp_path / PACKED)
+
+
+def test_a_line_without_its_end_was_cut_short_for_who_reads_and_who_goes_on(tmp_path: Path) -> None:
+    """Otherwise a run that goes on would take for done what is then cut off."""
+    path = tmp_path / "records.jsonl"
+    write(path, msgspec.structs.replace(made_run(blocks=3), end=None))
+    whole = Run.read(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    read = Run.read(path)
+    assert read.cells == whole.cells[:-1]
+    with RecordFile(path):
+        pass
+    assert Run.read(path) == read
 
 
 def test_histograms_keep_three_digits_and_merge_into_all_samples() -> None:
