@@ -87,7 +87,7 @@ def damage(header: RunRecord, cells: Sequence[CellRecord]) -> str:
                 return f"{what}: {name} is not in the plan of its part"
             if not isinstance(result, (_RESULTS[kind], Absence)):
                 return f"{what}: {name} has a result of another scenario"
-            if isinstance(result, Timed) and not result.span.seconds and getattr(result, "completed", 0):
+            if isinstance(result, Timed) and not result.span.seconds and getattr(result, "completed", False):
                 return f"{what}: {name} has completed something in no time"
             try:
                 merge_histograms(_histograms(result))
