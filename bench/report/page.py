@@ -31,6 +31,17 @@ _ROWS = 4
 """Of a card, that stand open."""
 _MARKS = {"good": "✓", "doubtful": "!", "bad": "✗"}
 
+_TERMS = {
+    "cell": "one combination of choices, or another proxy, as it was timed",
+    "block": "each cell once, in an order of its own, so that what disturbs the machine disturbs all alike",
+    "subject": "the proxy that is timed",
+    "rig": "what asks it (the load engine) and what it asks (the origin)",
+    "engine": "the client in a proxy that asks the upstream",
+    "mount": "the proxy as an ASGI app that hangs in the framework",
+    "handler": "the proxy as an endpoint of the framework",
+}
+"""What whoever sees a report for the first time would ask."""
+
 _SECTIONS = (
     matters_section, effects_section, figures_section, calculator_section, ladder_section, growth_section,
     queue_section, load_section, percentile_section, added_section, events_section, leaving_section,
@@ -77,7 +88,9 @@ def _header(found: View, installed: Mapping[str, str]) -> list[Markup]:
     how = " ".join(filter(None, (judged_by(found), f"{upper(header.pinning)}.")))
     leads = [el("p", text, class_="lead") for text in (how, doubts(found)) if text]
     most = [el("p", el("b", "What matters most? "), unbroken(matter), class_="most")] if matter else []
-    return [*parts, el("h1", *pieces), *most, *leads]
+    terms = el("ul", *(el("li", f"{upper(term)}: {means}.") for term, means in _TERMS.items()), class_="why")
+    words = behind(terms, f"What is a {', '.join(_TERMS)}?")
+    return [*parts, el("h1", *pieces), *most, *leads, words]
 
 
 def _piece(text: str, *, figure: bool) -> Markup | str:

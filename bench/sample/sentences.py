@@ -8,11 +8,11 @@ from typing import get_args
 
 from bench.contrasts import Contrast, Outcome, Question
 from bench.metrics import metric
-from bench.report.choice import ends, how_much, least_and_most, pick, said
+from bench.report.choice import ends, how_much, least_and_most, pick, said, where_it_differs
 from bench.report.matters import dependences, matters, share_interval
 from bench.report.verdict import leading
 from bench.report.view import View
-from bench.report.words import CANNOT_TELL, absence_word, between, inside, upper
+from bench.report.words import CANNOT_TELL, absence_word, between, inside, level_name, listed, upper
 from bench.sample.charts import read
 from bench.stats import Verdict
 
@@ -137,7 +137,23 @@ def _order(found: View, name: str) -> str:
 
 def _same(found: View) -> str:
     """What the run found to be the same: nothing else does not matter."""
-    return _judged(found, "equivalent", "The same", "This run found no two of its choices to be the same.")
+    none = "This run found no two of its choices to be the same whatever else is chosen."
+    told = _judged(found, "equivalent", "The same", none)
+    parts = [
+        f"{outcome.contrast.first} and {outcome.contrast.second} with "
+        f"{listed(list(map(level_name, one.levels.values())))}, in {inside(found.title(outcome.metric))} "
+        f"({between(one.estimate.low, one.estimate.high)})"
+        for outcome in _outcomes(found)
+        for one in where_it_differs(found, outcome)
+        if one.estimate.within_margin
+    ]
+    return "\n\n".join([told, *([bullets([f"But the same: {'; '.join(parts)}"])] if parts else [])])
+
+
+def _outcomes(found: View) -> list[Outcome]:
+    """Return what was asked of each choice in each of the headline metrics."""
+    asked = [one for question in _CHOICES for one in leading(found.asked(question))]
+    return [found.outcome(contrast, name) for contrast in asked for name in read(found, *_HEADED)]
 
 
 def _untold(found: View) -> str:
@@ -146,15 +162,13 @@ def _untold(found: View) -> str:
 
 
 def _judged(found: View, verdict: Verdict, title: str, none: str) -> str:
-    asked = [one for question in _CHOICES for one in leading(found.asked(question))]
-    if not asked:
+    if not (asked := _outcomes(found)):
         return _unasked("about what does not matter")
     parts = [
-        f"{contrast.first} and {contrast.second} in {inside(found.title(name))} ({_between(outcome)})"
-        for contrast in asked
-        for name in read(found, *_HEADED)
-        if (outcome := found.outcome(contrast, name)).verdict == verdict
-        and not found.depends_on(contrast, name)
+        f"{one.contrast.first} and {one.contrast.second} in {inside(found.title(one.metric))}"
+        f" ({_between(one)})"
+        for one in asked
+        if one.verdict == verdict and not found.depends_on(one.contrast, one.metric)
     ]
     return bullets([f"{title}: {'; '.join(parts)}"]) if parts else none
 

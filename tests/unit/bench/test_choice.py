@@ -266,6 +266,14 @@ def test_the_resolution_is_told_with_the_width_of_the_pairs_that_are_compared() 
     assert said_of in resolution(found)
 
 
+def test_what_is_the_same_with_one_of_the_others_only_is_told_with_which() -> None:
+    there = {one: 13000.0 if one == ("litestar", "handler") else 10000.0 for one in ALIKE}
+    told = re.sub(r"\s+", " ", block(crossed(there, noise=0.002), "same", str))
+    assert "whatever else is chosen" in told
+    assert "But the same: Litestar and FastAPI with mount, in requests per second" in told
+    assert "with handler, in requests per second" not in told
+
+
 def test_only_what_is_equivalent_does_not_matter_and_what_cannot_be_told_stands_elsewhere() -> None:
     flat = dict.fromkeys(ALIKE, 10000.0)
     alike, unsure = crossed(flat, noise=0.002), crossed(flat, noise=0.2)

@@ -45,6 +45,22 @@ def test_it_fetches_nothing_and_says_nothing_wrong(tab: Page, page: Path) -> Non
     assert tab.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
 
 
+def test_on_paper_it_is_dark_on_light_whatever_the_screen_is_and_its_key_has_colours(
+    tab: Page, page: Path
+) -> None:
+    tab.look(width=768, dark=True)
+    tab.open(page)
+    scheme = [{"name": "prefers-color-scheme", "value": "dark"}]
+    tab.call("Emulation.setEmulatedMedia", media="print", features=scheme)
+    try:
+        ink = tab.ask("getComputedStyle(document.body).color")
+        exact = tab.ask("getComputedStyle(document.querySelector('.swatch')).printColorAdjust")
+    finally:
+        tab.call("Emulation.setEmulatedMedia", media="", features=scheme)
+    assert ink == "rgb(26, 31, 36)"
+    assert exact == "exact"
+
+
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_no_screen_has_to_be_scrolled_sideways_and_text_reads_on_its_paper(
