@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 
 from bench import folders
 from bench.awake import choose_awake
@@ -54,13 +55,14 @@ def begin(options: argparse.Namespace, console: Console) -> int:
     blocks = f"{header.blocks} blocks" + (f" of {len(header.parts)} parts" if header.parts else "")
     console.print(
         f"[bold]Tandem benchmark[/] · {len(header.cells) - 1} cells, {blocks}, fresh processes · "
-        f"seed {header.seed} · about {planned.seconds / 60:.0f} min · Ctrl-C reports what is done"
+        f"seed {header.seed} · about {planned.seconds / 60:.0f} min · Ctrl-C reports what is done",
+        markup=True,
     )
     if short := [dropped for dropped in planned.dropped if "time" in dropped.why]:
         counts = Counter(one.part for one in short)
         of_parts = [f"{count} cells of {part}" for part, count in counts.items() if part]
         named = ", ".join([*of_parts, *(one.cell for one in short if not one.part)])
-        console.print(f"[yellow]left out, for lack of time: {named}[/]")
+        console.print(f"left out, for lack of time: {named}", style="yellow")
     return _measure(header, folder, console, dropped=planned.dropped)
 
 
@@ -83,8 +85,9 @@ def _resume(options: argparse.Namespace, console: Console) -> int:
     spent_s = sum(seconds[record.part, record.cell] for record in before.cells)
     left_s = seconds_of(header.plan, seconds) - spent_s
     console.print(
-        f"[bold]Tandem benchmark[/] · {folder.name} goes on after {len(before.cells)} processes · "
-        f"seed {header.seed} · about {left_s / 60:.0f} min · Ctrl-C reports what is done"
+        f"[bold]Tandem benchmark[/] · {escape(folder.name)} goes on after {len(before.cells)} processes · "
+        f"seed {header.seed} · about {left_s / 60:.0f} min · Ctrl-C reports what is done",
+        markup=True,
     )
     return _measure(header, folder, console, before=before)
 
@@ -97,7 +100,7 @@ def _measure(
     dropped: list[Dropped] | None = None,
     before: Run | None = None,
 ) -> int:
-    console.print(f"[dim]{header.pinning}; {SUBJECTS_CORE} {header.environment[SUBJECTS_CORE]}[/]")
+    console.print(f"{header.pinning}; {SUBJECTS_CORE} {header.environment[SUBJECTS_CORE]}", style="dim")
     with Bar(console) as bar:
         outcome = run_plan(header, folder, dropped=dropped or [], before=before, bar=bar)
     write_report(folder / RECORDS, console)
@@ -180,5 +183,7 @@ def write_report(records: Path, console: Console, *, whole: bool = False) -> Non
     path = records.with_name("report.html")
     path.write_text(page(found, packages_here), encoding="utf-8")
     console.print(
-        f"The whole report, with charts and tables: [bold]{os.path.relpath(path)}[/]", soft_wrap=True
+        f"The whole report, with charts and tables: [bold]{escape(os.path.relpath(path))}[/]",
+        soft_wrap=True,
+        markup=True,
     )

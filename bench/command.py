@@ -20,7 +20,7 @@ __all__ = ["main"]
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status (0 done, 1 bad result, 2 refused, 130 interrupted)."""
     options = _parser().parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # labels are other people's, brackets and all
     try:
         if options.command == "run":
             return begin(options, console)

@@ -77,12 +77,21 @@ def read_own(path: Path) -> Own:
 
 def _faults(own: Own) -> list[str]:
     found = []
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", own.name):
-        found.append(f"name {own.name!r}: small letters, digits, '.', '_' and '-' only")
-    if not own.words:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", own.name):
+        found.append(f"name {own.name!r}: small letters, digits, '.', '_' and '-' only, 64 at most")
+    if not own.words or not own.words[0]:
         found.append("command is empty")
     if own.ready and not own.ready.startswith("/"):
         found.append(f"ready {own.ready!r} is no path: it begins with /")
+    if not re.fullmatch(r"[!-~]*", own.ready):
+        found.append(f"ready {own.ready!r} is no path: write other characters as %XX")
+    if not own.label.isprintable():
+        found.append(f"label {own.label!r} is not one printable line")
+    if wrong := [name for name in own.environment if not name or "=" in name]:
+        found.append(f"environment: {wrong[0]!r} is no name of a variable")
+    handed = (*own.words, *own.environment, *own.environment.values(), own.folder, own.contract)
+    if any("\0" in text for text in handed):
+        found.append("a character 0 can be handed to no program")
     told = {name for text in (*own.words, *own.environment.values()) for name in _PLACEHOLDER.findall(text)}
     if unknown := sorted(told.difference(_NAMES)):
         found.append(f"{{{unknown[0]}}} is none of {', '.join(f'{{{name}}}' for name in _NAMES)}")
@@ -96,9 +105,11 @@ def _faults(own: Own) -> list[str]:
 def cell_of(path: Path) -> CellSpec:
     """Return the cell that a file adds to a plan.
 
-    Raises ValueError as `read_own` does, and when the program or the contract's results are not there.
+    Raises ValueError as `read_own` does, and when folder, program or the contract's results are not there.
     """
     own = read_own(path)
+    if not (path.parent / own.folder).is_dir():
+        raise ValueError(f"{path}: there is no folder {own.folder}")
     program = own.words[0]
     if not shutil.which(str(path.parent / own.folder / program) if "/" in program else program):
         raise ValueError(f"{path}: there is no program {program}")

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 __all__ = ["Bar"]
@@ -53,7 +54,7 @@ class Bar:
         if self._console.is_terminal:
             self._progress.update(
                 self._task,
-                description=what,
+                description=escape(what),
                 where=f"block {block + 1}/{blocks}",
                 left=left,
                 completed=self._done_s,

@@ -134,7 +134,8 @@ def show_comparison(first: Run, second: Run, console: Console) -> bool:
     alike = len(called) - len(apart)
     console.print(
         f"\nOf {len(judged)} contrasts asked of both, both call {len(called)}: [bold]{alike} alike[/], "
-        f"{len(apart)} not."
+        f"{len(apart)} not.",
+        markup=True,
     )
     brief = first.header.parts or second.header.parts  # hundreds of pairs: main effects stand for them
     shown = [each for each in judged if each.contrast.main or (each.called and not (brief and each.agree))]

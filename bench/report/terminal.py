@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from bench.health import complete_blocks
@@ -45,7 +46,8 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
     seconds = duration(run.end.seconds) if run.end else "unknown time"
     console.print(
         f"\n[bold]Verdict[/] · {len(found.cells)} cells, {run.header.blocks} blocks, "
-        f"seed {run.header.seed} · {outcome} after {seconds}"
+        f"seed {run.header.seed} · {escape(outcome)} after {seconds}",
+        markup=True,
     )
     console.print(Text(resolution(found)))
     if changed := changed_versions(run.header.packages, installed):

@@ -174,3 +174,24 @@ def test_the_command_says_by_its_status_whether_they_agree(
                 file.append(record)
     assert command.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == status
     assert "contrasts asked of both" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asked", [["check"], ["report"], ["report", "--all"], ["compare", "{}"]])
+def test_a_label_in_brackets_is_told_as_it_is(
+    asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rich takes brackets for its own markup, and one that closes nothing for a mistake."""
+    run = made_run(blocks=3)
+    label = "[bold]mine[/x]"
+    cells = [
+        msgspec.structs.replace(cell, label=label)
+        if cell.id == "litestar-handler-uvicorn-httptools-wire"
+        else cell
+        for cell in run.header.cells
+    ]
+    with RecordFile(tmp_path / "records.jsonl") as records:
+        records.append(msgspec.structs.replace(run.header, cells=cells))
+        for record in run.cells:
+            records.append(record)
+    assert command.main([*(part.format(tmp_path) for part in asked), str(tmp_path)]) == 0
+    assert label in capsys.readouterr().out

@@ -107,14 +107,31 @@ def test_without_a_wish_it_is_added_to_the_quick_plan_as_what_is_kept_first(
         (GOOD.replace("{upstream_host}:{upstream_port}", "x"), r"holds \{upstream\}, which it has to ask"),
         (re.sub(r"command = .*", "command = []", GOOD), r"command is empty"),
         (re.sub(r"command = .*", 'command = "it\'s {port}"', GOOD), r"No closing quotation"),
+        (GOOD.replace('"app"', '"ap"'), r"there is no folder ap"),
+        (GOOD.replace('"app"', '"mine.toml"'), r"there is no folder mine\.toml"),
+        (re.sub(r"command = .*", 'command = ["", "{port}"]', GOOD), r"command is empty"),
+        (GOOD.replace('"/up"', '"/up and running"'), r"ready '/up and running' is no path: write .* %XX"),
+        (GOOD.replace('"/up"', '"/gr\u00fc\u00df"'), r"is no path: write other characters as %XX"),
+        (GOOD.replace('"/up"', r'"/up\r\nX: y"'), r"is no path"),
+        (GOOD.replace("my own", r"my\nown"), r"is not one printable line"),
+        (GOOD.replace("ORIGIN", '"A=B"'), r"environment: 'A=B' is no name of a variable"),
+        (GOOD.replace("{upstream_port}", r"{upstream_port}\u0000"), r"a character 0"),
+        (GOOD.replace('"mine"', f'"{"m" * 65}"'), r"64 at most"),
         (GOOD, r"contract mine\.json: No such file"),
-        (GOOD.replace("mine.json", "mine.toml"), r"contract mine\.toml holds no results of the suite"),
-        (re.sub(r"command = .*", 'command = "no-such-program {port}"', GOOD), r"no program no-such-program"),
+        (
+            GOOD.replace("mine.json", "mine.toml"),
+            r"contract mine\.toml holds no results of the suite",
+        ),
+        (
+            re.sub(r"command = .*", 'command = "no-such-program {port}"', GOOD),
+            r"no program no-such-program",
+        ),
     ],
 )
 def test_what_a_file_gets_wrong_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
 ) -> None:
+    (tmp_path / "app").mkdir()
     file = _written(tmp_path, text)
     assert command.main(["run", "--add", str(file)]) == 2
     said = capsys.readouterr().err
