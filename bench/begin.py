@@ -21,7 +21,7 @@ from bench.awake import choose_awake
 from bench.awake import words as awake_words
 from bench.cells import choose, direct
 from bench.environment import SUBJECTS_CORE, carriers, choose_pinning, fingerprint, packages
-from bench.listing import show_list
+from bench.listing import show_list, show_plan
 from bench.own import cell_of, own_digests, own_scores
 from bench.plan import LEAST_BLOCKS, estimate, seconds_of
 from bench.progress import Bar
@@ -45,7 +45,8 @@ INTERRUPTED = 128 + signal.SIGINT
 def begin(options: argparse.Namespace, console: Console) -> int:
     """Do what the options of `run` ask for; return the exit status. Raises ValueError for what cannot be."""
     if options.list:
-        show_list(console)
+        asked = (options.full, options.scenario, options.subject, options.factor, options.add)
+        show_plan(plan(options), console) if any(asked) else show_list(console)
         return 0
     if options.resume is not None:
         return _resume(options, console)

@@ -83,7 +83,11 @@ def _parser() -> argparse.ArgumentParser:
         "--budget", type=float, metavar="S", help="seconds; 0: no limit; default 270, with --full 1800"
     )
     run.add_argument("--asleep", action="store_true", help="let idle cores sleep: do not keep them awake")
-    run.add_argument("--list", action="store_true", help="show cells and scenarios, run nothing")
+    run.add_argument(
+        "--list",
+        action="store_true",
+        help="show cells and scenarios, or what the other options ask for; run nothing",
+    )
     check = commands.add_parser("check", help="say whether a run's figures can be trusted")
     report = commands.add_parser("report", help="make its report again")
     for command in (check, report):

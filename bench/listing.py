@@ -1,4 +1,5 @@
-"""`python -m bench run --list`: every scenario, cell and factor, and how the full plan puts them together."""
+"""`python -m bench run --list`: every scenario, cell and factor, and how the full plan puts them together;
+beside other options what these ask for."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from bench.full import FULL, SCENARIOS, parts_of
 from bench.plan import LEAST_BLOCKS
 from bench.scenarios import MORE, QUICK
 from bench.start import lacks
+from bench.wishes import Plan
 
-__all__ = ["show_list"]
+__all__ = ["show_list", "show_plan"]
 
 
 def show_list(console: Console) -> None:
@@ -41,3 +43,20 @@ def show_list(console: Console) -> None:
             f"{part.least} at least",
             soft_wrap=True,
         )
+
+
+def show_plan(planned: Plan, console: Console) -> None:
+    """Print what a run of this plan measures, what it leaves out and why, and about how long it takes."""
+    named = {cell.id: cell.label for cell in planned.cells}
+    asked = {scenario.id: scenario.words for scenario in planned.scenarios}
+    for part in planned.parts:
+        title = f"Part {part.id}[/], " if part.id else "This run[/], "
+        console.print(f"[bold]{title}{part.blocks} blocks of")
+        for name in part.scenarios:
+            console.print(f"  {name:13} {asked[name]}", soft_wrap=True)
+        for name in part.cells:
+            console.print(f"  {name:44} {named[name]}", soft_wrap=True)
+    for one in planned.dropped:
+        of = f" of part {one.part}" if one.part else ""
+        console.print(f"[yellow]left out{of}: {one.cell}: {one.why}[/]", soft_wrap=True)
+    console.print(f"about {planned.seconds / 60:.0f} min")

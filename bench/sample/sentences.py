@@ -23,7 +23,7 @@ _HEADED = ("rps", "cpu-request", "cpu-event", "response-p50")
 _SHORT = ("rps", "cpu-event", "response-p50")
 _CHOICES: tuple[Question, ...] = ("framework", "server", "route", "loop", "engine")
 _ANSWERED: tuple[Question, ...] = (*_CHOICES, "recipe", "django")
-_SILENT = ("not-run", "unsupported")
+_SILENT = ("not-run", "not-asked", "unsupported")  # the table in short says so
 _NO_SHARES = "This run has no shares to tell: fewer than two choices vary between its cells, or three blocks."
 _ABOUT = {"django": "leaving Django", "a/a": "itself"}
 
@@ -103,8 +103,10 @@ def _pick(found: View, *wanted: str) -> str:
         parts = [_better(found, one) for one in sure]
         if open_ := [f"{one.contrast.first} or {one.contrast.second}" for one in outcomes if one not in sure]:
             parts.append(f"it does not decide {', '.join(open_)}")
-        lines += [f"By {inside(found.title(name))}: {'; '.join(parts)}"] if parts else []
-    return bullets(lines) if lines else _unasked("about what to pick")
+        if parts:
+            lines += [f"- By {inside(found.title(name))}:"]
+            lines += [line for part in parts for line in wrapped(f"  - {part}.", indent="    ")]
+    return "\n".join(lines) if lines else _unasked("about what to pick")
 
 
 def _better(found: View, outcome: Outcome) -> str:

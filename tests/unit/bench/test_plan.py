@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from itertools import pairwise
 
 import msgspec
@@ -18,6 +20,7 @@ from bench.metrics import metric
 from bench.plan import cell_seconds, fit, order, schedule_seed, steps, trim
 from bench.record import CellRecord, Part
 from bench.scenarios import MORE, QUICK, Open, Streams, settings
+from shared.harness.process import ROOT
 from tests.unit.bench.made import made_header
 
 NAMES = [cell.id for cell in QUICK_CELLS]
@@ -255,3 +258,32 @@ def test_the_list_shows_every_scenario_cell_level_and_part(capsys: pytest.Captur
     assert {cell.id for cell in (*QUICK_CELLS, *EXTRA)} <= words
     assert {level for levels in FACTORS.values() for level in levels} <= words
     assert {one.id for one in parts_of((direct(), *FULL), SCENARIOS, own=(), blocks=6)} <= words
+
+
+def test_beside_other_options_the_list_shows_what_these_ask_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["run", "--scenario", "S6", "--subject", "recipe", "--list"]) == 0
+    said = capsys.readouterr().out
+    words = set(said.split())
+    assert {"S6", "recipe-fastapi", "recipe-litestar", "6", "blocks"} <= words
+    assert not {"S3", "bare"} & words
+    assert re.search(r"about \d+ min", said)
+    assert command.main(["run", "--full", "--list"]) == 0
+    assert "Part fixed" in capsys.readouterr().out
+    assert command.main(["run", "--subject", "nobody", "--list"]) == 2
+
+
+def _asked_by_the_papers() -> set[str]:
+    texts = [(ROOT / name).read_text("utf-8") for name in ("README.md", *_PAPERS)]
+    found = {line for text in texts for line in re.findall(r"make bench ARGS='([^'\n]*)'", text)}
+    found |= {line for text in texts for line in re.findall(r"python -m bench run (--[^`\n]*)", text)}
+    return {line.partition("#")[0].strip() for line in found if line.startswith("--") and "--add" not in line}
+
+
+_PAPERS = ("docs/benchmark.md", "docs/choosing.md", "docs/porting.md", "docs/fanout.md")
+
+
+def test_every_run_that_the_papers_tell_can_be_had() -> None:
+    asked = _asked_by_the_papers() - {"--resume", "--resume [RUN]"}
+    assert len(asked) > 25
+    for line in sorted(asked):
+        assert command.main(["run", *shlex.split(line), "--list"]) == 0, line
