@@ -49,8 +49,9 @@ class Decomposition(msgspec.Struct, frozen=True):
     """Of the variation of one metric between these products: the share of each factor, of how they combine,
     and of noise, adding up to one; the effect of each level.
 
-    ``intervals``: of each factor's share. Noise has none: its share is a variance, which a few blocks tell
-    only as far as its rare large pieces happened to fall into them."""
+    ``intervals``: of each factor's share, and ``combined_interval`` of theirs together. Noise has none: its
+    share is a variance, which a few blocks tell only as far as its rare large pieces happened to fall into
+    them."""
 
     metric: str
     cells: int
@@ -60,6 +61,7 @@ class Decomposition(msgspec.Struct, frozen=True):
     noise: float
     levels: list[LevelEffect]
     intervals: dict[str, Interval]
+    combined_interval: Interval | None
 
 
 def decompose(
@@ -84,7 +86,7 @@ def decompose(
     designs = {name: _coded([FACTORS[name](cell) for cell in products]) for name in varied}
     bases = _bases(designs)
     shares, combined, noise = _shares(logs, bases)
-    but_one = [_shares(np.delete(logs, out, axis=1), bases)[0] for out in range(len(blocks))]
+    but_one = [_shares(np.delete(logs, out, axis=1), bases) for out in range(len(blocks))]
     return Decomposition(
         metric=of,
         cells=len(products),
@@ -96,8 +98,9 @@ def decompose(
         intervals={
             name: found
             for name, share in shares.items()
-            if (found := share_interval(share, [each[name] for each in but_one])) is not None
+            if (found := share_interval(share, [each[name] for each, *_ in but_one])) is not None
         },
+        combined_interval=share_interval(combined, [each for _, each, _ in but_one]),
     )
 
 

@@ -14,7 +14,7 @@ from bench.report.charts import effects, split
 from bench.report.choice import where_it_differs
 from bench.report.frame import Row
 from bench.report.markup import Markup, el, unbroken
-from bench.report.matters import dependences, first_of, judged, share_interval, shared
+from bench.report.matters import combined_share, dependences, first_of, judged, share_interval, shared
 from bench.report.parts import absent, section, under_loads, why
 from bench.report.tables import behind, contrasts_table, table
 from bench.report.verdict import client_cost
@@ -104,7 +104,7 @@ def _shares_table(found: View) -> Markup:
     rows = [
         [found.title(one.metric)]
         + [share_interval(one, name) if name in one.shares else "held" for name in names]
-        + [f"{one.combined:.1%}", f"{one.noise:.1%}", f"{one.cells} cells, {one.blocks} blocks"]
+        + [combined_share(one), f"{one.noise:.1%}", f"{one.cells} cells, {one.blocks} blocks"]
         for one in found.decompositions
     ]
     return table(["share of the variation", *names, "in combination", "noise", "from"], rows)

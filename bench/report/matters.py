@@ -9,8 +9,19 @@ from bench.metrics import metric
 from bench.report.choice import CAPACITY, OF_STREAMS
 from bench.report.view import View
 from bench.report.words import DASH, estimated, level_name, upper
+from bench.stats import Interval
 
-__all__ = ["briefly", "dependences", "first_of", "judged", "matters", "most", "share_interval", "shared"]
+__all__ = [
+    "briefly",
+    "combined_share",
+    "dependences",
+    "first_of",
+    "judged",
+    "matters",
+    "most",
+    "share_interval",
+    "shared",
+]
 
 
 def first_of(found: View) -> list[Decomposition]:
@@ -34,9 +45,17 @@ def briefly(found: View) -> list[str]:
 
 def share_interval(one: Decomposition, name: str) -> str:
     """Return a factor's share of a metric's variation with its interval: 56% (54-58)."""
-    found = one.intervals.get(name)
+    return _share(one.shares[name], one.intervals.get(name))
+
+
+def combined_share(one: Decomposition) -> str:
+    """Return the same of how the factors combine."""
+    return _share(one.combined, one.combined_interval)
+
+
+def _share(share: float, found: Interval | None) -> str:
     ends = f" ({found.low * 100:.0f}{DASH}{found.high * 100:.0f})" if found else ""
-    return f"{one.shares[name]:.0%}{ends}"
+    return f"{share:.0%}{ends}"
 
 
 def _told(one: Decomposition) -> bool:
@@ -55,7 +74,7 @@ def most(one: Decomposition) -> str:
     if one.noise > share:
         return f"Most of {differs} is noise in this run ({one.noise:.0%})."
     if one.combined > share:
-        return f"{upper(differs)} is how their choices combine ({one.combined:.0%})."
+        return f"{upper(differs)} is how their choices combine: {combined_share(one)}."
     return f"The {name} explains {share_interval(one, name)} of {differs}."
 
 
@@ -73,7 +92,7 @@ def shared(one: Decomposition) -> str:
 def _parts(one: Decomposition) -> list[str]:
     shares = sorted(one.shares.items(), key=lambda part: -part[1])
     parts = [f"the {name} {share_interval(one, name)}" for name, _ in shares]
-    return [*parts, f"how they combine {one.combined:.0%}", f"noise {one.noise:.0%}"]
+    return [*parts, f"how they combine {combined_share(one)}", f"noise {one.noise:.0%}"]
 
 
 def judged(found: View) -> list[str]:

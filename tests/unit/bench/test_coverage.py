@@ -13,8 +13,8 @@ import pytest
 
 from bench.contrasts import Outcome, contrasts, judge
 from bench.dependence import Interaction, interactions
-from bench.factorial import Decomposition, decompose
-from bench.figures import figure
+from bench.factorial import FACTORS, Decomposition, decompose
+from bench.figures import Figure, figure
 from bench.metrics import metric
 from bench.record import Run
 from bench.stats import Verdict, compare, difference, holm, median_interval, places, verdict
@@ -239,6 +239,32 @@ def test_the_intervals_of_shares_hold_the_true_ones(kind: Noise, least: dict[str
         assert all(0 <= one.low <= one.value <= one.high <= 1 for one in found)
         held = sum(one.low <= variances[key] / whole <= one.high for one in found) / RUNS
         assert held > least.get(name, 0.95 - slack(0.95, RUNS))
+
+
+@pytest.mark.parametrize("kind", NOISES)
+@pytest.mark.parametrize("together", [0.0, 0.05, 0.15])
+def test_the_interval_of_how_factors_combine_holds_the_true_share(kind: Noise, together: float) -> None:
+    """Two factors of three that change a cost, and so much more where both do, in logs."""
+    run = run_of(np.random.default_rng(1))
+    products = [cell for cell in run.header.cells if cell.group == "product" and not cell.twin_of]
+    signs = np.array(
+        [[1 if level(cell) == level(products[0]) else -1 for level in FACTORS.values()] for cell in products]
+    )
+    one, two = (signs[:, list(FACTORS).index(name)] for name in ("framework", "route"))
+    costs = 0.04 * one + 0.18 * two + together * one * two
+    other = float(noise(kind, np.random.default_rng(800), 1_000_000).var())
+    true = together**2 / (float(costs.var()) + other * (len(products) - 1) / len(products))
+    random, held = np.random.default_rng(810), 0
+    for _ in range(RUNS):
+        figures = {}
+        for cell, cost in zip(products, costs, strict=True):
+            blocks = dict(enumerate(np.exp(cost + noise(kind, random, 6)).tolist()))
+            figures[cell.id, "cpu-request"] = Figure(cell.id, "cpu-request", blocks, None, None)
+        found = decompose(products, "cpu-request", figures)
+        assert found is not None
+        assert found.combined_interval is not None
+        held += found.combined_interval.low - 1e-9 <= true <= found.combined_interval.high + 1e-9
+    assert held / RUNS > 0.95 - slack(0.95, RUNS)
 
 
 def test_where_nothing_differs_no_factor_explains_anything() -> None:

@@ -206,13 +206,13 @@ def test_places_are_those_of_the_model_and_shared_where_nothing_differs() -> Non
 def test_what_matters_is_said_with_its_shares() -> None:
     shares = {"framework": 0.2, "engine": 0.7}
     intervals = {"framework": Interval(0.2, 0.17, 0.234, 6), "engine": Interval(0.7, 0.66, 0.74, 6)}
-    one = Decomposition("cpu-request", 8, 6, shares, 0.04, 0.06, [], intervals)
+    one = Decomposition("cpu-request", 8, 6, shares, 0.04, 0.06, [], intervals, Interval(0.04, 0.03, 0.06, 6))
     assert matters(one) == (
         "The engine explains 70% (66\N{EN DASH}74) of what differs between these 8 cells in CPU per request. "
-        "The framework 20% (17\N{EN DASH}23), how they combine 4%, noise 6%."
+        "The framework 20% (17\N{EN DASH}23), how they combine 4% (3\N{EN DASH}6), noise 6%."
     )
     shares = {"framework": 0.1, "engine": 0.2}
-    noisy = msgspec.structs.replace(one, shares=shares, noise=0.7, intervals={})
+    noisy = msgspec.structs.replace(one, shares=shares, noise=0.7, intervals={}, combined_interval=None)
     assert matters(noisy) == (
         "Most of what differs between these 8 cells in CPU per request is noise in this run (70%). "
         "The engine 20%, the framework 10%, how they combine 4%, noise 70%."
