@@ -31,7 +31,7 @@ from bench.report.terminal import show
 from bench.report.view import view
 from bench.resume import differs
 from bench.run import SETTINGS, START_STOP_S, run_plan
-from bench.scenarios import MORE, QUICK
+from bench.scenarios import MORE, QUICK, settings
 from bench.score import scores
 from bench.stored import RECORDS
 from bench.tools import installed
@@ -153,6 +153,7 @@ def _the_same_now(header: RunRecord) -> RunRecord:
     known = {scenario.id: scenario for scenario in (*QUICK, *MORE)}
     cells = [cell for one in header.cells if (cell := _cell_now(one)) is not None]
     pinning = choose_pinning()
+    alone = {} if header.parts else settings(header.scenarios)
     asleep = isinstance(header.awake, Absence) and header.awake.reason == "not-asked"
     return msgspec.structs.replace(
         header,
@@ -161,6 +162,7 @@ def _the_same_now(header: RunRecord) -> RunRecord:
         pinning=pinning.words,
         environment=_environment(choose_awake(pinning, asleep=asleep), cells),
         packages=packages(),
+        settings=SETTINGS | alone,
     )
 
 

@@ -47,7 +47,7 @@ def start(
         return PEERS[cell.id].start(Upstream(str(where.hostname), int(where.port or 80)), wish, cpus=cpus)
     if cell.group == "product":
         return subjects.start(subject_of(cell), upstream_url, settings=settings, cpus=cpus)
-    env = {"TANDEM_UPSTREAM_URL": upstream_url, **settings}
+    env = {**subjects.put_back(), "TANDEM_UPSTREAM_URL": upstream_url, **settings}
     if cell.engine in subjects.ENGINES:
         env["TANDEM_ENGINE"] = cell.engine
     if cell.route:

@@ -12,7 +12,7 @@ from shared.harness.process import ROOT
 from shared.harness.servers import PROFILES, Running, start_server
 from shared.variables import ENGINES, ROUTES, TABLE
 
-__all__ = ["ENGINES", "ROUTES", "Subject", "apps", "start", "subjects"]
+__all__ = ["ENGINES", "ROUTES", "Subject", "apps", "put_back", "start", "subjects"]
 
 _DEFAULT_LOOP = "uvloop"
 _DEFAULT_ENGINE = ENGINES[0]
@@ -71,11 +71,10 @@ def start(
     """Start the subject in front of `upstream_url` and return once it listens.
 
     `settings` are further TANDEM_ variables and win over what the subject implies. Raises ProcessFailed, with
-    the tail of its log, when it does not come up. Whatever TANDEM_ variables the caller's own shell holds are
-    put back to their defaults: a result must not depend on them.
+    the tail of its log, when it does not come up.
     """
     env = {
-        **{row.name: row.default for row in TABLE if row.name in os.environ and row.default is not None},
+        **put_back(),
         "TANDEM_UPSTREAM_URL": upstream_url,
         "TANDEM_ROUTE": subject.route,
         "TANDEM_ENGINE": subject.engine,
@@ -89,6 +88,12 @@ def start(
         cpus=cpus,
         name=subject.id,
     )
+
+
+def put_back() -> dict[str, str]:
+    """Return the defaults of whatever TANDEM_ variables the caller's own shell holds: a result must not
+    depend on them."""
+    return {row.name: row.default for row in TABLE if row.name in os.environ and row.default is not None}
 
 
 _all_apps = apps  # subjects() has a parameter of that name

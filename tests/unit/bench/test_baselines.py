@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.record import ClosedResult, Dropped, GateResult
 from bench.start import lacks
 from shared.harness.origin.payload import JSON_BODY
 from shared.harness.process import ROOT, Process
+from shared.harness.servers import start_server
 from tests.unit.bench.test_run import run
 
 PROXIES = [
@@ -39,6 +41,21 @@ def test_a_baseline_passes_the_gate_and_every_byte_that_is_timed_is_right(tmp_pa
     assert isinstance(timed, ClosedResult)
     assert timed.completed > 0
     assert timed.integrity.failures == {}
+
+
+def test_the_shells_own_settings_reach_no_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core under bare ASGI reads the same variables as the apps, which have them put back."""
+    monkeypatch.setenv("TANDEM_HOST", "preserve")
+    (bare,) = (cell for cell in choose(["bare"]) if cell.id == "bare")
+    with (
+        start_server("tests.unit.harness.apps:says_scope", profile="uvicorn-httptools") as upstream,
+        start.start(bare, upstream.url, settings={}) as proxy,
+    ):
+        client = http.client.HTTPConnection(proxy.host, proxy.port, timeout=30)
+        client.request("GET", "/", headers={"Host": "loft.example"})
+        told = json.loads(client.getresponse().read())
+        client.close()
+    assert ["host", upstream.url.removeprefix("http://")] in told["headers"]
 
 
 def test_each_baseline_is_one_file_that_is_a_cell_and_each_package_belongs_to_a_cell() -> None:

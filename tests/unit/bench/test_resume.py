@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import command, folders
+from bench import begin, command, folders
 from bench.plan import steps
 from bench.record import CellRecord, RecordFile, Run, read_records
 from bench.resume import differs
+from bench.run import SETTINGS
 from shared.harness.process import ROOT
 from tests.unit.bench.made import made_header, made_run
 
@@ -112,6 +113,18 @@ def test_another_package_scenario_cell_or_setting_is_told_and_the_load_of_the_ma
     assert differs(then, msgspec.structs.replace(then, scenarios=changed)) == "scenario S3 is another now"
     other = msgspec.structs.replace(then, settings={"TANDEM_ACCESS_LOG": "off"})
     assert differs(then, other) == "setting TANDEM_ACCESS_LOG was on, is off"
+
+
+def test_a_run_is_not_resumed_under_other_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nothing says which commit it is, the settings are all that tells."""
+    path = _killed_after(1, tmp_path)
+    monkeypatch.setattr(folders, "_RESULTS", tmp_path)
+    monkeypatch.setattr(begin, "SETTINGS", SETTINGS | {"TANDEM_ACCESS_LOG": "off"})
+    assert command.main(["run", "--resume"]) == 2
+    assert "setting TANDEM_ACCESS_LOG was on, is off" in capsys.readouterr().err
+    assert path.read_bytes().count(b'"type":"end"') == 0
 
 
 def test_records_are_written_by_one_process_at_a_time(tmp_path: Path) -> None:
