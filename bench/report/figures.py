@@ -44,7 +44,7 @@ def figures_section(found: View) -> Markup:
         ),
         key(found),
     ]
-    ends = {group[-1] for group in found.by_load(found.shown(*FIGURES))}
+    ends = set({metric(name).scenario: name for name in found.shown(*FIGURES)}.values())
     parts += under_loads(found, found.shown(*FIGURES), partial(_bars, ends=ends))
     parts += _near_saturation(found)
     parts += [why(words)] if (words := beside(found)) else []

@@ -41,8 +41,9 @@ def load_section(found: View) -> Markup:
     points: dict[float, dict[str, list[tuple[float, float]]]] = {0.5: {}, 0.99: {}}
     swept = {scenario.id for scenario in SWEEP}
     for cell in found.run.header.cells:
-        if not any(found.run.by_block(cell.id, scenario) for scenario in swept):
-            continue
+        reasons = [absence.reason if absence else "" for absence in _absences(found, cell.id, swept)]
+        if all(reason in ("not-run", "not-asked") for reason in reasons):
+            continue  # a rate of another part is no sweep, and no rate that it carried at most
         for rate, scenario in rates:
             row = [cell.label, f"{rate:,g}"]
             absence = cell_absence(found.run, cell.id, scenario)
@@ -84,6 +85,11 @@ def load_section(found: View) -> Markup:
     parts += tails_part(found)
     parts.append(behind(table(["cell", "requests/s", "p50, ms", "p99, ms"], rows)))
     return section("load", title, *parts)
+
+
+def _absences(found: View, cell: str, scenarios: Iterable[str]) -> list[Absence | None]:
+    there = {scenario.id for scenario in found.run.header.scenarios}
+    return [cell_absence(found.run, cell, scenario) for scenario in scenarios if scenario in there]
 
 
 def _responses(found: View, cell: str, scenario: str) -> list[str]:

@@ -17,7 +17,18 @@ from rich.console import Console
 from bench.factorial import Decomposition
 from bench.health import health
 from bench.histogram import encode_histogram
-from bench.record import Absence, HoldingResult, Integrity, OpenResult, Part, Record, RecordFile, Result, Run
+from bench.record import (
+    Absence,
+    Dropped,
+    HoldingResult,
+    Integrity,
+    OpenResult,
+    Part,
+    Record,
+    RecordFile,
+    Result,
+    Run,
+)
 from bench.report import write_html
 from bench.report.appendix import figures_csv
 from bench.report.effects import matters_section
@@ -94,6 +105,28 @@ def test_a_sweep_ends_each_line_at_the_last_rate_that_its_cell_carried() -> None
     polylines = re.findall(r"data-cell=\"([^\"]+)\".*?points=\"([^\"]+)\"", markup)
     points = {cell: len(drawn.split()) for cell, drawn in polylines}
     assert (points["direct"], points[CELL]) == (4, 3)  # with the quick plan's own rate
+
+
+def test_who_was_left_out_of_the_sweep_has_no_line_from_the_rate_of_another_part() -> None:
+    run = sweep()
+    every = [cell.id for cell in run.header.cells]
+    parts = [
+        Part("fixed", "", every, ["S0", "S2"], 6),
+        Part("sweep", "", ["direct", CELL], ["S0", "S4-200", "S4-400"], 6),
+    ]
+    cells = [
+        msgspec.structs.replace(
+            record, part=part.id, results={name: record.results[name] for name in part.scenarios}
+        )
+        for record in run.cells
+        for part in parts
+        if record.cell in part.cells and (part.id, record.cell, record.block > 0) != ("sweep", CELL, True)
+    ]
+    header = msgspec.structs.replace(run.header, parts=parts)
+    left = [Dropped(CELL, 1, "no time", "sweep")]
+    markup = load_section(view(msgspec.structs.replace(run, header=header, cells=cells, dropped=left)))
+    assert set(re.findall(r"<g[^>]*data-cell=\"([^\"]+)\"", markup)) == {"direct"}
+    assert "Carried, at most: direct to the origin 400/s." in text_of(markup)
 
 
 def test_a_cold_start_is_of_each_process_of_the_first_part_and_absent_where_none_was_begun() -> None:
