@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import msgspec
 from shared.harness.peers import PEERS
 from shared.harness.process import ROOT
 
-__all__ = ["SUBJECTS_CORE", "Pinning", "carriers", "choose_pinning", "fingerprint", "packages"]
+__all__ = ["SUBJECTS_CORE", "Pinning", "carriers", "choose_pinning", "fingerprint", "packages", "switches"]
 
 SUBJECTS_CORE = "the subject's core"
 """What a run's environment calls it, to say how `bench.awake` left it."""
@@ -26,6 +27,11 @@ _CARRIERS = (
     "httpx", "httpcore", "httpx2", "httpcore2", "aiohttp", "asgiproxy", "fastapi-proxy-lib", "django",
     "msgspec", "prometheus-client", "pydantic", "numpy", "hdrhistogram",
 )  # fmt: skip
+
+_SWITCHES = re.compile(
+    r"PYTHON_?(ASYNCIODEBUG|DEVMODE|DONTWRITEBYTECODE|GIL|JIT|MALLOC|NODEBUGRANGES|OPTIMIZE|PROFILEIMPORTTIME"
+    r"|TRACEMALLOC|WARNINGS)|AIOHTTP_NO_EXTENSIONS|GLIBC_TUNABLES|LD_PRELOAD|MALLOC_.*"
+)
 
 
 class Pinning(msgspec.Struct, frozen=True):
@@ -77,10 +83,22 @@ def fingerprint() -> dict[str, str]:
             (platform.python_implementation(), platform.python_version(), platform.python_compiler())
         ),
         "gil": "off" if not getattr(sys, "_is_gil_enabled", lambda: True)() else "on",
+        "switches": switches(os.environ),
         "commit": git[0],
         "tree": git[1],
         "cpu time": "CPU clock of each process of the subject's tree",
     }
+
+
+def switches(environment: Mapping[str, str]) -> str:
+    """Return the variables that change how fast an interpreter, its allocator or an engine is, "none" for
+    none: what every process here inherits from the shell. Of a path its last part."""
+    told = (
+        f"{name}={value.rpartition('/')[2]}"
+        for name, value in sorted(environment.items())
+        if _SWITCHES.fullmatch(name) and value
+    )
+    return ", ".join(told) or "none"
 
 
 def packages() -> dict[str, str]:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench import command
 from bench.contrasts import Outcome
+from bench.environment import switches
 from bench.histogram import encode_histogram
 from bench.record import CellRecord, Record, RecordFile, Run
 from bench.report.compare import agreements, changes, differences, show_comparison
@@ -195,3 +196,31 @@ def test_a_label_in_brackets_is_told_as_it_is(
             records.append(record)
     assert command.main([*(part.format(tmp_path) for part in asked), str(tmp_path)]) == 0
     assert label in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        (
+            {"PATH": "/bin", "PYTHONPATH": "/home/me/mine", "PYTHONHASHSEED": "1", "PYTHONOPTIMIZE": ""},
+            "none",
+        ),
+        ({"PYTHONDEVMODE": "1", "PYTHON_GIL": "0"}, "PYTHONDEVMODE=1, PYTHON_GIL=0"),
+        ({"LD_PRELOAD": "/home/me/lib/libjemalloc.so.2"}, "LD_PRELOAD=libjemalloc.so.2"),
+        (
+            {"MALLOC_ARENA_MAX": "2", "AIOHTTP_NO_EXTENSIONS": "1"},
+            "AIOHTTP_NO_EXTENSIONS=1, MALLOC_ARENA_MAX=2",
+        ),
+    ],
+)
+def test_what_makes_every_process_slower_or_faster_is_part_of_the_fingerprint(
+    environment: dict[str, str], told: str
+) -> None:
+    """A run that was made with it, and one without, are not alike; a record from before has none to tell."""
+    assert switches(environment) == told
+    one = made_run(blocks=3)
+    other = msgspec.structs.replace(
+        one,
+        header=msgspec.structs.replace(one.header, environment=one.header.environment | {"switches": told}),
+    )
+    assert differences(one, other) == ([] if told == "none" else [f"switches: none against {told}"])
