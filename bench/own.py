@@ -15,7 +15,6 @@ import http.client
 import re
 import shlex
 import shutil
-import socket
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -28,6 +27,7 @@ import msgspec
 from bench.record import CellSpec
 from bench.score import Score, read_score
 from shared.harness.process import Process
+from shared.harness.run import free_port
 from shared.harness.servers import Running
 
 __all__ = ["Own", "cell_of", "own_digests", "own_scores", "read_own", "start_own"]
@@ -148,7 +148,9 @@ def start_own(
     which it may read or not. Raises ProcessFailed, with the tail of its log, when it does not come up."""
     own = read_own(path)
     where = urlsplit(upstream_url)
-    port = _free_port()
+    # Free now, and none that the kernel gives to whoever asks for any. That it is still free when the app
+    # binds it is likely, not sure: a cell that loses it has no figures, and says so.
+    port = free_port(_HOST, 0)
     values = (_HOST, str(port), upstream_url, str(where.hostname), str(where.port or 80))
     known = dict(zip(_NAMES, values, strict=True))
 
@@ -169,15 +171,6 @@ def start_own(
         process.stop(deadline_s=0)
         raise
     return Running(process, host=_HOST, port=port)
-
-
-def _free_port() -> int:
-    # It is free now; that nobody takes it before the app does is likely, not sure. A cell that loses it has
-    # no figures, and says so.
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _ready(port: int, path: str) -> bool | None:
