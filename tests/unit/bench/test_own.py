@@ -167,9 +167,10 @@ def test_the_file_that_the_documentation_shows_is_read(tmp_path: Path) -> None:
 def test_a_run_of_ones_own_is_not_resumed_on_another_file(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def cut(header: RunRecord, folder: Path, **_: object) -> str:
-        with RecordFile(folder / "records.jsonl") as records:
-            records.append(header)
+    def cut(header: RunRecord, folder: Path, *, before: Run | None = None, **_: object) -> str:
+        if before is None:
+            with RecordFile(folder / "records.jsonl") as records:
+                records.append(header)
         return "interrupted"
 
     monkeypatch.setattr(folders, "_RESULTS", tmp_path / "results")
