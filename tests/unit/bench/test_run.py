@@ -31,10 +31,10 @@ SHORT: list[Scenario] = [
     # Long enough for a proxy that spends tens of milliseconds on a request, on a machine that others use too.
     Closed(id="S3", title="", path="/json", connections=4, window_s=0.5, warm_slice_s=0.03, warm_most=3),
     Open(id="S2", title="", path="/json", rate=100, window_s=0.1, drain_s=30.0),
-    Streams(id="S5", title="", streams=3, every_us=10_000, window_s=0.1, settle_s=0.02),
+    Streams(id="S5", title="", streams=3, every_us=10_000, window_s=0.3, settle_s=0.02),
 ]
 POSTS: list[Scenario] = [
-    Closed(id="S3-post", title="", path="/post", connections=2, window_s=0.1, warm_slice_s=0.03, up=5000)
+    Closed(id="S3-post", title="", path="/post", connections=2, window_s=0.3, warm_slice_s=0.03, up=5000)
 ]
 
 
@@ -52,12 +52,30 @@ def cell(name: str, app: str, *scenarios: str) -> CellSpec:
 def run(
     folder: Path, *cells: CellSpec, blocks: int = 1, scenarios: list[Scenario] = SHORT
 ) -> tuple[str, Run]:
+    """Run all of it once; again, where the machine has stood still for the better part of a window: by the
+    window's own clock, whatever was counted in it."""
     header = msgspec.structs.replace(
         made_header(blocks), cells=[direct(), *cells], scenarios=scenarios, subject_cpus=[], rig_cpus=[]
     )
-    with Bar(Console(file=io.StringIO())) as bar:
-        outcome = run_plan(header, folder, bar=bar)
-    return outcome, Run.read(folder / "records.jsonl")
+    while True:
+        again = folder / str(len(list(folder.iterdir())))
+        again.mkdir()
+        with Bar(Console(file=io.StringIO())) as bar:
+            outcome = run_plan(header, again, bar=bar)
+        found = Run.read(again / "records.jsonl")
+        if not _stood_still(found):
+            return outcome, found
+
+
+def _stood_still(run: Run) -> bool:
+    windows = {one.id: one.window_s for one in run.header.scenarios if isinstance(one, Closed | Streams)}
+    took = [
+        (result.span.seconds, windows[name])
+        for record in run.cells
+        for name, result in record.results.items()
+        if isinstance(result, ClosedResult | StreamsResult)
+    ]
+    return any(seconds > 2 * window_s for seconds, window_s in took)
 
 
 def test_a_proxy_runs_through_every_scenario_and_leaves_no_stream_behind(tmp_path: Path) -> None:
