@@ -70,7 +70,12 @@ def plan(options: argparse.Namespace) -> Plan:
 def _named(options: argparse.Namespace, own: list[CellSpec]) -> Plan:
     """The quick plan, or the cells and scenarios that were named: one part."""
     named = choose(options.subject)
-    named += [cell for cell in (vary(options.factor) if options.factor else ()) if cell not in named]
+    if options.factor:
+        varied = vary(options.factor)
+        there = {cell.id for cell in varied}
+        # or the run cannot say what it can resolve; third, since the last are left out first
+        varied[2:2] = [cell for cell in QUICK_CELLS if cell.twin_of in there]
+        named += [cell for cell in varied if cell not in named]
     if own:
         named = [*own, *(named or QUICK_CELLS)]
     present, dropped = _present(named)

@@ -20,6 +20,7 @@ from bench.metrics import metric
 from bench.plan import cell_seconds, fit, order, schedule_seed, steps, trim
 from bench.record import CellRecord, Part
 from bench.scenarios import MORE, QUICK, Open, Streams, settings
+from bench.wishes import plan
 from shared.harness.process import ROOT
 from tests.unit.bench.made import made_header
 
@@ -287,3 +288,20 @@ def test_every_run_that_the_papers_tell_can_be_had() -> None:
     assert len(asked) > 25
     for line in sorted(asked):
         assert command.main(["run", *shlex.split(line), "--list"]) == 0, line
+
+
+@pytest.mark.parametrize(
+    ("factors", "twins"),
+    [
+        (["engine"], ["fastapi-handler-uvicorn-httptools-wire-twin"]),
+        (["framework", "route"], ["fastapi-handler-uvicorn-httptools-wire-twin"]),
+        (["framework=litestar", "route"], []),
+    ],
+)
+def test_a_run_that_varies_a_factor_times_one_cell_twice(factors: list[str], twins: list[str]) -> None:
+    """Without an A/A pair no run knows what it can resolve; it is not the first to be left out."""
+    words = [word for factor in factors for word in ("--factor", factor)]
+    planned = plan(command._parser().parse_args(["run", *words]))
+    ids = [cell.id for cell in planned.cells]
+    assert [name for name in ids if name.endswith("-twin")] == twins
+    assert not twins or ids[3:4] == twins
