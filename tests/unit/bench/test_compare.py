@@ -202,11 +202,11 @@ def test_a_label_in_brackets_is_told_as_it_is(
     ("environment", "told"),
     [
         (
-            {"PATH": "/bin", "PYTHONPATH": "/home/me/mine", "PYTHONHASHSEED": "1", "PYTHONOPTIMIZE": ""},
+            {"PATH": "/bin", "PYTHONPATH": "/opt/mine", "PYTHONHASHSEED": "1", "PYTHONOPTIMIZE": ""},
             "none",
         ),
         ({"PYTHONDEVMODE": "1", "PYTHON_GIL": "0"}, "PYTHONDEVMODE=1, PYTHON_GIL=0"),
-        ({"LD_PRELOAD": "/home/me/lib/libjemalloc.so.2"}, "LD_PRELOAD=libjemalloc.so.2"),
+        ({"LD_PRELOAD": "/opt/lib/libjemalloc.so.2"}, "LD_PRELOAD=libjemalloc.so.2"),
         (
             {"MALLOC_ARENA_MAX": "2", "AIOHTTP_NO_EXTENSIONS": "1"},
             "AIOHTTP_NO_EXTENSIONS=1, MALLOC_ARENA_MAX=2",
