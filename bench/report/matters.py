@@ -119,4 +119,4 @@ def _depend(found: View, name: str) -> str:
 
 def _most_of_all(each: Interaction) -> str:
     first, second, at, against = map(level_name, (each.first, each.second, each.at, each.against))
-    return f"with {at} {first} over {second} is {estimated(each.estimate)} what it is with {against}"
+    return f"with {at}, {first} over {second} is {estimated(each.estimate)} what it is with {against}"
