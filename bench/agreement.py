@@ -64,6 +64,8 @@ def _agreement(run: Run, tool: str, version: str) -> Agreement:
     for record in run.crosses:
         if why := record.failures.get(tool) or record.failures.get(OURS):
             return absent(Absence("failed", f"block {record.block + 1}: {why}"))
+        if not all(record.rates.get(who) for who in (tool, OURS)):
+            return absent(Absence("failed", f"block {record.block + 1}: nothing completed"))
     if not run.crosses:
         why = "the run ended before" if loops(run.header) else "no closed loop in this plan"
         return absent(Absence("not-run", why))

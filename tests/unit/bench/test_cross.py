@@ -119,6 +119,8 @@ def checked(
         ),
         (checked(1.0, blocks=2), "doubtful", "wrk 2 of the 3 blocks that a figure needs"),
         (checked(1.0, failures={"wrk": "Socket errors"}), "doubtful", "wrk block 1: Socket errors"),
+        # a subject that answers nobody within the tool's time: 0.00 requests/s, and no error told
+        (checked(0.0), "doubtful", "wrk block 1: nothing completed"),
         (checked(1.0, blocks=0), "good", "wrk not run: the run ended before; hey not installed"),
     ],
 )
