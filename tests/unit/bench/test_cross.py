@@ -161,7 +161,7 @@ def test_a_run_checks_one_cell_in_each_block(tmp_path: Path) -> None:
     if not any(there.values()):
         pytest.skip("neither is installed: apt-get install wrk hey")
     loop = Closed(
-        id="S3", title="", path="/json", connections=4, window_s=0.2, warm_slice_s=0.03, warm_most=3
+        id="S3", title="", path="/json", connections=4, window_s=1.0, warm_slice_s=0.03, warm_most=3
     )
     header = msgspec.structs.replace(
         made_header(1),
