@@ -204,6 +204,10 @@ async def connect_all(
     except (OSError, TimeoutError) as error:
         for protocol in made:
             protocol.close()
-        why = "timed out" if isinstance(error, TimeoutError) else str(error.strerror or error)
+        why = (
+            f"{deadline_s:g} s were not enough, {len(made)} of {count} are open"
+            if isinstance(error, TimeoutError)
+            else str(error.strerror or error)
+        )
         raise Mismatch("connection", f"cannot connect to {address.host}:{address.port}: {why}") from None
     return made

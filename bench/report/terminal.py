@@ -57,8 +57,9 @@ def show(found: View, console: Console, installed: Mapping[str, str], *, whole: 
     for line in _blocks_done(found):
         console.print(Text(line, style="yellow"))
     console.print(Text(f"\n{headline(found, figures=False)}", style="bold"))
-    console.print(answers_table(found, console, whole=whole))
-    console.print(Text(_RATIOS + _load(found), style="dim"))
+    if (answers := answers_table(found, console, whole=whole)).row_count:
+        console.print(answers)
+        console.print(Text(_RATIOS + _load(found), style="dim"))
     for line in (
         *differing(found, whole=whole),  # all of them on the page
         *briefly(found),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import msgspec
 import pytest
 
 from bench.histogram import merge_histograms
-from bench.load import (
-    run_gate,
-    run_streams,
-)
+from bench.load import Address, Mismatch, run_gate, run_streams
 from bench.load.closed import warm
+from bench.load.expect import Connection, connect_all
 from tests.unit.aio import aio
 from tests.unit.bench.origins import CLOSED, GATE, OPEN, STREAMS, closed, meter, opened, origin
 
@@ -79,3 +78,11 @@ async def test_the_gate_passes_an_origin_that_does_everything() -> None:
 )
 def test_a_process_is_warm_when_two_slices_agree(trace: list[int], expected: bool) -> None:
     assert warm(trace, least=3, tolerance=0.15) is expected
+
+
+@aio
+async def test_a_server_whose_backlog_is_full_is_told_with_how_many_connections_it_took() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as nobody_accepts:
+        address = Address(*nobody_accepts.getsockname())
+        with pytest.raises(Mismatch, match=r"1 s were not enough, [0-9] of 32 are open"):
+            await connect_all(address, lambda _: Connection(), 32, deadline_s=1.0)

@@ -212,6 +212,18 @@ def test_a_run_of_hardly_anything_still_reports(blocks: int) -> None:
     assert "not known" in resolution(view(run))
 
 
+def test_a_run_that_compares_nothing_has_no_empty_table_of_answers() -> None:
+    run = made_run()
+    alone = run.header.cells[:2]
+    some = msgspec.structs.replace(
+        run,
+        header=msgspec.structs.replace(run.header, cells=alone),
+        cells=[record for record in run.cells if record.cell in {cell.id for cell in alone}],
+    )
+    assert "ratio of" in printed(run)
+    assert "ratio of" not in printed(some)
+
+
 def test_a_run_with_failures_does_not_open_with_a_recommendation() -> None:
     broken = {"litestar-handler-uvicorn-httptools-wire/S3": Absence("failed", "it died")}
     assert "wrong with this run" in headline(view(made_run(changes=broken)))
