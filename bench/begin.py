@@ -29,6 +29,7 @@ from bench.record import SCHEMA, Absence, CellSpec, Dropped, Run, RunRecord
 from bench.report.page import page
 from bench.report.terminal import show
 from bench.report.view import view
+from bench.report.words import duration
 from bench.resume import differs
 from bench.run import SETTINGS, START_STOP_S, run_plan
 from bench.scenarios import MORE, QUICK, settings
@@ -56,7 +57,7 @@ def begin(options: argparse.Namespace, console: Console) -> int:
     blocks = f"{header.blocks} blocks" + (f" of {len(header.parts)} parts" if header.parts else "")
     console.print(
         f"[bold]Tandem benchmark[/] · {len(header.cells) - 1} cells, {blocks}, fresh processes · "
-        f"seed {header.seed} · about {planned.seconds / 60:.0f} min · Ctrl-C reports what is done",
+        f"seed {header.seed} · about {duration(planned.seconds)} · Ctrl-C reports what is done",
         markup=True,
     )
     if short := [dropped for dropped in planned.dropped if "time" in dropped.why]:
@@ -87,7 +88,7 @@ def _resume(options: argparse.Namespace, console: Console) -> int:
     left_s = seconds_of(header.plan, seconds) - spent_s
     console.print(
         f"[bold]Tandem benchmark[/] · {escape(folder.name)} goes on after {len(before.cells)} processes · "
-        f"seed {header.seed} · about {left_s / 60:.0f} min · Ctrl-C reports what is done",
+        f"seed {header.seed} · about {duration(left_s)} · Ctrl-C reports what is done",
         markup=True,
     )
     return _measure(header, folder, console, before=before)

@@ -8,6 +8,7 @@ from rich.console import Console
 from bench.cells import EXTRA, FACTORS, QUICK_CELLS, direct
 from bench.full import FULL, SCENARIOS, parts_of
 from bench.plan import LEAST_BLOCKS
+from bench.report.words import duration
 from bench.scenarios import MORE, QUICK
 from bench.start import lacks
 from bench.wishes import Plan
@@ -50,13 +51,13 @@ def show_plan(planned: Plan, console: Console) -> None:
     named = {cell.id: cell.label for cell in planned.cells}
     asked = {scenario.id: scenario.words for scenario in planned.scenarios}
     for part in planned.parts:
-        title = f"Part {part.id}[/], " if part.id else "This run[/], "
-        console.print(f"[bold]{title}{part.blocks} blocks of")
+        title = f"Part {part.id}" if part.id else "This run"
+        console.print(f"[bold]{title}[/], {part.blocks} blocks of", markup=True)
         for name in part.scenarios:
             console.print(f"  {name:13} {asked[name]}", soft_wrap=True)
         for name in part.cells:
             console.print(f"  {name:44} {named[name]}", soft_wrap=True)
     for one in planned.dropped:
         of = f" of part {one.part}" if one.part else ""
-        console.print(f"[yellow]left out{of}: {one.cell}: {one.why}[/]", soft_wrap=True)
-    console.print(f"about {planned.seconds / 60:.0f} min")
+        console.print(f"left out{of}: {one.cell}: {one.why}", style="yellow", soft_wrap=True)
+    console.print(f"about {duration(planned.seconds)}")

@@ -267,9 +267,11 @@ def test_beside_other_options_the_list_shows_what_these_ask_for(capsys: pytest.C
     words = set(said.split())
     assert {"S6", "recipe-fastapi", "recipe-litestar", "6", "blocks"} <= words
     assert not {"S3", "bare"} & words
-    assert re.search(r"about \d+ min", said)
+    assert re.search(r"^about [1-9]\d* s$", said, re.MULTILINE)
     assert command.main(["run", "--full", "--list"]) == 0
-    assert "Part fixed" in capsys.readouterr().out
+    whole = capsys.readouterr().out
+    assert re.search(r"^Part fixed, ", whole, re.MULTILINE)
+    assert re.search(r"^left out of part ", whole, re.MULTILINE)
     assert command.main(["run", "--subject", "nobody", "--list"]) == 2
 
 
